@@ -1,0 +1,220 @@
+//! Published keys (RFC 7517): which of them can verify a signature, and by which algorithm.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use serde::{Deserialize, Serialize};
+
+use crate::token::Algorithm;
+
+/// The keys that an issuer publishes. Only the public members that matter here are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Published")]
+pub struct JwkSet {
+    keys: Vec<Jwk>,
+}
+
+impl JwkSet {
+    /// The keys by their id that can verify the signature of a token. All others are passed over, as RFC 7517
+    /// section 5 asks: no id, a kind or an algorithm we don't take, or not meant for signatures.
+    pub(crate) fn verifying_keys(&self) -> HashMap<String, VerifyingKey> {
+        let mut keys = HashMap::new();
+        for jwk in &self.keys {
+            let Some(kid) = jwk.kid.as_ref() else {
+                continue;
+            };
+            if let Some(key) = jwk.verifying_key() {
+                keys.entry(kid.clone()).or_insert(key);
+            }
+        }
+        keys
+    }
+}
+
+/// A key, and the one algorithm it may be used with: the key decides that, never the token.
+pub(crate) struct VerifyingKey {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: DecodingKey,
+}
+
+/// A set as published: a key that can't even be read must not cost the others.
+#[derive(Deserialize)]
+struct Published {
+    keys: Vec<serde_json::Value>,
+}
+
+impl From<Published> for JwkSet {
+    fn from(published: Published) -> Self {
+        let keys = published.keys.into_iter();
+        Self { keys: keys.filter_map(|key| serde_json::from_value(key).ok()).collect() }
+    }
+}
+
+/// The members of RFC 7517 section 4 and RFC 7518 section 6 that decide whether and how a key is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Jwk {
+    kty: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<String>,
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    public_key_use: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_ops: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+}
+
+impl Jwk {
+    fn verifying_key(&self) -> Option<VerifyingKey> {
+        if !self.is_for_signatures() {
+            return None;
+        }
+        let (algorithm, key) = match self.kty.as_str() {
+            "RSA" => (Algorithm::Rs256, self.rsa()?),
+            "EC" => (Algorithm::Es256, self.p256()?),
+            _ => return None,
+        };
+        if self.alg.as_ref().is_some_and(|alg| alg != algorithm.name()) {
+            return None;
+        }
+        Some(VerifyingKey { algorithm, key })
+    }
+
+    fn is_for_signatures(&self) -> bool {
+        self.public_key_use.as_ref().is_none_or(|used| used == "sig")
+            && self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
+    }
+
+    /// RFC 7518 section 3.3 asks for at least 2048 bits; more than 8192 is not taken by the cryptography below either.
+    fn rsa(&self) -> Option<DecodingKey> {
+        let modulus = decode(self.n.as_ref()?)?;
+        let exponent = decode(self.e.as_ref()?)?;
+        let length_fits = (256..=1024).contains(&modulus.len());
+        let key = DecodingKey::from_rsa_raw_components(&modulus, &exponent);
+        length_fits.then_some(key)
+    }
+
+    /// A point of P-256: two coordinates of exactly 32 bytes each (RFC 7518 section 6.2.1).
+    fn p256(&self) -> Option<DecodingKey> {
+        let (x, y) = (self.x.as_ref()?, self.y.as_ref()?);
+        let lengths_fit = decode(x)?.len() == 32 && decode(y)?.len() == 32;
+        (self.crv.as_deref() == Some("P-256") && lengths_fit)
+            .then(|| DecodingKey::from_ec_components(x, y).ok())
+            .flatten()
+    }
+}
+
+fn decode(member: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(member).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::SigningKey;
+
+    fn usable(jwk: &Value) -> Option<Algorithm> {
+        let set: JwkSet = serde_json::from_value(json!({"keys": [jwk]})).unwrap();
+        set.verifying_keys().into_values().next().map(|key| key.algorithm)
+    }
+
+    fn with(mut jwk: Value, member: &str, value: Value) -> Value {
+        jwk.as_object_mut().unwrap().insert(member.to_owned(), value);
+        jwk
+    }
+
+    fn without(mut jwk: Value, member: &str) -> Value {
+        jwk.as_object_mut().unwrap().remove(member);
+        jwk
+    }
+
+    #[test]
+    fn the_key_decides_its_algorithm() {
+        assert_eq!(usable(&SigningKey::rs256("a").jwk()), Some(Algorithm::Rs256));
+        assert_eq!(usable(&SigningKey::es256("a").jwk()), Some(Algorithm::Es256));
+    }
+
+    #[test]
+    fn use_and_alg_may_be_left_out() {
+        for jwk in [SigningKey::rs256("a").jwk(), SigningKey::es256("a").jwk()] {
+            assert!(usable(&without(without(jwk, "use"), "alg")).is_some());
+        }
+    }
+
+    #[test]
+    fn a_key_that_names_another_algorithm_is_not_used() {
+        let rsa = SigningKey::rs256("a").jwk();
+        for alg in ["PS256", "RS512", "HS256", "ES256", "none", ""] {
+            assert_eq!(usable(&with(rsa.clone(), "alg", json!(alg))), None, "{alg}");
+        }
+        assert_eq!(usable(&with(SigningKey::es256("a").jwk(), "alg", json!("RS256"))), None);
+    }
+
+    #[test]
+    fn only_keys_for_signatures_are_used() {
+        let jwk = SigningKey::rs256("a").jwk();
+        assert_eq!(usable(&with(jwk.clone(), "use", json!("enc"))), None);
+        assert_eq!(usable(&with(jwk.clone(), "use", json!("other"))), None);
+        assert_eq!(usable(&with(jwk.clone(), "key_ops", json!(["encrypt"]))), None);
+        assert_eq!(usable(&with(jwk.clone(), "key_ops", json!([]))), None);
+        assert!(usable(&with(jwk, "key_ops", json!(["sign", "verify"]))).is_some());
+    }
+
+    #[test]
+    fn keys_of_other_kinds_and_damaged_ones_are_passed_over() {
+        let rsa = SigningKey::rs256("rsa").jwk();
+        let ec = SigningKey::es256("ec").jwk();
+        let good = SigningKey::es256("good").jwk();
+        let short = URL_SAFE_NO_PAD.encode([0xff; 128]);
+        let set = json!({"keys": [
+            null, 1, "key", {}, {"kty": 5},
+            {"kty": "oct", "kid": "oct", "k": "c2VjcmV0"},
+            {"kty": "OKP", "kid": "okp", "crv": "Ed25519", "x": "c2VjcmV0"},
+            with(rsa.clone(), "n", json!(short)),
+            with(rsa.clone(), "n", json!("not base64!")),
+            without(rsa.clone(), "e"),
+            without(rsa, "kid"),
+            with(ec.clone(), "crv", json!("P-384")),
+            with(ec.clone(), "crv", json!("secp256k1")),
+            with(ec.clone(), "x", json!("c2hvcnQ")),
+            without(ec, "y"),
+            good,
+        ]});
+        let keys = serde_json::from_value::<JwkSet>(set).unwrap().verifying_keys();
+        assert_eq!(keys.into_keys().collect::<Vec<_>>(), ["good"]);
+    }
+
+    #[test]
+    fn of_two_keys_with_one_id_the_first_is_used() {
+        let set = json!({"keys": [SigningKey::es256("a").jwk(), SigningKey::rs256("a").jwk()]});
+        let keys = serde_json::from_value::<JwkSet>(set).unwrap().verifying_keys();
+        assert_eq!(keys["a"].algorithm, Algorithm::Es256);
+    }
+
+    #[test]
+    fn a_set_without_keys_is_not_a_set() {
+        assert!(serde_json::from_value::<JwkSet>(json!({})).is_err());
+        assert!(serde_json::from_value::<JwkSet>(json!({"keys": {}})).is_err());
+    }
+
+    #[test]
+    fn private_members_are_not_kept() {
+        let jwk = with(SigningKey::rs256("a").jwk(), "d", json!("private"));
+        let set: JwkSet = serde_json::from_value(json!({"keys": [jwk]})).unwrap();
+        assert!(!serde_json::to_string(&set).unwrap().contains("private"));
+    }
+}

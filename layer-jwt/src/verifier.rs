@@ -1,0 +1,591 @@
+//! The verifier, and why it refuses.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::cache::{IssuerKeys, NoKey};
+use crate::claims::Claims;
+use crate::fetch::FetchKeys;
+use crate::issuer::Issuers;
+use crate::token::UnverifiedToken;
+
+/// Why no claims come of a request.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The request has no token.
+    #[error("there is no token")]
+    Missing,
+    /// The token is not to be believed. The reason is for the log; it quotes nothing of the token.
+    #[error("the token is refused: {0}")]
+    Invalid(Refusal),
+    /// The issuer's keys can't be had, so nobody knows whether the token is good. Not the client's fault: trying again
+    /// later may help.
+    #[error("the keys of {issuer} can't be had")]
+    Unavailable {
+        /// The issuer as configured.
+        issuer: String,
+    },
+}
+
+impl From<Refusal> for VerifyError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Invalid(refusal)
+    }
+}
+
+/// Why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Longer than [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES).
+    #[error("it is too long")]
+    TooLong,
+    /// Not three parts of base64url, with JSON objects in the first two, that have the members `alg` and `iss`.
+    #[error("it does not have the form of a token")]
+    Malformed,
+    /// An algorithm other than RS256 and ES256, or not the one of the key.
+    #[error("its algorithm is not the key's, or not one that is taken")]
+    Algorithm,
+    /// Extensions that must be understood (`crit`), of which we know none.
+    #[error("its header has `crit`")]
+    Critical,
+    /// No `kid`.
+    #[error("its header names no key")]
+    NoKeyId,
+    /// An issuer that is not trusted.
+    #[error("its issuer is not trusted")]
+    UnknownIssuer,
+    /// A key that the issuer does not publish.
+    #[error("its key is not among the issuer's")]
+    UnknownKey,
+    /// Not signed by that key.
+    #[error("its signature is wrong")]
+    Signature,
+    /// Past `exp` by 60 s or more.
+    #[error("it has expired")]
+    Expired,
+    /// More than 60 s before `nbf`.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// The claim is missing, of the wrong type, or does not name us.
+    #[error("its claim `{0}` is missing or wrong")]
+    Claim(&'static str),
+}
+
+/// Verifies tokens of the trusted issuers. Made once; shared by reference or `Arc`.
+pub struct Verifier {
+    /// By the value of `iss`.
+    issuers: HashMap<String, IssuerKeys>,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers: Vec<_> = self.issuers.keys().collect();
+        formatter.debug_struct("Verifier").field("issuers", &issuers).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// A verifier that gets the issuers' keys through `fetch` when a token first needs them.
+    pub fn new(issuers: &Issuers, fetch: impl FetchKeys + 'static) -> Self {
+        let fetch: Arc<dyn FetchKeys> = Arc::new(fetch);
+        let issuers = issuers.iter().map(|issuer| {
+            let keys = IssuerKeys::new(issuer.clone(), Arc::clone(&fetch));
+            (issuer.issuer().to_owned(), keys)
+        });
+        Self { issuers: issuers.collect() }
+    }
+
+    /// Verifies a token and says what is in it.
+    ///
+    /// - At most [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES); longer ones are not read.
+    /// - RS256 or ES256, and that must be the algorithm of the key named by `kid`, as its issuer publishes it. No key
+    ///   and no address of one is taken from the token, and none with `crit` is.
+    /// - `iss` is exactly that of a trusted issuer.
+    /// - `exp` is there, `exp` and `nbf` are numbers, with 60 s of leeway; `sub` is there.
+    /// - User pool: `token_use` is `id` and `aud` names our client, or `access` and `client_id` does. Other issuers:
+    ///   `aud` names us.
+    ///
+    /// # Errors
+    /// [`VerifyError::Invalid`] if the token breaks a rule, [`VerifyError::Unavailable`] if its issuer's keys can't be
+    /// had. Never [`VerifyError::Missing`].
+    pub async fn verify(&self, token: &str) -> Result<Claims, VerifyError> {
+        let token = UnverifiedToken::parse(token)?;
+        let keys = self.issuers.get(&token.payload.iss).ok_or(Refusal::UnknownIssuer)?;
+        let key = keys.key(&token.kid).await.map_err(|error| match error {
+            NoKey::Unknown => VerifyError::Invalid(Refusal::UnknownKey),
+            NoKey::Unavailable => VerifyError::Unavailable { issuer: keys.issuer().issuer().to_owned() },
+        })?;
+        token.check_signature(&key)?;
+        Ok(token.payload.check(keys.issuer(), now())?)
+    }
+}
+
+/// The time since 1970. With a clock before that, every token has expired.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, Header};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::MAX_TOKEN_BYTES;
+    use crate::claims::TokenUse;
+    use crate::testing::{
+        ALIAS, AUDIENCE, CLIENT, InMemoryKeys, OIDC, POOL, SigningKey, TRUSTED_ISSUERS, access_claims, id_claims, now,
+        oidc_claims, with, without,
+    };
+
+    /// The pool publishes an RSA key and a P-256 key, the other issuer a P-256 key.
+    static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rs256("rsa"));
+    static EC: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::es256("ec"));
+    static OTHER: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::es256("other"));
+
+    fn verifier() -> (Verifier, InMemoryKeys) {
+        let keys = InMemoryKeys::new();
+        keys.publish(POOL, &[&RSA, &EC]);
+        keys.publish(OIDC, &[&OTHER]);
+        let issuers = Issuers::from_json(TRUSTED_ISSUERS).unwrap();
+        (Verifier::new(&issuers, keys.clone()), keys)
+    }
+
+    fn verify(token: &str) -> Result<Claims, VerifyError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(verifier().0.verify(token))
+    }
+
+    fn refusal(token: &str) -> Option<Refusal> {
+        match verify(token) {
+            Err(VerifyError::Invalid(refusal)) => Some(refusal),
+            Ok(_) | Err(VerifyError::Missing | VerifyError::Unavailable { .. }) => None,
+        }
+    }
+
+    fn pool_refusal(claims: &Value) -> Option<Refusal> {
+        refusal(&RSA.token(claims))
+    }
+
+    fn oidc_refusal(claims: &Value) -> Option<Refusal> {
+        refusal(&OTHER.token(claims))
+    }
+
+    #[test]
+    fn an_id_token_of_the_pool_says_who_it_is() {
+        let claims = verify(&RSA.token(&with(id_claims("ann"), "exp", json!(now() + 5)))).unwrap();
+        assert!(
+            claims
+                == Claims {
+                    issuer_alias: None,
+                    sub: "sub-of-ann".into(),
+                    username: Some("ann".into()),
+                    email: Some("ann@example.com".into()),
+                    token_use: Some(TokenUse::Id),
+                    exp: now() + 5,
+                }
+        );
+    }
+
+    #[test]
+    fn an_access_token_of_the_pool_says_who_it_is_but_not_the_address() {
+        let claims = verify(&RSA.token(&access_claims("ann"))).unwrap();
+        assert_eq!(claims.username.as_deref(), Some("ann"));
+        assert_eq!(claims.email, None);
+        assert_eq!(claims.token_use, Some(TokenUse::Access));
+    }
+
+    #[test]
+    fn a_token_of_another_issuer_says_which() {
+        let claims = verify(&OTHER.token(&with(oidc_claims("auth0|1"), "username", json!("ann")))).unwrap();
+        assert_eq!(claims.issuer_alias.as_deref(), Some(ALIAS));
+        assert_eq!(claims.sub, "auth0|1");
+        assert_eq!(claims.username, None);
+        assert_eq!(claims.token_use, None);
+    }
+
+    #[test]
+    fn both_algorithms_are_taken() {
+        assert!(verify(&RSA.token(&id_claims("ann"))).is_ok());
+        assert!(verify(&EC.token(&id_claims("ann"))).is_ok());
+    }
+
+    #[test]
+    fn only_a_verified_address_is_told() {
+        let email = |claims: Value| verify(&RSA.token(&claims)).unwrap().email;
+        let verified = |value: Value| email(with(id_claims("ann"), "email_verified", value));
+        assert!(verified(json!(true)).is_some());
+        assert!(verified(json!("true")).is_some());
+        for value in [json!(false), json!("false"), json!(1), json!(null), json!("TRUE"), json!(["true"])] {
+            assert_eq!(verified(value), None);
+        }
+        assert_eq!(email(without(id_claims("ann"), "email_verified")), None);
+        assert_eq!(email(with(id_claims("ann"), "email", json!(""))), None);
+        assert_eq!(email(with(id_claims("ann"), "email", json!(["a@b"]))), None);
+    }
+
+    #[test]
+    fn debug_and_errors_show_nothing_of_the_person() {
+        let claims = verify(&RSA.token(&id_claims("ann"))).unwrap();
+        assert!(!format!("{claims:?}").contains("ann"));
+        let error = verify(&RSA.token(&with(id_claims("ann"), "exp", json!("ann")))).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("ann"));
+    }
+
+    #[test]
+    fn a_token_over_16_kib_is_refused_unread() {
+        let claims = with(id_claims("ann"), "padding", json!("x".repeat(MAX_TOKEN_BYTES)));
+        assert_eq!(pool_refusal(&claims), Some(Refusal::TooLong));
+        assert_eq!(refusal(&"x".repeat(100 * 1024)), Some(Refusal::TooLong));
+        let nearly = with(id_claims("ann"), "padding", json!("x".repeat(11_000)));
+        assert_eq!(pool_refusal(&nearly), None);
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let token = RSA.token(&id_claims("ann"));
+        let (header, rest) = token.split_once('.').unwrap();
+        for text in [
+            "",
+            ".",
+            "..",
+            "...",
+            "a.b.c",
+            header,
+            rest,
+            &format!("{token}."),
+            &format!(".{token}"),
+            &format!("{token}.{rest}"),
+            &format!(" {token}"),
+            &RSA.token_of_parts("[]", &id_claims("ann").to_string()),
+            &RSA.token_of_parts("{", &id_claims("ann").to_string()),
+            &RSA.token_of_parts(r#"{"alg": "RS256", "kid": "rsa"}"#, "null"),
+            &RSA.token_of_parts(r#"{"alg": "RS256", "kid": "rsa"}"#, &"[".repeat(5000)),
+        ] {
+            assert_eq!(refusal(text), Some(Refusal::Malformed), "{text}");
+        }
+        for text in [format!("{token}\n"), format!("{token}=")] {
+            assert_eq!(refusal(&text), Some(Refusal::Signature), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_given_twice_is_refused() {
+        let claims = id_claims("ann").to_string();
+        let header = r#"{"alg": "RS256", "kid": "rsa"}"#;
+        assert_eq!(refusal(&RSA.token_of_parts(header, &claims)), None);
+        let header = r#"{"alg": "RS256", "kid": "other", "kid": "rsa"}"#;
+        let twice = RSA.token_of_parts(header, &claims);
+        assert_eq!(refusal(&twice), Some(Refusal::Malformed));
+        let claims = claims.replacen('{', r#"{"exp": 1,"#, 1);
+        let twice = RSA.token_of_parts(r#"{"alg": "RS256", "kid": "rsa"}"#, &claims);
+        assert_eq!(refusal(&twice), Some(Refusal::Malformed));
+    }
+
+    #[test]
+    fn other_algorithms_are_refused() {
+        for alg in ["none", "None", "", "HS256", "RS384", "RS512", "PS256", "ES384", "EdDSA", "rs256"] {
+            let header = json!({"alg": alg, "kid": "rsa"});
+            let token = RSA.token_with_header(&header, &id_claims("ann"));
+            assert_eq!(refusal(&token), Some(Refusal::Algorithm), "{alg}");
+        }
+        let unsigned = RSA.token_with_header(&json!({"alg": "none", "kid": "rsa"}), &id_claims("ann"));
+        let (message, _) = unsigned.rsplit_once('.').unwrap();
+        assert_eq!(refusal(&format!("{message}.")), Some(Refusal::Algorithm));
+        let token = RSA.token_with_header(&json!({"kid": "rsa"}), &id_claims("ann"));
+        assert_eq!(refusal(&token), Some(Refusal::Malformed));
+    }
+
+    #[test]
+    fn the_public_key_is_no_shared_secret() {
+        let modulus = RSA.jwk()["n"].as_str().unwrap().to_owned();
+        for secret in [RSA.jwk().to_string().into_bytes(), URL_SAFE_NO_PAD.decode(modulus).unwrap()] {
+            let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
+            header.kid = Some("rsa".into());
+            let key = EncodingKey::from_secret(&secret);
+            let token = jsonwebtoken::encode(&header, &id_claims("ann"), &key).unwrap();
+            assert_eq!(refusal(&token), Some(Refusal::Algorithm));
+        }
+    }
+
+    #[test]
+    fn the_algorithm_must_be_the_key_s_own() {
+        let token =
+            |alg, kid, key: &SigningKey| key.token_with_header(&json!({"alg": alg, "kid": kid}), &id_claims("ann"));
+        assert_eq!(refusal(&token("RS256", "rsa", &RSA)), None);
+        assert_eq!(refusal(&token("ES256", "rsa", &RSA)), Some(Refusal::Algorithm));
+        assert_eq!(refusal(&token("RS256", "ec", &EC)), Some(Refusal::Algorithm));
+        assert_eq!(refusal(&token("ES256", "rsa", &EC)), Some(Refusal::Algorithm));
+    }
+
+    #[test]
+    fn a_key_that_a_token_brings_is_not_used() {
+        let stranger = SigningKey::rs256("rsa");
+        let header = json!({
+            "alg": "RS256", "kid": "rsa", "jwk": stranger.jwk(),
+            "jku": "https://stranger.example/jwks.json", "x5u": "https://stranger.example/", "x5c": ["c3RyYW5nZXI="],
+        });
+        let forged = stranger.token_with_header(&header, &id_claims("ann"));
+        assert_eq!(refusal(&forged), Some(Refusal::Signature));
+        let own = RSA.token_with_header(&header, &id_claims("ann"));
+        assert_eq!(refusal(&own), None);
+        let nonsense = json!({"alg": "RS256", "kid": "rsa", "jwk": 1, "jku": [], "x5u": null, "x5c": "x", "typ": 1});
+        assert_eq!(refusal(&RSA.token_with_header(&nonsense, &id_claims("ann"))), None);
+    }
+
+    #[test]
+    fn crit_is_refused_whatever_it_says() {
+        for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!(true)] {
+            let header = json!({"alg": "RS256", "kid": "rsa", "crit": crit, "b64": true});
+            let token = RSA.token_with_header(&header, &id_claims("ann"));
+            assert_eq!(refusal(&token), Some(Refusal::Critical), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_token_must_name_a_key_of_its_own_issuer() {
+        let token = |header: Value| RSA.token_with_header(&header, &id_claims("ann"));
+        assert_eq!(refusal(&token(json!({"alg": "RS256"}))), Some(Refusal::NoKeyId));
+        assert_eq!(refusal(&token(json!({"alg": "RS256", "kid": null}))), Some(Refusal::NoKeyId));
+        assert_eq!(refusal(&token(json!({"alg": "RS256", "kid": 1}))), Some(Refusal::Malformed));
+        assert_eq!(refusal(&token(json!({"alg": "RS256", "kid": "nobody"}))), Some(Refusal::UnknownKey));
+        assert_eq!(refusal(&OTHER.token(&id_claims("ann"))), Some(Refusal::UnknownKey));
+        assert_eq!(refusal(&RSA.token(&oidc_claims("ann"))), Some(Refusal::UnknownKey));
+    }
+
+    #[test]
+    fn a_token_of_a_stranger_is_refused() {
+        let forged = SigningKey::rs256("rsa").token(&id_claims("ann"));
+        assert_eq!(refusal(&forged), Some(Refusal::Signature));
+        let forged = SigningKey::es256("ec").token(&id_claims("ann"));
+        assert_eq!(refusal(&forged), Some(Refusal::Signature));
+        let ann = RSA.token(&id_claims("ann"));
+        let ben = RSA.token(&id_claims("ben"));
+        let (_, signature) = ann.rsplit_once('.').unwrap();
+        let (message, _) = ben.rsplit_once('.').unwrap();
+        assert_eq!(refusal(&format!("{message}.{signature}")), Some(Refusal::Signature));
+        assert_eq!(refusal(&format!("{message}.")), Some(Refusal::Signature));
+        // CVE-2022-21449: ECDSA signatures of zeros.
+        let ec = EC.token(&id_claims("ann"));
+        let (message, _) = ec.rsplit_once('.').unwrap();
+        let zeros = URL_SAFE_NO_PAD.encode([0; 64]);
+        assert_eq!(refusal(&format!("{message}.{zeros}")), Some(Refusal::Signature));
+    }
+
+    #[test]
+    fn the_issuer_is_compared_exactly() {
+        for iss in [
+            format!("{POOL}/"),
+            POOL.to_uppercase(),
+            format!(" {POOL}"),
+            POOL.replace("https", "http"),
+            OIDC.trim_end_matches('/').to_owned(),
+            String::new(),
+        ] {
+            let claims = with(id_claims("ann"), "iss", json!(iss));
+            assert_eq!(pool_refusal(&claims), Some(Refusal::UnknownIssuer), "{iss}");
+        }
+        for iss in [json!([POOL]), json!(null), json!(1)] {
+            let claims = with(id_claims("ann"), "iss", iss);
+            assert_eq!(pool_refusal(&claims), Some(Refusal::Malformed));
+        }
+        let claims = without(id_claims("ann"), "iss");
+        assert_eq!(pool_refusal(&claims), Some(Refusal::Malformed));
+    }
+
+    #[test]
+    fn an_expired_token_is_refused_after_a_minute_of_leeway() {
+        let exp = |exp: Value| pool_refusal(&with(id_claims("ann"), "exp", exp));
+        assert_eq!(exp(json!(now() - 50)), None);
+        assert_eq!(exp(json!(now() - 60)), Some(Refusal::Expired));
+        assert_eq!(exp(json!(0)), Some(Refusal::Expired));
+        assert_eq!(exp(json!(1.5)), Some(Refusal::Expired));
+        assert_eq!(exp(json!(u64::MAX - 1)), Some(Refusal::Claim("exp")));
+    }
+
+    #[test]
+    fn exp_must_be_there_and_a_number() {
+        let exp = |exp: Value| pool_refusal(&with(id_claims("ann"), "exp", exp));
+        for value in [json!((now() + 3600).to_string()), json!(null), json!(true), json!([]), json!(-1), json!(1e300)] {
+            assert_eq!(exp(value), Some(Refusal::Claim("exp")));
+        }
+        assert_eq!(pool_refusal(&without(id_claims("ann"), "exp")), Some(Refusal::Claim("exp")));
+        let claims = id_claims("ann").to_string().replacen('{', r#"{"nbf": 1e999,"#, 1);
+        let token = RSA.token_of_parts(r#"{"alg": "RS256", "kid": "rsa"}"#, &claims);
+        assert_eq!(refusal(&token), Some(Refusal::Malformed));
+        assert_eq!(exp(json!(f64::from(u32::MAX) + 0.5)), None);
+    }
+
+    #[test]
+    fn nbf_is_a_number_with_a_minute_of_leeway() {
+        let nbf = |nbf: Value| pool_refusal(&with(id_claims("ann"), "nbf", nbf));
+        assert_eq!(nbf(json!(now())), None);
+        assert_eq!(nbf(json!(now() + 50)), None);
+        assert_eq!(nbf(json!(now() + 70)), Some(Refusal::NotYetValid));
+        for value in [json!(now().to_string()), json!(null), json!(false), json!({}), json!(-1)] {
+            assert_eq!(nbf(value), Some(Refusal::Claim("nbf")));
+        }
+    }
+
+    #[test]
+    fn a_token_of_the_pool_must_be_for_our_client() {
+        let id = |aud: Value| pool_refusal(&with(id_claims("ann"), "aud", aud));
+        assert_eq!(id(json!("another")), Some(Refusal::Claim("aud")));
+        assert_eq!(id(json!("")), Some(Refusal::Claim("aud")));
+        assert_eq!(id(json!(null)), Some(Refusal::Claim("aud")));
+        let access = |id: Value| pool_refusal(&with(access_claims("ann"), "client_id", id));
+        assert_eq!(access(json!("another")), Some(Refusal::Claim("client_id")));
+        assert_eq!(access(json!([CLIENT])), Some(Refusal::Claim("client_id")));
+        assert_eq!(pool_refusal(&without(access_claims("ann"), "client_id")), Some(Refusal::Claim("client_id")));
+    }
+
+    #[test]
+    fn a_token_of_the_pool_is_judged_by_its_own_use() {
+        // `client_id` says nothing in an ID token, `aud` nothing in an access token.
+        let id = with(without(id_claims("ann"), "aud"), "client_id", json!(CLIENT));
+        assert_eq!(pool_refusal(&id), Some(Refusal::Claim("aud")));
+        let access = with(without(access_claims("ann"), "client_id"), "aud", json!(CLIENT));
+        assert_eq!(pool_refusal(&access), Some(Refusal::Claim("client_id")));
+        for token_use in [json!("refresh"), json!("ID"), json!(""), json!(null), json!(["id"])] {
+            let claims = with(with(id_claims("ann"), "client_id", json!(CLIENT)), "token_use", token_use);
+            assert_eq!(pool_refusal(&claims), Some(Refusal::Claim("token_use")));
+        }
+        assert_eq!(pool_refusal(&without(id_claims("ann"), "token_use")), Some(Refusal::Claim("token_use")));
+    }
+
+    #[test]
+    fn a_token_of_the_pool_must_name_its_user() {
+        for name in [json!(""), json!(null), json!(1)] {
+            let claims = with(id_claims("ann"), "cognito:username", name);
+            assert_eq!(pool_refusal(&claims), Some(Refusal::Claim("username")));
+        }
+        let claims = without(access_claims("ann"), "username");
+        assert_eq!(pool_refusal(&claims), Some(Refusal::Claim("username")));
+    }
+
+    #[test]
+    fn sub_must_be_there() {
+        for sub in [json!(""), json!(null), json!(1)] {
+            assert_eq!(pool_refusal(&with(id_claims("ann"), "sub", sub.clone())), Some(Refusal::Claim("sub")));
+            assert_eq!(oidc_refusal(&with(oidc_claims("ann"), "sub", sub)), Some(Refusal::Claim("sub")));
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_issuer_must_be_for_us() {
+        let aud = |aud: Value| oidc_refusal(&with(oidc_claims("ann"), "aud", aud));
+        assert_eq!(aud(json!([AUDIENCE])), None);
+        assert_eq!(aud(json!(["https://tenant.auth0.example/userinfo", AUDIENCE])), None);
+        for value in [
+            json!("another"),
+            json!(["another"]),
+            json!([]),
+            json!(null),
+            json!({"a": AUDIENCE}),
+            json!([[AUDIENCE]]),
+            json!(format!("{AUDIENCE} ")),
+            json!(CLIENT),
+        ] {
+            assert_eq!(aud(value.clone()), Some(Refusal::Claim("aud")), "{value}");
+        }
+        assert_eq!(oidc_refusal(&without(oidc_claims("ann"), "aud")), Some(Refusal::Claim("aud")));
+        let claims = with(without(oidc_claims("ann"), "aud"), "client_id", json!(AUDIENCE));
+        assert_eq!(oidc_refusal(&claims), Some(Refusal::Claim("aud")));
+    }
+
+    #[test]
+    fn the_calling_client_in_azp_does_not_matter() {
+        let claims = with(oidc_claims("ann"), "aud", json!([AUDIENCE, "https://tenant.auth0.example/userinfo"]));
+        assert_eq!(oidc_refusal(&with(claims, "azp", json!("a-client"))), None);
+    }
+
+    #[test]
+    fn claims_of_other_types_that_nobody_asks_for_do_not_matter() {
+        let claims = with(with(oidc_claims("ann"), "token_use", json!(1)), "username", json!({}));
+        assert_eq!(oidc_refusal(&with(claims, "client_id", json!([]))), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_issuer_that_is_down_is_not_the_token_s_fault() {
+        let (verifier, keys) = verifier();
+        keys.take_down(POOL);
+        let error = verifier.verify(&RSA.token(&id_claims("ann"))).await;
+        let unavailable = VerifyError::Unavailable { issuer: POOL.into() };
+        assert_eq!(error.unwrap_err(), unavailable);
+        assert!(verifier.verify(&OTHER.token(&oidc_claims("ann"))).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_of_no_trusted_issuer_causes_no_fetch() {
+        let (verifier, keys) = verifier();
+        for token in ["a.b.c".to_owned(), RSA.token(&with(id_claims("ann"), "iss", json!("https://stranger.example")))]
+        {
+            assert!(verifier.verify(&token).await.is_err());
+        }
+        assert_eq!(keys.fetches(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_verifier_serves_tasks_of_any_runtime() {
+        fn is_send<T: Send>(value: T) -> T {
+            value
+        }
+        let verifier = Arc::new(verifier().0);
+        let token = RSA.token(&id_claims("ann"));
+        let task = is_send(async move { verifier.verify(&token).await.is_ok() });
+        assert!(tokio::spawn(task).await.unwrap());
+    }
+
+    fn any_token() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just(RSA.token(&id_claims("ann"))),
+            Just(EC.token(&access_claims("ann"))),
+            Just(OTHER.token(&oidc_claims("ann"))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_with_any_byte_changed_is_refused(
+            token in any_token(), index: prop::sample::Index, byte in 0_u8..128,
+        ) {
+            let mut bytes = token.clone().into_bytes();
+            *index.get_mut(&mut bytes) = byte;
+            let changed = String::from_utf8(bytes).unwrap();
+            prop_assume!(changed != token);
+            prop_assert!(refusal(&changed).is_some());
+        }
+
+        #[test]
+        fn a_token_cut_off_or_with_bytes_added_is_refused(
+            token in any_token(), index: prop::sample::Index, added in "[A-Za-z0-9_.=-]{1,4}",
+        ) {
+            let at = index.index(token.len());
+            prop_assert!(refusal(token.split_at(at).0).is_some());
+            let mut longer = token;
+            longer.insert_str(at, &added);
+            prop_assert!(refusal(&longer).is_some());
+        }
+
+        #[test]
+        fn a_signed_token_of_any_claims_is_judged_without_a_panic(
+            member in "iss|sub|exp|nbf|aud|token_use|cognito:username|email|email_verified",
+            value in prop_oneof![
+                Just(json!(null)), any::<bool>().prop_map(|value| json!(value)),
+                any::<f64>().prop_map(|value| json!(value)), any::<i64>().prop_map(|value| json!(value)),
+                any::<u64>().prop_map(|value| json!(value)), ".{0,20}".prop_map(|value| json!(value)),
+                prop::collection::vec(".{0,20}", 0..3).prop_map(|value| json!(value)),
+            ],
+        ) {
+            let verified = verify(&EC.token(&with(id_claims("ann"), &member, value)));
+            prop_assert!(!matches!(verified, Err(VerifyError::Missing)));
+        }
+    }
+}
