@@ -1,1 +1,16 @@
-//! x
+//! Photo storage and auctions on AWS Lambda. Each binary of this crate is one function; `functions.json` says when it
+//! runs, and what it may do.
+//!
+//! A request goes one way: `src/bin/<function>.rs` makes the clients, [`http`] reads the request and turns errors into
+//! answers, [`routes`] has what is particular to a route, and the domain modules ([`users`], [`photos`])
+//! do the work. They know nothing of HTTP.
+
+pub mod authorize;
+pub mod aws;
+pub mod config;
+pub mod http;
+pub mod photos;
+pub mod routes;
+pub mod telemetry;
+pub mod time;
+pub mod users;

@@ -1,1 +1,13 @@
-fn main() {}
+//! `POST /login`
+
+use yourplace::{aws, config::required, http, routes::login::Login, users::UserPool};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    http::serve(|| {
+        let aws = aws::sdk_config()?;
+        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+        Ok(Login { pool, pool_id: required("USER_POOL_ID")? })
+    })
+    .await
+}

@@ -1,0 +1,13 @@
+//! `POST /login/new_password`
+
+use yourplace::{aws, config::required, http, routes::login_new_password::LoginNewPassword, users::UserPool};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    http::serve(|| {
+        let aws = aws::sdk_config()?;
+        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+        Ok(LoginNewPassword { pool, pool_id: required("USER_POOL_ID")? })
+    })
+    .await
+}

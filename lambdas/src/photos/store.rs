@@ -1,0 +1,253 @@
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    Client,
+    error::{DisplayErrorContext, SdkError},
+    operation::put_object::PutObjectError,
+    presigning::PresigningConfig,
+    primitives::ByteStream,
+    types::EncodingType,
+};
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::{Photo, PhotoName, PhotoType};
+use crate::users::Folder;
+
+/// How long a download's address works.
+pub const DOWNLOAD_EXPIRES_IN: Duration = Duration::from_mins(15);
+
+/// How many names of one millisecond may be taken before an upload gives up. Each try is one millisecond later, so
+/// this bounds how far a time stamp may be from the upload, too.
+const MAX_TRIES: usize = 500;
+
+/// The characters of RFC 8187's `attr-char`, which need no encoding in `filename*`.
+const EXT_VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// The photos in the bucket, under `photos/{user}/`.
+#[derive(Clone, Debug)]
+pub struct PhotoStore {
+    s3: Client,
+    bucket: String,
+}
+
+/// A photo could not be stored, found or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The user's folder has no photo of that name.
+    #[error("no such photo")]
+    NotFound,
+    /// Every name of half a second is taken.
+    #[error("no free name within {MAX_TRIES} ms")]
+    Crowded,
+    /// S3 did not do it; the text is for the log alone.
+    #[error("S3: {0}")]
+    Storage(String),
+}
+
+/// One page of a folder.
+#[derive(Debug)]
+pub struct Page {
+    /// Oldest first.
+    pub photos: Vec<Photo>,
+    /// Where the next page goes on; none when this was the last.
+    pub next: Option<PhotoName>,
+}
+
+/// Where a photo can be had.
+pub struct Download {
+    /// A presigned address, which works for [`DOWNLOAD_EXPIRES_IN`].
+    pub url: String,
+}
+
+impl PhotoStore {
+    /// The photos of `bucket`.
+    #[must_use]
+    pub const fn new(s3: Client, bucket: String) -> Self {
+        Self { s3, bucket }
+    }
+
+    /// Stores a photo under a name of its own. The conditional write is the only guard against overwriting: a name
+    /// that is taken is tried again one millisecond later.
+    ///
+    /// # Errors
+    /// [`StoreError::Crowded`] and [`StoreError::Storage`]; nothing is stored then.
+    pub async fn put(
+        &self,
+        folder: &Folder,
+        original: &str,
+        kind: PhotoType,
+        photo: Bytes,
+    ) -> Result<Photo, StoreError> {
+        let size = u64::try_from(photo.len()).map_err(storage)?;
+        let mut name = PhotoName::new(original, kind, crate::time::now());
+        for _ in 0..MAX_TRIES {
+            let put = self
+                .s3
+                .put_object()
+                .bucket(&self.bucket)
+                .key(key(folder, &name))
+                .if_none_match("*")
+                .content_type(kind.media_type())
+                .body(ByteStream::from(photo.clone()))
+                .send()
+                .await;
+            match put {
+                Ok(_) => return Ok(Photo::new(name, size)),
+                Err(error) if is_taken(&error) => name = name.next(),
+                Err(error) => return Err(sdk(error)),
+            }
+        }
+        Err(StoreError::Crowded)
+    }
+
+    /// At most `limit` photos, oldest first, from the one after `after` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`].
+    pub async fn list(&self, folder: &Folder, limit: u16, after: Option<&PhotoName>) -> Result<Page, StoreError> {
+        let prefix = prefix(folder);
+        let listing = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(&prefix)
+            .encoding_type(EncodingType::Url)
+            .max_keys(i32::from(limit))
+            .set_start_after(after.map(|name| key(folder, name)))
+            .send()
+            .await
+            .map_err(sdk)?;
+        // Whatever else may lie in the folder was not put there by an upload, and is nobody's photo.
+        let photos: Vec<Photo> = listing
+            .contents()
+            .iter()
+            .filter_map(|object| {
+                let size = u64::try_from(object.size()?).ok()?;
+                Some(Photo::new(listed_name(object.key()?, &prefix)?, size))
+            })
+            .collect();
+        let more = listing.is_truncated().unwrap_or(false);
+        let next = more.then(|| photos.last().map(|photo| photo.filename.clone())).flatten();
+        Ok(Page { photos, next })
+    }
+
+    /// An address that serves the photo with its type, as an attachment under its original name. What a browser is
+    /// told is part of the signature, so it never depends on the bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] and [`StoreError::Storage`].
+    pub async fn presign(&self, folder: &Folder, name: &PhotoName) -> Result<Download, StoreError> {
+        self.find(folder, name).await?;
+        let request = self
+            .s3
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key(folder, name))
+            .response_content_type(name.kind().media_type())
+            .response_content_disposition(attachment(name.original()))
+            .presigned(PresigningConfig::expires_in(DOWNLOAD_EXPIRES_IN).map_err(storage)?)
+            .await
+            .map_err(sdk)?;
+        Ok(Download { url: request.uri().to_owned() })
+    }
+
+    /// Removes a photo.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] and [`StoreError::Storage`]. Two calls at once may both succeed.
+    pub async fn delete(&self, folder: &Folder, name: &PhotoName) -> Result<(), StoreError> {
+        self.find(folder, name).await?;
+        self.s3.delete_object().bucket(&self.bucket).key(key(folder, name)).send().await.map_err(sdk)?;
+        Ok(())
+    }
+
+    /// Asks by a listing, not by `HeadObject`: S3 answers the latter for a missing key with "forbidden" unless the
+    /// function may list the whole bucket.
+    async fn find(&self, folder: &Folder, name: &PhotoName) -> Result<(), StoreError> {
+        let key = key(folder, name);
+        let listing = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(&key)
+            .encoding_type(EncodingType::Url)
+            .max_keys(1)
+            .send()
+            .await
+            .map_err(sdk)?;
+        let found = listing.contents().iter().filter_map(|object| object.key()).any(|listed| decode(listed) == key);
+        if found { Ok(()) } else { Err(StoreError::NotFound) }
+    }
+}
+
+fn prefix(folder: &Folder) -> String {
+    format!("photos/{folder}/")
+}
+
+fn key(folder: &Folder, name: &PhotoName) -> String {
+    format!("photos/{folder}/{name}")
+}
+
+fn listed_name(key: &str, prefix: &str) -> Option<PhotoName> {
+    PhotoName::parse(decode(key).strip_prefix(prefix)?).ok()
+}
+
+/// Keys in a listing are form-encoded (`EncodingType::Url`): `+` is a space, as in an S3 event.
+fn decode(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+/// `Content-Disposition` after RFC 6266: a plain name for old clients, the whole one for the others.
+fn attachment(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' })
+        .collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, EXT_VALUE))
+}
+
+/// 412: the name is taken. 409: another write of the same name is under way.
+fn is_taken(error: &SdkError<PutObjectError>) -> bool {
+    error.raw_response().is_some_and(|response| matches!(response.status().as_u16(), 409 | 412))
+}
+
+fn sdk<E: std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> StoreError {
+    StoreError::Storage(DisplayErrorContext(error).to_string())
+}
+
+fn storage(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Storage(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_is_saved_under_its_original_name() {
+        assert_eq!(attachment("cat.jpg"), "attachment; filename=\"cat.jpg\"; filename*=UTF-8''cat.jpg");
+        assert_eq!(
+            attachment("Ma\"ñana 100%.jpg"),
+            "attachment; filename=\"Ma__ana 100_.jpg\"; filename*=UTF-8''Ma%22%C3%B1ana%20100%25.jpg"
+        );
+    }
+
+    #[test]
+    fn listed_keys_are_decoded() {
+        let name = listed_name("photos/a%2540b/20261121T020304056Z_a+%2B%25%C3%A9.jpg", "photos/a%40b/");
+        assert_eq!(name.unwrap().original(), "a +%é.jpg");
+    }
+}

@@ -1,0 +1,49 @@
+//! `POST /download` and `GET /download`
+
+use ::http::{StatusCode, header};
+use serde::Serialize;
+
+use crate::{
+    http::{Answer, Problem, Request, Route, auth::Auth, json, params::Params, with_location},
+    photos::{DOWNLOAD_EXPIRES_IN, PhotoName, PhotoStore},
+};
+
+/// Answers with a presigned address of one of the caller's photos.
+pub struct Download {
+    /// Who calls.
+    pub auth: Auth,
+    /// Where photos are kept.
+    pub photos: PhotoStore,
+}
+
+#[derive(Serialize)]
+struct Address<'a> {
+    filename: &'a PhotoName,
+    url: &'a str,
+    expires_in: u64,
+}
+
+impl Route for Download {
+    async fn handle(&self, request: Request) -> Result<Answer, Problem> {
+        let user = self.auth.caller(request.headers()).await?;
+        let params = Params::read(&request)?;
+        let filename = PhotoName::parse(params.required("filename")?).map_err(|_| Problem::no_such_photo())?;
+        let download = self.photos.presign(user.folder(), &filename).await?;
+        let address = Address { filename: &filename, url: &download.url, expires_in: DOWNLOAD_EXPIRES_IN.as_secs() };
+        if names_json(&request) {
+            json(StatusCode::OK, &address)
+        } else {
+            with_location(json(StatusCode::SEE_OTHER, &address)?, &download.url)
+        }
+    }
+}
+
+/// Whether `Accept` names `application/json` itself: curl's and a browser's `*/*` want the photo.
+fn names_json(request: &Request) -> bool {
+    let accepted = request.headers().get_all(header::ACCEPT);
+    accepted
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"))
+}

@@ -1,0 +1,27 @@
+//! `POST /login/new_password`
+
+use super::login;
+use crate::{
+    http::{Answer, Problem, Request, Route, fields::Fields},
+    users::UserPool,
+};
+
+/// Sets the new password that a log-in asked for, and logs in.
+pub struct LoginNewPassword {
+    /// Where users are kept.
+    pub pool: UserPool,
+    /// The id of that pool.
+    pub pool_id: String,
+}
+
+impl Route for LoginNewPassword {
+    async fn handle(&self, request: Request) -> Result<Answer, Problem> {
+        let mut fields = Fields::read(&request)?;
+        let given = fields.text("username");
+        let session = fields.text("session");
+        let password = fields.text("new_password");
+        fields.finish()?;
+        let tokens = self.pool.new_password(&self.pool_id, &given.to_ascii_lowercase(), &session, &password).await?;
+        login::answer(&tokens, &given)
+    }
+}

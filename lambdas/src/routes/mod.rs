@@ -1,0 +1,14 @@
+//! One file per route: from the request to the domain and back.
+
+pub mod confirm;
+pub mod confirm_resend;
+pub mod delete;
+pub mod download;
+pub mod list;
+pub mod login;
+pub mod login_new_password;
+pub mod login_refresh;
+pub mod password_forgot;
+pub mod password_reset;
+pub mod signup;
+pub mod upload_single_photo;

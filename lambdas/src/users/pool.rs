@@ -1,0 +1,376 @@
+use aws_sdk_cognitoidentityprovider::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    types::{AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, CodeDeliveryDetailsType},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Username;
+
+/// The Cognito user pool, through our client of it.
+#[derive(Clone, Debug)]
+pub struct UserPool {
+    cognito: Client,
+    client_id: String,
+}
+
+/// What the pool says no with. The same variant stands for an unknown user and a wrong secret, so that nothing made of
+/// it can tell whether a user exists.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// The user name is taken.
+    #[error("the user name is taken")]
+    Taken,
+    /// The password does not fit the pool's policy, in the pool's own words.
+    #[error("the password is refused")]
+    WeakPassword(String),
+    /// Something else at a sign-up is not what the pool takes, in the pool's own words.
+    #[error("a sign-up is refused")]
+    InvalidSignup(String),
+    /// The code is wrong, the user is unknown, or there is nothing to confirm.
+    #[error("the code is wrong")]
+    WrongCode,
+    /// The code was right, once.
+    #[error("the code has expired")]
+    ExpiredCode,
+    /// The password, session or refresh token is wrong, or the user is unknown.
+    #[error("wrong credentials")]
+    WrongCredentials,
+    /// The user has not confirmed the sign-up yet.
+    #[error("the user is not confirmed")]
+    NotConfirmed,
+    /// An administrator asks for a reset of the password.
+    #[error("a password reset is required")]
+    ResetRequired,
+    /// The password is right and must be replaced, with this session.
+    #[error("a new password is required")]
+    NewPasswordDue {
+        /// Opaque; good for a few minutes.
+        session: String,
+    },
+    /// The pool asks for something that this service has no route for, such as a second factor.
+    #[error("the pool asks for {0}")]
+    UnsupportedChallenge(String),
+    /// Too many tries.
+    #[error("too many tries")]
+    TooManyTries,
+    /// Cognito did not do it; the text is for the log alone.
+    #[error("Cognito: {0}")]
+    Service(String),
+}
+
+/// A new user.
+#[derive(Serialize)]
+pub struct Signup {
+    /// As it was stored.
+    pub username: String,
+    /// Whether the user can log in already.
+    pub confirmed: bool,
+    /// Where the code went, if one was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+}
+
+/// Where a code went.
+#[derive(Serialize)]
+pub struct Delivery {
+    /// `EMAIL`
+    pub medium: String,
+    /// Masked by the pool.
+    pub destination: String,
+}
+
+/// What a log-in gives. Secrets: no `Debug`.
+pub struct Tokens {
+    /// The ID token, which names the user and the mail address.
+    pub id: String,
+    /// The access token.
+    pub access: String,
+    /// Absent when the tokens were refreshed.
+    pub refresh: Option<String>,
+    /// `Bearer`
+    pub kind: String,
+    /// In seconds.
+    pub expires_in: i32,
+}
+
+impl Tokens {
+    /// The user name in the ID token. The token comes from the pool itself, so it is read and not checked.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        let payload = URL_SAFE_NO_PAD.decode(self.id.split('.').nth(1)?).ok()?;
+        let claims: Value = serde_json::from_slice(&payload).ok()?;
+        claims.get("cognito:username")?.as_str().map(str::to_owned)
+    }
+}
+
+impl UserPool {
+    /// The pool that `client_id` belongs to.
+    #[must_use]
+    pub const fn new(cognito: Client, client_id: String) -> Self {
+        Self { cognito, client_id }
+    }
+
+    /// Signs a user up; the pool mails a code.
+    ///
+    /// # Errors
+    /// [`PoolError::Taken`], [`PoolError::WeakPassword`], [`PoolError::InvalidSignup`], [`PoolError::TooManyTries`] and
+    /// [`PoolError::Service`].
+    pub async fn sign_up(&self, username: &Username, password: &str, email: &str) -> Result<Signup, PoolError> {
+        let email = AttributeType::builder().name("email").value(email).build().map_err(service)?;
+        let answer = self
+            .cognito
+            .sign_up()
+            .client_id(&self.client_id)
+            .username(username.as_str())
+            .password(password)
+            .user_attributes(email)
+            .send()
+            .await;
+        let username = username.as_str().to_owned();
+        match answer {
+            Ok(answer) => Ok(Signup {
+                username,
+                confirmed: answer.user_confirmed(),
+                delivery: answer.code_delivery_details().and_then(delivery),
+            }),
+            // The user exists now; `/confirm/resend` sends another code.
+            Err(error) if error.code() == Some("CodeDeliveryFailureException") => {
+                tracing::warn!(error = %DisplayErrorContext(error), "the code was not delivered");
+                Ok(Signup { username, confirmed: false, delivery: None })
+            }
+            Err(error) => Err(match error.code() {
+                Some("UsernameExistsException") => PoolError::Taken,
+                Some("InvalidPasswordException") => PoolError::WeakPassword(words(&error)),
+                Some("InvalidParameterException") => PoolError::InvalidSignup(words(&error)),
+                _ => common(error),
+            }),
+        }
+    }
+
+    /// Confirms a sign-up.
+    ///
+    /// # Errors
+    /// [`PoolError::WrongCode`], [`PoolError::ExpiredCode`], [`PoolError::TooManyTries`] and [`PoolError::Service`].
+    pub async fn confirm(&self, username: &str, code: &str) -> Result<(), PoolError> {
+        self.cognito
+            .confirm_sign_up()
+            .client_id(&self.client_id)
+            .username(username)
+            .confirmation_code(code)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(code_refusal)
+    }
+
+    /// Mails the code of a sign-up once more. An unknown user, or one who is confirmed, is no error.
+    ///
+    /// # Errors
+    /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
+    pub async fn resend(&self, username: &str) -> Result<(), PoolError> {
+        let answer = self.cognito.resend_confirmation_code().client_id(&self.client_id).username(username).send().await;
+        answer.map(|_| ()).or_else(silent)
+    }
+
+    /// Mails a code for a new password. An unknown user is no error.
+    ///
+    /// # Errors
+    /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
+    pub async fn forgot_password(&self, username: &str) -> Result<(), PoolError> {
+        let answer = self.cognito.forgot_password().client_id(&self.client_id).username(username).send().await;
+        answer.map(|_| ()).or_else(silent)
+    }
+
+    /// Sets a new password with a code.
+    ///
+    /// # Errors
+    /// [`PoolError::WeakPassword`], [`PoolError::WrongCode`], [`PoolError::ExpiredCode`], [`PoolError::TooManyTries`]
+    /// and [`PoolError::Service`].
+    pub async fn reset_password(&self, username: &str, code: &str, password: &str) -> Result<(), PoolError> {
+        self.cognito
+            .confirm_forgot_password()
+            .client_id(&self.client_id)
+            .username(username)
+            .confirmation_code(code)
+            .password(password)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| match error.code() {
+                Some("InvalidPasswordException") => PoolError::WeakPassword(words(&error)),
+                _ => code_refusal(error),
+            })
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// [`PoolError::WrongCredentials`], [`PoolError::NotConfirmed`], [`PoolError::ResetRequired`],
+    /// [`PoolError::NewPasswordDue`], [`PoolError::UnsupportedChallenge`], [`PoolError::TooManyTries`] and
+    /// [`PoolError::Service`].
+    pub async fn log_in(&self, pool_id: &str, username: &str, password: &str) -> Result<Tokens, PoolError> {
+        let answer = self
+            .cognito
+            .admin_initiate_auth()
+            .user_pool_id(pool_id)
+            .client_id(&self.client_id)
+            .auth_flow(AuthFlowType::AdminUserPasswordAuth)
+            .auth_parameters("USERNAME", username)
+            .auth_parameters("PASSWORD", password)
+            .send()
+            .await
+            .map_err(credentials_refusal)?;
+        tokens(answer.authentication_result, answer.challenge_name, answer.session)
+    }
+
+    /// Answers the demand for a new password.
+    ///
+    /// # Errors
+    /// As [`UserPool::log_in`], and [`PoolError::WeakPassword`].
+    pub async fn new_password(
+        &self,
+        pool_id: &str,
+        username: &str,
+        session: &str,
+        password: &str,
+    ) -> Result<Tokens, PoolError> {
+        let answer = self
+            .cognito
+            .admin_respond_to_auth_challenge()
+            .user_pool_id(pool_id)
+            .client_id(&self.client_id)
+            .challenge_name(ChallengeNameType::NewPasswordRequired)
+            .challenge_responses("USERNAME", username)
+            .challenge_responses("NEW_PASSWORD", password)
+            .session(session)
+            .send()
+            .await
+            .map_err(|error| match error.code() {
+                Some("InvalidPasswordException") => PoolError::WeakPassword(words(&error)),
+                Some("CodeMismatchException" | "ExpiredCodeException") => PoolError::WrongCredentials,
+                _ => credentials_refusal(error),
+            })?;
+        tokens(answer.authentication_result, answer.challenge_name, answer.session)
+    }
+
+    /// Exchanges a refresh token for new tokens.
+    ///
+    /// # Errors
+    /// As [`UserPool::log_in`].
+    pub async fn refresh(&self, pool_id: &str, refresh_token: &str) -> Result<Tokens, PoolError> {
+        let answer = self
+            .cognito
+            .admin_initiate_auth()
+            .user_pool_id(pool_id)
+            .client_id(&self.client_id)
+            .auth_flow(AuthFlowType::RefreshTokenAuth)
+            .auth_parameters("REFRESH_TOKEN", refresh_token)
+            .send()
+            .await
+            .map_err(credentials_refusal)?;
+        let tokens = tokens(answer.authentication_result, answer.challenge_name, answer.session)?;
+        Ok(Tokens { refresh: None, ..tokens })
+    }
+}
+
+fn delivery(details: &CodeDeliveryDetailsType) -> Option<Delivery> {
+    Some(Delivery {
+        medium: details.delivery_medium()?.as_str().to_owned(),
+        destination: details.destination()?.to_owned(),
+    })
+}
+
+fn tokens(
+    result: Option<AuthenticationResultType>,
+    challenge: Option<ChallengeNameType>,
+    session: Option<String>,
+) -> Result<Tokens, PoolError> {
+    match (result, challenge) {
+        (Some(result), _) => match (result.id_token, result.access_token) {
+            (Some(id), Some(access)) => Ok(Tokens {
+                id,
+                access,
+                refresh: result.refresh_token,
+                kind: result.token_type.unwrap_or_else(|| "Bearer".to_owned()),
+                expires_in: result.expires_in,
+            }),
+            _ => Err(PoolError::Service("a log-in without tokens".to_owned())),
+        },
+        (None, Some(ChallengeNameType::NewPasswordRequired)) => match session {
+            Some(session) => Err(PoolError::NewPasswordDue { session }),
+            None => Err(PoolError::Service("a challenge without a session".to_owned())),
+        },
+        (None, Some(challenge)) => Err(PoolError::UnsupportedChallenge(challenge.as_str().to_owned())),
+        (None, None) => Err(PoolError::Service("a log-in without tokens and without a challenge".to_owned())),
+    }
+}
+
+/// A refusal of a password, session or token.
+fn credentials_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    error: SdkError<E>,
+) -> PoolError {
+    match error.code() {
+        // "Password attempts exceeded": Cognito's lock after too many wrong passwords has no code of its own.
+        Some("NotAuthorizedException") if error.message().is_some_and(|words| words.contains("exceeded")) => {
+            PoolError::TooManyTries
+        }
+        Some("NotAuthorizedException" | "UserNotFoundException" | "InvalidParameterException") => {
+            PoolError::WrongCredentials
+        }
+        Some("UserNotConfirmedException") => PoolError::NotConfirmed,
+        Some("PasswordResetRequiredException") => PoolError::ResetRequired,
+        _ => common(error),
+    }
+}
+
+/// A refusal of a code.
+fn code_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> PoolError {
+    match error.code() {
+        Some("ExpiredCodeException") => PoolError::ExpiredCode,
+        Some(
+            "CodeMismatchException"
+            | "UserNotFoundException"
+            | "NotAuthorizedException"
+            | "InvalidParameterException"
+            | "AliasExistsException"
+            | "UserNotConfirmedException",
+        ) => PoolError::WrongCode,
+        _ => common(error),
+    }
+}
+
+/// A refusal that would tell whether a user exists is none.
+fn silent<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    error: SdkError<E>,
+) -> Result<(), PoolError> {
+    match error.code() {
+        Some(
+            "UserNotFoundException"
+            | "InvalidParameterException"
+            | "NotAuthorizedException"
+            | "UserNotConfirmedException"
+            | "CodeDeliveryFailureException",
+        ) => Ok(()),
+        _ => Err(common(error)),
+    }
+}
+
+fn common<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> PoolError {
+    match error.code() {
+        Some("LimitExceededException" | "TooManyRequestsException" | "TooManyFailedAttemptsException") => {
+            PoolError::TooManyTries
+        }
+        _ => PoolError::Service(DisplayErrorContext(error).to_string()),
+    }
+}
+
+fn words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    error.message().unwrap_or("The user pool refuses it.").to_owned()
+}
+
+fn service(error: impl std::fmt::Display) -> PoolError {
+    PoolError::Service(error.to_string())
+}
