@@ -1,0 +1,65 @@
+"""The user pool, its client, and users in it."""
+
+import contextlib
+
+from localcloud.aws import PREFIX, Aws
+
+
+def ensure_user(aws: Aws, pool_id: str, username: str, password: str, *, permanent: bool) -> None:
+    """A user with a verified mail address; unless the password is permanent, a new one is due at log-in."""
+    attributes = [
+        {"Name": "email", "Value": f"{username}@example.com"},
+        {"Name": "email_verified", "Value": "true"},
+    ]
+    with contextlib.suppress(aws.cognito_idp.exceptions.UsernameExistsException):
+        aws.cognito_idp.admin_create_user(
+            UserPoolId=pool_id, Username=username, UserAttributes=attributes, MessageAction="SUPPRESS"
+        )
+    aws.cognito_idp.admin_set_user_password(
+        UserPoolId=pool_id, Username=username, Password=password, Permanent=permanent
+    )
+
+
+def ensure_user_pool(aws: Aws) -> str:
+    """The pool's id."""
+    pools = aws.cognito_idp.list_user_pools(MaxResults=60)["UserPools"]
+    for pool in pools:
+        if pool["Name"] == PREFIX:
+            return pool["Id"]
+    created = aws.cognito_idp.create_user_pool(
+        PoolName=PREFIX,
+        Policies={
+            "PasswordPolicy": {
+                "MinimumLength": 12,
+                "RequireLowercase": True,
+                "RequireNumbers": True,
+                "RequireUppercase": False,
+                "RequireSymbols": False,
+            }
+        },
+        UsernameConfiguration={"CaseSensitive": False},
+        AutoVerifiedAttributes=["email"],
+        Schema=[{"Name": "email", "AttributeDataType": "String", "Required": True, "Mutable": True}],
+        AccountRecoverySetting={"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
+    )
+    return created["UserPool"]["Id"]
+
+
+def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
+    """The client's id; the client is public: it has no secret."""
+    clients = aws.cognito_idp.list_user_pool_clients(UserPoolId=pool_id, MaxResults=60)["UserPoolClients"]
+    for client in clients:
+        if client["ClientName"] == PREFIX:
+            return client["ClientId"]
+    created = aws.cognito_idp.create_user_pool_client(
+        UserPoolId=pool_id,
+        ClientName=PREFIX,
+        GenerateSecret=False,
+        ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        PreventUserExistenceErrors="ENABLED",
+        IdTokenValidity=60,
+        AccessTokenValidity=60,
+        RefreshTokenValidity=30,
+        TokenValidityUnits={"IdToken": "minutes", "AccessToken": "minutes", "RefreshToken": "days"},
+    )
+    return created["UserPoolClient"]["ClientId"]

@@ -1,0 +1,1 @@
+"""What the scripts share: the table of functions, builds and zips, tools and virtual environments."""

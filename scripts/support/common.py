@@ -1,0 +1,101 @@
+"""Where things are, tools that must be there, virtual environments, and how a script ends."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = ROOT / ".local"
+SCRIPTS = ROOT / "scripts"
+
+
+class Failure(Exception):
+    """Something the user can do something about; the message says what."""
+
+
+def main_of(main: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Runs `main` with the command line, and ends the process: 1 after a Failure, 130 after Ctrl-C."""
+    script = Path(sys.argv[0]).name
+    try:
+        if sys.version_info < (3, 11):
+            raise Failure("Python 3.11 or newer is needed: run it as `python3.11 scripts/" + script + "`.")
+        code = main(sys.argv[1:])
+    except Failure as failure:
+        print(f"scripts/{script}: {failure}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def need_tool(name: str, remedy: str) -> str:
+    """The path of a program, or a Failure that says how to get it."""
+    found = shutil.which(name)
+    if found is None:
+        raise Failure(f"`{name}` was not found. {remedy}")
+    return found
+
+
+def need_cargo() -> str:
+    """The path of cargo."""
+    return need_tool(
+        "cargo", "Install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH, and run this again."
+    )
+
+
+def virtual_environment(name: str, requirements: Path) -> Path:
+    """The Python of `.local/venv/<name>`, which holds exactly `requirements`; made anew when they change."""
+    folder = LOCAL / "venv" / name
+    python = folder / "bin" / "python"
+    stamp = folder / "made-from"
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    with locked(LOCAL / f"venv-{name}.lock"):
+        if not (stamp.is_file() and stamp.read_text() == wanted):
+            print(f"Making the Python environment {folder.relative_to(ROOT)} …", file=sys.stderr, flush=True)
+            _quiet(
+                [sys.executable, "-m", "venv", "--clear", str(folder)],
+                "Python's venv module is needed (on Debian: apt install python3-venv).",
+            )
+            _quiet(
+                [
+                    str(python),
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--requirement",
+                    str(requirements),
+                ],
+                "A package index is needed, the first time: check the network, and run this again.",
+            )
+            stamp.write_text(wanted)
+    return python
+
+
+def run_inside(python: Path) -> None:
+    """Replaces this process with the same command run by `python`, unless that is what runs already."""
+    if Path(sys.executable) != python:
+        os.execv(python, [str(python), *sys.argv])
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock on a file: one process at a time is in here."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _quiet(command: list[str], remedy: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}{remedy}")
