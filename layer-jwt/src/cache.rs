@@ -7,6 +7,8 @@
 //!   back stops working within the hour, as long as the issuer answers.
 //! - Keys older than [`MAX_AGE`] are not used, whatever the reason: then it is better to refuse than to believe.
 //! - With no key at all, the next try is [`RETRY`] after a failed one.
+//! - Where there is an extension, its file is looked into before each fetch, and often saves it; at the very start, a
+//!   function waits a quarter of a second for it.
 //! - There is never more than one fetch at a time for an issuer: whoever needs its result waits for it.
 
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ use tokio::time::{Instant, timeout};
 use crate::fetch::{FetchError, FetchKeys};
 use crate::issuer::Issuer;
 use crate::jwk::{JwkSet, VerifyingKey};
+use crate::keys_file::{FileVersion, KeysFile};
 
 /// The age at which keys are fetched again.
 pub const REFRESH_AFTER: Duration = Duration::from_hours(1);
@@ -48,6 +51,7 @@ pub(crate) enum NoKey {
 pub(crate) struct IssuerKeys {
     issuer: Issuer,
     fetch: Arc<dyn FetchKeys>,
+    file: Option<Arc<KeysFile>>,
     state: Mutex<State>,
     /// Held during a fetch.
     fetching: tokio::sync::Mutex<()>,
@@ -57,11 +61,15 @@ pub(crate) struct IssuerKeys {
 struct State {
     keys: Option<Keys>,
     last_fetch: Option<Attempt>,
+    /// The version of the file that was read last.
+    file_read: Option<FileVersion>,
 }
 
 struct Keys {
     by_id: HashMap<String, Arc<VerifyingKey>>,
-    fetched: Instant,
+    /// How old they were when they came here, and when that was.
+    age_then: Duration,
+    then: Instant,
 }
 
 struct Attempt {
@@ -78,8 +86,9 @@ enum Lookup {
 }
 
 impl IssuerKeys {
-    pub(crate) fn new(issuer: Issuer, fetch: Arc<dyn FetchKeys>) -> Self {
-        Self { issuer, fetch, state: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+    /// Keys of `issuer` that come from `file`, if there is one and it has them, else through `fetch`.
+    pub(crate) fn new(issuer: Issuer, fetch: Arc<dyn FetchKeys>, file: Option<Arc<KeysFile>>) -> Self {
+        Self { issuer, fetch, file, state: Mutex::default(), fetching: tokio::sync::Mutex::default() }
     }
 
     pub(crate) fn issuer(&self) -> &Issuer {
@@ -92,7 +101,10 @@ impl IssuerKeys {
             Lookup::Fresh(key) => Ok(key),
             Lookup::Old(_) => {
                 self.refresh().await;
-                self.verdict(kid)
+                match self.lookup(kid) {
+                    Lookup::Fresh(key) | Lookup::Old(key) => Ok(key),
+                    Lookup::Missing => self.missing_key(kid).await,
+                }
             }
             Lookup::Missing => self.missing_key(kid).await,
         }
@@ -103,14 +115,22 @@ impl IssuerKeys {
         let Ok(_fetching) = self.fetching.try_lock() else {
             return;
         };
-        if self.may_fetch(REFRESH_RETRY, REFRESH_RETRY) {
+        self.read_file();
+        let fresh = self.state().keys.as_ref().is_some_and(|keys| keys.age() < REFRESH_AFTER);
+        if !fresh && self.may_fetch(REFRESH_RETRY, REFRESH_RETRY) {
             self.fetch(REFRESH_PATIENCE).await;
         }
     }
 
     async fn missing_key(&self, kid: &str) -> Result<Arc<VerifyingKey>, NoKey> {
         let _fetching = self.fetching.lock().await;
-        // Whoever held the lock may have fetched it.
+        if let Some(file) = &self.file
+            && self.state().keys.is_none()
+        {
+            file.appear().await;
+        }
+        self.read_file();
+        // It may be in the file, or whoever held the lock may have fetched it.
         if let Lookup::Fresh(key) | Lookup::Old(key) = self.lookup(kid) {
             return Ok(key);
         }
@@ -134,7 +154,7 @@ impl IssuerKeys {
         let fetched = timeout(patience, self.fetch.fetch(&self.issuer))
             .await
             .unwrap_or(Err(FetchError::TimedOut))
-            .and_then(|set| Keys::new(&set));
+            .and_then(|set| Keys::new(&set, Duration::ZERO));
         let mut state = self.state();
         state.last_fetch = Some(Attempt { ended: Instant::now(), succeeded: fetched.is_ok() });
         match fetched {
@@ -150,12 +170,42 @@ impl IssuerKeys {
         }
     }
 
+    /// Takes the keys of the file, if it is a new one and its keys are younger than those that we have. It is a few
+    /// kilobytes in memory (`/tmp`), so this does not wait for anything.
+    fn read_file(&self) {
+        let Some(file) = &self.file else { return };
+        let version = file.version();
+        if version.is_none() || self.state().file_read == version {
+            return;
+        }
+        self.state().file_read = version;
+        let entries = match file.read() {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(path = %file.path().display(), %error, "the extension's file is passed over");
+                return;
+            }
+        };
+        let found = entries.iter().find(|entry| entry.are_of(&self.issuer));
+        let Some((found, age)) = found.and_then(|found| Some((found, found.age()?))) else {
+            return;
+        };
+        let mut state = self.state();
+        if state.keys.as_ref().is_none_or(|keys| age < keys.age())
+            && let Ok(keys) = Keys::new(found.jwks(), age)
+        {
+            let issuer = self.issuer.issuer();
+            tracing::info!(issuer, keys = keys.by_id.len(), "took an issuer's keys from the extension");
+            state.keys = Some(keys);
+        }
+    }
+
     fn lookup(&self, kid: &str) -> Lookup {
         let state = self.state();
         let Some(keys) = &state.keys else {
             return Lookup::Missing;
         };
-        let age = keys.fetched.elapsed();
+        let age = keys.age();
         match keys.by_id.get(kid) {
             Some(key) if age < REFRESH_AFTER => Lookup::Fresh(Arc::clone(key)),
             Some(key) if age < MAX_AGE => Lookup::Old(Arc::clone(key)),
@@ -183,20 +233,26 @@ impl IssuerKeys {
 
 impl Keys {
     /// A set without a usable key is an issuer's mistake: it must not replace one that has some.
-    fn new(set: &JwkSet) -> Result<Self, FetchError> {
+    fn new(set: &JwkSet, age: Duration) -> Result<Self, FetchError> {
         let by_id: HashMap<_, _> = set.verifying_keys().into_iter().map(|(kid, key)| (kid, Arc::new(key))).collect();
         if by_id.is_empty() {
             return Err(FetchError::NoKeys);
         }
-        Ok(Self { by_id, fetched: Instant::now() })
+        Ok(Self { by_id, age_then: age, then: Instant::now() })
+    }
+
+    fn age(&self) -> Duration {
+        self.age_then.saturating_add(self.then.elapsed())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
     use std::sync::LazyLock;
 
     use serde_json::json;
+    use tempfile::TempDir;
     use tokio::time::{advance, sleep};
 
     use super::*;
@@ -210,11 +266,15 @@ mod tests {
 
     /// The keys of an issuer that publishes the key `old`, and that issuer.
     fn keys() -> (Arc<IssuerKeys>, InMemoryKeys) {
+        keys_with_file(None)
+    }
+
+    fn keys_with_file(file: Option<KeysFile>) -> (Arc<IssuerKeys>, InMemoryKeys) {
         let issuers = Issuers::from_json(TRUSTED_ISSUERS).unwrap();
         let published = InMemoryKeys::new();
         published.publish(POOL, &[&OLD]);
         let pool = issuers.iter().next().unwrap().clone();
-        let keys = IssuerKeys::new(pool, Arc::new(published.clone()));
+        let keys = IssuerKeys::new(pool, Arc::new(published.clone()), file.map(Arc::new));
         (Arc::new(keys), published)
     }
 
@@ -431,5 +491,122 @@ mod tests {
             assert_eq!(error(&keys, "new").await, Some(NoKey::Unavailable));
             assert_eq!(error(&keys, "old").await, None);
         }
+    }
+
+    /// Writes the file as the extension would with an issuer that publishes these keys, fetched `age` ago.
+    fn write(path: &Path, keys: &[&SigningKey], age: Duration) {
+        let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
+        let fetched_at = crate::testing::now() - age.as_secs();
+        let url = format!("{POOL}/.well-known/jwks.json");
+        let entry = json!({"issuer": POOL, "jwks_url": url, "fetched_at": fetched_at, "jwks": {"keys": keys}});
+        let new = path.with_extension("new");
+        std::fs::write(&new, json!({"version": 1, "issuers": [entry]}).to_string()).unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+
+    fn path(folder: &TempDir) -> PathBuf {
+        folder.path().join("keys.json")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_in_the_file_cost_no_fetch() {
+        let folder = TempDir::new().unwrap();
+        write(&path(&folder), &[&OLD], Duration::ZERO);
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        assert_eq!(error(&keys, "old").await, None);
+        assert_eq!(published.fetches(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_key_in_the_file_costs_no_fetch() {
+        let folder = TempDir::new().unwrap();
+        write(&path(&folder), &[&OLD], Duration::from_mins(1));
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        assert_eq!(error(&keys, "old").await, None);
+        write(&path(&folder), &[&OLD, &NEW], Duration::ZERO);
+        assert_eq!(error(&keys, "new").await, None);
+        assert_eq!(published.fetches(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_keys_are_replaced_from_the_file() {
+        let folder = TempDir::new().unwrap();
+        write(&path(&folder), &[&OLD], Duration::from_mins(50));
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        published.publish(POOL, &[&NEW]);
+        assert_eq!(error(&keys, "old").await, None);
+        advance(Duration::from_mins(20)).await;
+        write(&path(&folder), &[&NEW], Duration::ZERO);
+        // Gone from the file: the function asks the issuer itself before it says so.
+        assert_eq!(error(&keys, "old").await, Some(NoKey::Unknown));
+        assert_eq!(published.fetches(), 1);
+        assert_eq!(error(&keys, "new").await, None);
+        assert_eq!(published.fetches(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_the_file_does_not_have_is_fetched() {
+        let folder = TempDir::new().unwrap();
+        write(&path(&folder), &[&NEW], Duration::ZERO);
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        assert_eq!(error(&keys, "old").await, None);
+        assert_eq!(published.fetches(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_with_older_keys_replaces_nothing() {
+        let folder = TempDir::new().unwrap();
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        assert_eq!(error(&keys, "old").await, None);
+        write(&path(&folder), &[&NEW], Duration::from_mins(1));
+        assert_eq!(error(&keys, "new").await, Some(NoKey::Unknown));
+        assert_eq!(error(&keys, "old").await, None);
+        assert_eq!(published.fetches(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_useless_file_is_passed_over_at_once() {
+        let folder = TempDir::new().unwrap();
+        let other = json!({"issuer": "https://other.example", "jwks_url": "https://other.example/", "fetched_at": 1, "jwks": {"keys": []}});
+        for text in [String::new(), "{".to_owned(), json!({"version": 1, "issuers": [other]}).to_string()] {
+            std::fs::write(path(&folder), text).unwrap();
+            let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+            let started = Instant::now();
+            assert_eq!(error(&keys, "old").await, None);
+            assert_eq!(started.elapsed(), Duration::ZERO);
+            assert_eq!(published.fetches(), 1);
+        }
+        write(&path(&folder), &[&NEW], MAX_AGE);
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        published.take_down(POOL);
+        assert_eq!(error(&keys, "new").await, Some(NoKey::Unavailable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_request_waits_for_the_extension_s_first_file() {
+        let folder = TempDir::new().unwrap();
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        let request = tokio::spawn({
+            let keys = Arc::clone(&keys);
+            async move { error(&keys, "old").await }
+        });
+        sleep(Duration::from_millis(100)).await;
+        write(&path(&folder), &[&OLD], Duration::ZERO);
+        assert_eq!(request.await.unwrap(), None);
+        assert_eq!(published.fetches(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_does_not_come_is_waited_for_once_and_shortly() {
+        let folder = TempDir::new().unwrap();
+        let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));
+        published.take_down(POOL);
+        let started = Instant::now();
+        assert_eq!(error(&keys, "old").await, Some(NoKey::Unavailable));
+        assert!(started.elapsed() < Duration::from_millis(300));
+        assert_eq!(published.fetches(), 1);
+        let started = Instant::now();
+        assert_eq!(error(&keys, "old").await, Some(NoKey::Unavailable));
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 }

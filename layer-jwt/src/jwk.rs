@@ -17,6 +17,12 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
+    /// Whether any of the keys can verify a token.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.keys.iter().any(|key| key.kid.is_some() && key.verifying_key().is_some())
+    }
+
     /// The keys by their id that can verify the signature of a token. All others are passed over, as RFC 7517
     /// section 5 asks: no id, a kind or an algorithm we don't take, or not meant for signatures.
     pub(crate) fn verifying_keys(&self) -> HashMap<String, VerifyingKey> {

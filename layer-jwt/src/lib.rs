@@ -18,9 +18,11 @@
 
 pub mod cache;
 mod claims;
+mod clock;
 mod fetch;
 mod issuer;
 mod jwk;
+mod keys_file;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod token;
@@ -30,5 +32,6 @@ pub use claims::{Claims, TokenUse};
 pub use fetch::{FetchError, FetchFuture, FetchKeys, HttpKeys};
 pub use issuer::{Issuer, IssuerError, Issuers, Kind};
 pub use jwk::JwkSet;
+pub use keys_file::{DEFAULT_PATH, FetchedKeys, KeysFile, KeysFileError, PATH_VARIABLE};
 pub use token::{MAX_TOKEN_BYTES, token_from_headers};
 pub use verifier::{Refusal, Verifier, VerifyError};

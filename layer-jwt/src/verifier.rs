@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cache::{IssuerKeys, NoKey};
 use crate::claims::Claims;
-use crate::fetch::FetchKeys;
+use crate::clock;
+use crate::fetch::{FetchKeys, HttpKeys};
 use crate::issuer::Issuers;
+use crate::keys_file::KeysFile;
 use crate::token::UnverifiedToken;
 
 /// Why no claims come of a request.
@@ -87,11 +88,30 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
+    /// The verifier of a Lambda function: keys come from the extension's file if there is an extension, else, and
+    /// whenever the file does not do, by HTTP. Logs which of the two it is.
+    #[must_use]
+    pub fn for_lambda(issuers: &Issuers) -> Self {
+        let file = KeysFile::of_extension();
+        if let Some(file) = &file {
+            tracing::info!(path = %file.path().display(), "the extension keeps the issuers' keys for this function");
+        } else {
+            tracing::info!("there is no extension: this function fetches the issuers' keys itself");
+        }
+        Self::with_keys_file(issuers, HttpKeys::new(), file)
+    }
+
     /// A verifier that gets the issuers' keys through `fetch` when a token first needs them.
     pub fn new(issuers: &Issuers, fetch: impl FetchKeys + 'static) -> Self {
+        Self::with_keys_file(issuers, fetch, None)
+    }
+
+    /// A verifier that looks into `file` before it asks `fetch`.
+    pub fn with_keys_file(issuers: &Issuers, fetch: impl FetchKeys + 'static, file: Option<KeysFile>) -> Self {
         let fetch: Arc<dyn FetchKeys> = Arc::new(fetch);
+        let file = file.map(Arc::new);
         let issuers = issuers.iter().map(|issuer| {
-            let keys = IssuerKeys::new(issuer.clone(), Arc::clone(&fetch));
+            let keys = IssuerKeys::new(issuer.clone(), Arc::clone(&fetch), file.clone());
             (issuer.issuer().to_owned(), keys)
         });
         Self { issuers: issuers.collect() }
@@ -118,13 +138,8 @@ impl Verifier {
             NoKey::Unavailable => VerifyError::Unavailable { issuer: keys.issuer().issuer().to_owned() },
         })?;
         token.check_signature(&key)?;
-        Ok(token.payload.check(keys.issuer(), now())?)
+        Ok(token.payload.check(keys.issuer(), clock::now())?)
     }
-}
-
-/// The time since 1970. With a clock before that, every token has expired.
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
