@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ::http::HeaderMap;
-use layer_jwt::{HttpKeys, Issuers, Verifier, VerifyError};
+use layer_jwt::{Issuers, Verifier, VerifyError};
 
 use crate::{
     config::{ConfigError, required},
@@ -36,7 +36,7 @@ impl Auth {
     pub fn from_env() -> Result<Self, ConfigError> {
         let issuers = Issuers::from_json(&required("TRUSTED_ISSUERS")?)
             .map_err(|why| ConfigError::Wrong { name: "TRUSTED_ISSUERS", why: why.to_string() })?;
-        Ok(Self { verifier: Arc::new(Verifier::new(&issuers, HttpKeys::new())) })
+        Ok(Self { verifier: Arc::new(Verifier::for_lambda(&issuers)) })
     }
 
     /// The caller of a request with these headers.

@@ -188,6 +188,7 @@ impl From<PoolError> for Problem {
                 Self::new(StatusCode::CONFLICT, "username-taken", "The user name is taken", "Choose another user name.")
             }
             PoolError::WeakPassword(words) => Self::invalid(&[WrongMember::new("/password", words)]),
+            PoolError::WeakNewPassword(words) => Self::invalid(&[WrongMember::new("/new_password", words)]),
             PoolError::InvalidSignup(words) => Self::invalid(&[WrongMember::new("", words)]),
             PoolError::WrongCode => {
                 Self::invalid(&[WrongMember::new("/code", "does not fit this user; look it up in the latest mail")])

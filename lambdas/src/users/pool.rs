@@ -23,9 +23,12 @@ pub enum PoolError {
     /// The user name is taken.
     #[error("the user name is taken")]
     Taken,
-    /// The password does not fit the pool's policy, in the pool's own words.
+    /// The password of a sign-up does not fit the pool's policy, in the pool's own words.
     #[error("the password is refused")]
     WeakPassword(String),
+    /// The same of a password that was to replace another.
+    #[error("the new password is refused")]
+    WeakNewPassword(String),
     /// Something else at a sign-up is not what the pool takes, in the pool's own words.
     #[error("a sign-up is refused")]
     InvalidSignup(String),
@@ -187,7 +190,7 @@ impl UserPool {
     /// Sets a new password with a code.
     ///
     /// # Errors
-    /// [`PoolError::WeakPassword`], [`PoolError::WrongCode`], [`PoolError::ExpiredCode`], [`PoolError::TooManyTries`]
+    /// [`PoolError::WeakNewPassword`], [`PoolError::WrongCode`], [`PoolError::ExpiredCode`], [`PoolError::TooManyTries`]
     /// and [`PoolError::Service`].
     pub async fn reset_password(&self, username: &str, code: &str, password: &str) -> Result<(), PoolError> {
         self.cognito
@@ -200,7 +203,7 @@ impl UserPool {
             .await
             .map(|_| ())
             .map_err(|error| match error.code() {
-                Some("InvalidPasswordException") => PoolError::WeakPassword(words(&error)),
+                Some("InvalidPasswordException") => PoolError::WeakNewPassword(words(&error)),
                 _ => code_refusal(error),
             })
     }
@@ -229,7 +232,7 @@ impl UserPool {
     /// Answers the demand for a new password.
     ///
     /// # Errors
-    /// As [`UserPool::log_in`], and [`PoolError::WeakPassword`].
+    /// As [`UserPool::log_in`], and [`PoolError::WeakNewPassword`].
     pub async fn new_password(
         &self,
         pool_id: &str,
@@ -249,7 +252,7 @@ impl UserPool {
             .send()
             .await
             .map_err(|error| match error.code() {
-                Some("InvalidPasswordException") => PoolError::WeakPassword(words(&error)),
+                Some("InvalidPasswordException") => PoolError::WeakNewPassword(words(&error)),
                 Some("CodeMismatchException" | "ExpiredCodeException") => PoolError::WrongCredentials,
                 _ => credentials_refusal(error),
             })?;
