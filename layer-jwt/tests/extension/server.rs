@@ -88,7 +88,7 @@ impl FakeIssuer {
                         (state.hangs, state.set.clone())
                     };
                     if hangs {
-                        sleep(Duration::from_secs(60)).await;
+                        sleep(Duration::from_mins(1)).await;
                     }
                     match set {
                         Some(set) => answer(&mut connection, "200 OK", &set).await,
