@@ -1,0 +1,22 @@
+output "topic_arn" {
+  description = "The topic that alarms go to"
+  value       = aws_sns_topic.alarms.arn
+}
+
+output "dashboard" {
+  description = "The dashboard's name"
+  value       = aws_cloudwatch_dashboard.this.dashboard_name
+}
+
+output "names" {
+  description = "The names of all alarms"
+  value = sort(concat(
+    [aws_cloudwatch_metric_alarm.api_4xx.alarm_name, aws_cloudwatch_metric_alarm.api_5xx.alarm_name],
+    values(aws_cloudwatch_metric_alarm.function_errors)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.function_throttles)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.function_duration)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.queue_dead_letters)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.queue_age)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.schedule_stopped)[*].alarm_name,
+  ))
+}

@@ -1,0 +1,140 @@
+locals {
+  jwt    = var.authorizer == "jwt"
+  secure = [for key, route in var.routes : key if !route.public]
+  called = toset([for route in values(var.routes) : route.function])
+
+  # POST /a/{id} becomes POST/a/{id}: the end of the ARN that the gateway calls with.
+  source_paths = { for key in keys(var.routes) : key => replace(key, " ", "") }
+}
+
+resource "aws_apigatewayv2_api" "this" {
+  name          = var.name
+  description   = "The HTTP API of ${var.name}"
+  protocol_type = "HTTP"
+
+  dynamic "cors_configuration" {
+    for_each = length(var.cors_origins) == 0 ? [] : [var.cors_origins]
+
+    content {
+      allow_origins  = cors_configuration.value
+      allow_methods  = ["GET", "POST", "PUT", "PATCH"]
+      allow_headers  = ["accept", "authorization", "content-disposition", "content-type", "if-none-match", "jwt"]
+      expose_headers = ["etag", "location", "www-authenticate"]
+      max_age        = 3600
+    }
+  }
+}
+
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  count = local.jwt ? 1 : 0
+
+  api_id           = aws_apigatewayv2_api.this.id
+  name             = "${var.name}-jwt"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.jwt.issuer
+    audience = var.jwt.audiences
+  }
+}
+
+# Either header may carry the token, so there is no identity source; without one there is no cache.
+resource "aws_apigatewayv2_authorizer" "lambda" {
+  count = local.jwt ? 0 : 1
+
+  api_id                            = aws_apigatewayv2_api.this.id
+  name                              = "${var.name}-lambda"
+  authorizer_type                   = "REQUEST"
+  authorizer_uri                    = var.authorizer_function.invoke_arn
+  authorizer_payload_format_version = "2.0"
+  authorizer_result_ttl_in_seconds  = 0
+  enable_simple_responses           = true
+  identity_sources                  = []
+}
+
+resource "aws_lambda_permission" "authorizer" {
+  count = local.jwt ? 0 : 1
+
+  statement_id  = "authorizer"
+  action        = "lambda:InvokeFunction"
+  function_name = var.authorizer_function.name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.lambda[0].id}"
+}
+
+resource "aws_apigatewayv2_integration" "this" {
+  for_each = local.called
+
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_method     = "POST"
+  integration_uri        = var.functions[each.key].invoke_arn
+  payload_format_version = "2.0"
+  timeout_milliseconds   = 30000
+}
+
+resource "aws_apigatewayv2_route" "this" {
+  #checkov:skip=CKV_AWS_309:The table says which routes are public: those that give tokens
+  for_each = var.routes
+
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = each.key
+  target    = "integrations/${aws_apigatewayv2_integration.this[each.value.function].id}"
+
+  authorization_type = each.value.public ? "NONE" : (local.jwt ? "JWT" : "CUSTOM")
+  authorizer_id = each.value.public ? null : one(concat(
+    aws_apigatewayv2_authorizer.jwt[*].id,
+    aws_apigatewayv2_authorizer.lambda[*].id,
+  ))
+}
+
+# The gateway may call a function by its own routes, and by no other.
+resource "aws_lambda_permission" "route" {
+  for_each = var.routes
+
+  statement_id  = replace(replace(each.key, "/[^A-Za-z0-9_]+/", "-"), "/-$/", "")
+  action        = "lambda:InvokeFunction"
+  function_name = var.functions[each.value.function].name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/${local.source_paths[each.key]}"
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts every group with a key of its own; the log has no tokens, bodies or query strings
+  #checkov:skip=CKV_AWS_338:Who called what when is personal data: it is kept as long as it helps to find a fault (log_retention_days), not for a year
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = aws_apigatewayv2_api.this.id
+  name        = var.stage
+  auto_deploy = true
+
+  # No query string and no header: they may hold what must not be logged.
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+    format = jsonencode({
+      request_id          = "$context.requestId"
+      time                = "$context.requestTime"
+      source_ip           = "$context.identity.sourceIp"
+      method              = "$context.httpMethod"
+      path                = "$context.path"
+      route               = "$context.routeKey"
+      status              = "$context.status"
+      response_length     = "$context.responseLength"
+      response_latency    = "$context.responseLatency"
+      integration_latency = "$context.integrationLatency"
+      integration_status  = "$context.integrationStatus"
+      integration_error   = "$context.integrationErrorMessage"
+      authorizer_error    = "$context.authorizer.error"
+      gateway_error       = "$context.error.message"
+    })
+  }
+
+  default_route_settings {
+    throttling_rate_limit  = var.throttling.rate
+    throttling_burst_limit = var.throttling.burst
+  }
+}

@@ -1,0 +1,124 @@
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_18:Access logs would keep who looked at which photo; the gateway's log and CloudTrail say what is needed
+  #checkov:skip=CKV_AWS_144:A second region doubles the cost; versions keep what is overwritten or deleted by mistake
+  #checkov:skip=CKV_AWS_145:SSE-S3 encrypts every object; a key of our own adds a price to each request and protects against nobody who lacks access to the bucket
+  #checkov:skip=CKV2_AWS_62:Notifications are made where a queue wants them (notify)
+  bucket        = var.name
+  force_destroy = var.force_destroy
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+# No access control lists: policies alone decide.
+resource "aws_s3_bucket_ownership_controls" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    id     = "old-versions"
+    status = "Enabled"
+
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.old_version_days
+    }
+
+    # What is left of a deleted object when its versions are gone.
+    expiration {
+      expired_object_delete_marker = true
+    }
+  }
+
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  count = var.tls_only ? 1 : 0
+
+  bucket = aws_s3_bucket.this.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+# Browsers read photos through presigned URLs.
+resource "aws_s3_bucket_cors_configuration" "this" {
+  count = length(var.cors_origins) == 0 ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  cors_rule {
+    allowed_origins = var.cors_origins
+    allowed_methods = ["GET"]
+    expose_headers  = ["Content-Disposition", "ETag"]
+    max_age_seconds = 3600
+  }
+}
+
+resource "aws_s3_bucket_notification" "this" {
+  count = var.notify == null ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  queue {
+    id            = "photos"
+    queue_arn     = var.notify.queue_arn
+    events        = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+    filter_prefix = var.notify.prefix
+  }
+}

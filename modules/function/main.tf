@@ -1,0 +1,112 @@
+locals {
+  full_name = "${var.prefix}-${var.name}"
+
+  # Every function writes its own log, and nothing else's.
+  # ":*" is how AWS writes "the streams of this log group".
+  log_statement = {
+    Effect   = "Allow"
+    Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+
+  queue_statements = [for queue in var.queue[*] : {
+    Effect   = "Allow"
+    Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    Resource = [queue.arn]
+  }]
+
+  own_statements = [for permission in var.permissions : merge(
+    {
+      Effect   = "Allow"
+      Action   = permission.actions
+      Resource = permission.resources
+    },
+    { for name, value in { Condition = permission.condition } : name => value if value != null },
+  )]
+
+  statements = concat([local.log_statement], local.queue_statements, local.own_statements)
+}
+
+# Made before the function: Lambda would make one that keeps its logs for ever.
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts every group with a key of its own; logs hold no secrets, so a key to pay for and look after adds nothing
+  #checkov:skip=CKV_AWS_338:Who called what when is personal data: it is kept as long as it helps to find a fault (log_retention_days), not for a year
+  name              = "/aws/lambda/${local.full_name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_iam_role" "this" {
+  name                 = local.full_name
+  description          = "Runs the function ${local.full_name}"
+  permissions_boundary = var.permissions_boundary
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "function"
+  role = aws_iam_role.this.name
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = local.statements
+  })
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:Tracing needs xray:PutTraceSegments on every resource; the logs carry the request id instead
+  #checkov:skip=CKV_AWS_115:A reserved share would be taken from the other functions; the gateway's throttling bounds the load
+  #checkov:skip=CKV_AWS_116:Functions behind the gateway answer their caller; queue functions have the queue's dead letters; the next run of a schedule is its retry
+  #checkov:skip=CKV_AWS_117:It calls only public AWS endpoints and issuers; a network of its own would need a NAT gateway to do that
+  #checkov:skip=CKV_AWS_173:The environment holds names and addresses, no secrets; Lambda encrypts it with its own key
+  #checkov:skip=CKV_AWS_272:The zips are built and deployed by one pipeline from one commit; nobody else may update the code
+  function_name    = local.full_name
+  description      = var.description
+  role             = aws_iam_role.this.arn
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  memory_size      = var.memory
+  timeout          = var.timeout
+  filename         = var.zip
+  source_code_hash = fileexists(var.zip) ? filebase64sha256(var.zip) : null
+  layers           = var.layers
+
+  environment {
+    variables = var.environment
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.zip)
+      error_message = "The zip of the function ${var.name} is missing: ${var.zip}. Build it with scripts/package."
+    }
+  }
+
+  # The first call must find its permissions.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "queue" {
+  count = var.queue == null ? 0 : 1
+
+  function_name                      = aws_lambda_function.this.arn
+  event_source_arn                   = var.queue.arn
+  batch_size                         = var.queue.batch_size
+  maximum_batching_window_in_seconds = var.queue.batch_window
+
+  # One bad message must not bring back the whole batch.
+  function_response_types = ["ReportBatchItemFailures"]
+}

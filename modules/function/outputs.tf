@@ -1,0 +1,29 @@
+output "name" {
+  description = "The function's full name"
+  value       = aws_lambda_function.this.function_name
+}
+
+output "arn" {
+  description = "The function's ARN"
+  value       = aws_lambda_function.this.arn
+}
+
+output "invoke_arn" {
+  description = "What API Gateway calls the function by"
+  value       = aws_lambda_function.this.invoke_arn
+}
+
+output "timeout" {
+  description = "Seconds until Lambda ends a call, for the alarm"
+  value       = aws_lambda_function.this.timeout
+}
+
+output "log_group" {
+  description = "The name of the function's log group"
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "statements" {
+  description = "The statements of the role's policy, for a reader"
+  value       = local.statements
+}

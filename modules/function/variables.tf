@@ -1,0 +1,135 @@
+variable "prefix" {
+  description = "What the names of the function, its role and its log group begin with: yourplace-<stage>"
+  type        = string
+}
+
+variable "name" {
+  description = "The function's name in lambdas/functions.json, in snake_case"
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]*$", var.name)) && length("${var.prefix}-${var.name}") <= 64
+    error_message = "\"${var.name}\" must be snake_case, and ${var.prefix}-${var.name} at most 64 characters."
+  }
+}
+
+variable "description" {
+  description = "What the function does, for the console"
+  type        = string
+
+  validation {
+    condition     = length(var.description) <= 256
+    error_message = "The description of ${var.name} has more than 256 characters."
+  }
+}
+
+variable "zip" {
+  description = "Path of the zip with the function's bootstrap"
+  type        = string
+}
+
+variable "architecture" {
+  description = "The architecture that the zip was built for: arm64 or x86_64"
+  type        = string
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "The architecture must be arm64 or x86_64."
+  }
+}
+
+variable "memory" {
+  description = "Memory in MB; the share of a processor follows it"
+  type        = number
+
+  validation {
+    condition     = var.memory >= 128 && var.memory <= 10240 && floor(var.memory) == var.memory
+    error_message = "The memory of ${var.name} must be a whole number of MB from 128 to 10240."
+  }
+}
+
+variable "timeout" {
+  description = "Seconds until Lambda ends a call"
+  type        = number
+
+  validation {
+    condition     = var.timeout >= 1 && var.timeout <= 900 && floor(var.timeout) == var.timeout
+    error_message = "The timeout of ${var.name} must be a whole number of seconds from 1 to 900."
+  }
+}
+
+variable "environment" {
+  description = "Environment variables; no secrets"
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition = alltrue([for name in keys(var.environment) :
+      can(regex("^[A-Z][A-Z0-9_]+$", name)) &&
+      (name == "AWS_ENDPOINT_URL" || !can(regex("^(AWS|LAMBDA)_", name)))
+    ])
+    error_message = "An environment variable of ${var.name} is not in UPPER_CASE, or has a name that Lambda keeps for itself (AWS_..., LAMBDA_...)."
+  }
+}
+
+variable "permissions" {
+  description = "What the function may do beside writing its log and reading its queue, as IAM statements without wildcards but for a trailing /*"
+  type = list(object({
+    actions   = list(string)
+    resources = list(string)
+    condition = optional(map(map(list(string))))
+  }))
+  default = []
+
+  validation {
+    condition = alltrue(flatten([for permission in var.permissions : [
+      for action in permission.actions : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))
+    ]]))
+    error_message = "A permission of ${var.name} names an action that is not service:Action, or has a wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([for permission in var.permissions : [
+      for resource in permission.resources : can(regex("^arn:[^*?]+(/\\*)?$", resource))
+    ]]))
+    error_message = "A permission of ${var.name} names a resource that is no ARN, or has a wildcard elsewhere than in a trailing /*."
+  }
+
+  validation {
+    condition     = alltrue([for permission in var.permissions : length(permission.actions) > 0 && length(permission.resources) > 0])
+    error_message = "A permission of ${var.name} has no actions or no resources."
+  }
+}
+
+variable "queue" {
+  description = "The queue whose messages the function gets; null for none. The window is in seconds"
+  type = object({
+    arn          = string
+    batch_size   = optional(number, 10)
+    batch_window = optional(number, 0)
+  })
+  default = null
+
+  validation {
+    condition     = var.queue == null ? true : var.queue.batch_size >= 1 && (var.queue.batch_size <= 10 || (var.queue.batch_size <= 10000 && var.queue.batch_window >= 1))
+    error_message = "The batch of ${var.name} must have 1 to 10 messages, or up to 10000 with a window of at least 1 s."
+  }
+}
+
+variable "layers" {
+  description = "ARNs of layer versions, such as the extension that keeps the issuers' keys"
+  type        = list(string)
+  default     = []
+}
+
+variable "log_retention_days" {
+  description = "Days that the function's log is kept"
+  type        = number
+  default     = 30
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds the role; null for none"
+  type        = string
+  default     = null
+}

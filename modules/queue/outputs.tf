@@ -1,0 +1,21 @@
+output "name" {
+  description = "The queue's name"
+  value       = aws_sqs_queue.this.name
+}
+
+output "dead_letter_name" {
+  description = "The name of the queue of dead letters"
+  value       = aws_sqs_queue.dead.name
+}
+
+output "url" {
+  description = "The queue's URL"
+  value       = aws_sqs_queue.this.id
+}
+
+# With the policy: S3 tries whether it may send when the notification is made.
+output "arn" {
+  description = "The queue's ARN"
+  value       = aws_sqs_queue.this.arn
+  depends_on  = [aws_sqs_queue_policy.this]
+}

@@ -1,0 +1,73 @@
+resource "aws_cognito_user_pool" "this" {
+  name                     = var.name
+  deletion_protection      = var.deletion_protection ? "ACTIVE" : "INACTIVE"
+  auto_verified_attributes = ["email"]
+  mfa_configuration        = "OFF"
+
+  # Ann and ann are one user.
+  username_configuration {
+    case_sensitive = false
+  }
+
+  schema {
+    name                = "email"
+    attribute_data_type = "String"
+    required            = true
+    mutable             = true
+
+    string_attribute_constraints {
+      min_length = "0"
+      max_length = "2048"
+    }
+  }
+
+  # Length instead of composition, as NIST SP 800-63B has it.
+  password_policy {
+    minimum_length                   = 12
+    require_lowercase                = true
+    require_numbers                  = true
+    require_symbols                  = false
+    require_uppercase                = false
+    temporary_password_validity_days = 7
+  }
+
+  # Somebody who lost the password proves who they are by their mail, never by a phone number.
+  account_recovery_setting {
+    recovery_mechanism {
+      name     = "verified_email"
+      priority = 1
+    }
+  }
+
+  admin_create_user_config {
+    allow_admin_create_user_only = false
+  }
+
+  # A new address counts only once its code has come back; until then the old one stays.
+  user_attribute_update_settings {
+    attributes_require_verification_before_update = ["email"]
+  }
+}
+
+resource "aws_cognito_user_pool_client" "this" {
+  name         = var.name
+  user_pool_id = aws_cognito_user_pool.this.id
+
+  # A public client: what runs in a browser can keep no secret.
+  generate_secret = false
+
+  # Passwords go through our own functions (ADMIN), so nobody can try them past the gateway's throttling.
+  explicit_auth_flows           = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+  prevent_user_existence_errors = "ENABLED"
+  enable_token_revocation       = true
+
+  id_token_validity      = 60
+  access_token_validity  = 60
+  refresh_token_validity = 30
+
+  token_validity_units {
+    id_token      = "minutes"
+    access_token  = "minutes"
+    refresh_token = "days"
+  }
+}

@@ -1,0 +1,3 @@
+stage       = "test"
+region      = "eu-central-1"
+bucket_name = "yourplace"
