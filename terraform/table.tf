@@ -32,10 +32,12 @@ locals {
   entry_texts            = { for name, entry in local.entries : name => jsonencode(entry) }
   token_environment_text = jsonencode(try(local.table.token_environment, {}))
 
-  # Placeholders stand inside JSON strings, so the values are escaped as such.
-  placeholders = {
-    for name, value in local.placeholder_values : name => trimsuffix(trimprefix(jsonencode(value), "\""), "\"")
-  }
+  # Placeholders stand inside JSON strings, so the values are escaped as such. One that nobody fills in
+  # is empty here, and one of local.problems.
+  placeholders = merge(
+    { for name in local.mentioned : name => "" },
+    { for name, value in local.placeholder_values : name => trimsuffix(trimprefix(jsonencode(value), "\""), "\"") },
+  )
 
   token_environment = jsondecode(templatestring(local.token_environment_text, local.placeholders))
   filled            = { for name in keys(local.entries) : name => jsondecode(templatestring(local.entry_texts[name], local.placeholders)) }
@@ -145,8 +147,6 @@ locals {
 
     [for name in keys(local.entries) : "${name}: the authorizer's function is called authorize, and no other is"
     if local.functions[name].authorizer != (name == "authorize")],
-
-    var.authorizer == "lambda" && !contains(keys(local.entries), "authorize") ? ["authorizer = \"lambda\" needs a function authorize"] : [],
 
     [for name in sort(setsubtract(local.mentioned, keys(local.placeholder_values))) :
       name == "mail_sender" || name == "mail_identity_arn" ? "a function sends mail: the variable mail_sender must be set" : "nobody fills in $${${name}}"

@@ -79,6 +79,11 @@ variable "authorizer" {
     condition     = contains(["jwt", "lambda"], var.authorizer)
     error_message = "The authorizer must be jwt or lambda."
   }
+
+  validation {
+    condition     = var.authorizer != "lambda" || can(jsondecode(file(var.functions_file)).functions.authorize)
+    error_message = "The authorizer lambda needs a function authorize in ${var.functions_file}."
+  }
 }
 
 variable "trusted_issuers" {

@@ -1,6 +1,5 @@
 locals {
   jwt    = var.authorizer == "jwt"
-  secure = [for key, route in var.routes : key if !route.public]
   called = toset([for route in values(var.routes) : route.function])
 
   # POST /a/{id} becomes POST/a/{id}: the end of the ARN that the gateway calls with.

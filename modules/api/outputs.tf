@@ -14,7 +14,13 @@ output "log_group" {
   value       = aws_cloudwatch_log_group.access.name
 }
 
-output "guarded_routes" {
-  description = "The routes that need a token"
-  value       = sort(local.secure)
+output "routes" {
+  description = "The routes as they were made: what each calls, and who checks the token (NONE, JWT or CUSTOM)"
+  value = {
+    for key, route in aws_apigatewayv2_route.this : key => {
+      calls         = aws_apigatewayv2_integration.this[var.routes[key].function].integration_uri
+      permits       = aws_lambda_permission.route[key].function_name
+      authorization = route.authorization_type
+    }
+  }
 }

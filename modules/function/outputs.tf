@@ -27,3 +27,13 @@ output "statements" {
   description = "The statements of the role's policy, for a reader"
   value       = local.statements
 }
+
+output "environment" {
+  description = "The function's environment variables"
+  value       = aws_lambda_function.this.environment[0].variables
+}
+
+output "layers" {
+  description = "The ARNs of the function's layers"
+  value       = aws_lambda_function.this.layers
+}

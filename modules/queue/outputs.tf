@@ -19,3 +19,8 @@ output "arn" {
   value       = aws_sqs_queue.this.arn
   depends_on  = [aws_sqs_queue_policy.this]
 }
+
+output "visibility_timeout" {
+  description = "Seconds that a message stays hidden while it is worked on"
+  value       = aws_sqs_queue.this.visibility_timeout_seconds
+}

@@ -7,3 +7,8 @@ output "arn" {
   description = "The table's ARN; an index's is this, /index/ and its name"
   value       = aws_dynamodb_table.this.arn
 }
+
+output "deletion_protection" {
+  description = "Whether AWS refuses to delete the table"
+  value       = aws_dynamodb_table.this.deletion_protection_enabled
+}

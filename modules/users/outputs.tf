@@ -17,3 +17,13 @@ output "issuer" {
   description = "The issuer that the pool's tokens name"
   value       = "https://${aws_cognito_user_pool.this.endpoint}"
 }
+
+output "name" {
+  description = "The pool's name"
+  value       = aws_cognito_user_pool.this.name
+}
+
+output "deletion_protection" {
+  description = "Whether AWS refuses to delete the pool"
+  value       = aws_cognito_user_pool.this.deletion_protection == "ACTIVE"
+}

@@ -1,0 +1,92 @@
+# What AWS would answer, as far as arguments elsewhere must have its form. Everything else is a random text,
+# different for each resource, so that a test can tell which one was meant.
+
+mock_data "aws_caller_identity" {
+  defaults = {
+    account_id = "123456789012"
+  }
+}
+
+mock_data "aws_partition" {
+  defaults = {
+    partition = "aws"
+  }
+}
+
+mock_data "aws_region" {
+  defaults = {
+    region = "eu-central-1"
+  }
+}
+
+mock_resource "aws_iam_role" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:role/mock"
+  }
+}
+
+mock_resource "aws_lambda_function" {
+  defaults = {
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:mock"
+  }
+}
+
+mock_resource "aws_lambda_layer_version" {
+  defaults = {
+    arn = "arn:aws:lambda:eu-central-1:123456789012:layer:mock:1"
+  }
+}
+
+mock_resource "aws_cloudwatch_log_group" {
+  defaults = {
+    arn = "arn:aws:logs:eu-central-1:123456789012:log-group:mock"
+  }
+}
+
+mock_resource "aws_s3_bucket" {
+  defaults = {
+    arn = "arn:aws:s3:::mock"
+  }
+}
+
+mock_resource "aws_cognito_user_pool" {
+  defaults = {
+    id       = "eu-central-1_Mock"
+    arn      = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_Mock"
+    endpoint = "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Mock"
+  }
+}
+
+mock_resource "aws_apigatewayv2_api" {
+  defaults = {
+    id            = "mockapi"
+    api_endpoint  = "https://mockapi.execute-api.eu-central-1.amazonaws.com"
+    execution_arn = "arn:aws:execute-api:eu-central-1:123456789012:mockapi"
+  }
+}
+
+mock_resource "aws_dynamodb_table" {
+  defaults = {
+    arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/mock"
+  }
+}
+
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/mock"
+    url = "https://sqs.eu-central-1.amazonaws.com/123456789012/mock"
+    arn = "arn:aws:sqs:eu-central-1:123456789012:mock"
+  }
+}
+
+mock_resource "aws_sns_topic" {
+  defaults = {
+    arn = "arn:aws:sns:eu-central-1:123456789012:mock"
+  }
+}
+
+mock_resource "aws_sesv2_email_identity" {
+  defaults = {
+    arn = "arn:aws:ses:eu-central-1:123456789012:identity/mock"
+  }
+}

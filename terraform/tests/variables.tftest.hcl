@@ -1,0 +1,165 @@
+# Bad values are refused by name.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+run "a_stage_with_a_hyphen_is_refused" {
+  command = plan
+
+  variables {
+    stage = "test-eu"
+  }
+
+  expect_failures = [var.stage]
+}
+
+run "a_stage_in_capitals_is_refused" {
+  command = plan
+
+  variables {
+    stage = "Test"
+  }
+
+  expect_failures = [var.stage]
+}
+
+run "a_stage_of_17_letters_is_refused" {
+  command = plan
+
+  variables {
+    stage = "abcdefghijklmnopq"
+  }
+
+  expect_failures = [var.stage]
+}
+
+run "the_stage_of_the_pipeline_is_refused" {
+  command = plan
+
+  variables {
+    stage = "pipeline"
+  }
+
+  expect_failures = [var.stage]
+}
+
+run "an_unknown_region_is_refused" {
+  command = plan
+
+  variables {
+    region = "Frankfurt"
+  }
+
+  expect_failures = [var.region]
+}
+
+run "an_unknown_architecture_is_refused" {
+  command = plan
+
+  variables {
+    architecture = "arm"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "an_unknown_authorizer_is_refused" {
+  command = plan
+
+  variables {
+    authorizer = "none"
+  }
+
+  expect_failures = [var.authorizer]
+}
+
+run "a_currency_in_lower_case_is_refused" {
+  command = plan
+
+  variables {
+    currency = "eur"
+  }
+
+  expect_failures = [var.currency]
+}
+
+run "logs_for_ever_is_refused" {
+  command = plan
+
+  variables {
+    log_retention_days = 0
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "logs_for_a_number_of_days_that_aws_does_not_know_is_refused" {
+  command = plan
+
+  variables {
+    log_retention_days = 45
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "a_boundary_that_is_no_policy_is_refused" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/admin"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "an_endpoint_that_is_not_local_is_refused" {
+  command = plan
+
+  variables {
+    local_endpoint = "https://example.com"
+  }
+
+  expect_failures = [var.local_endpoint]
+}
+
+run "an_issuer_without_tls_is_refused" {
+  command = plan
+
+  variables {
+    trusted_issuers = [{ issuer = "http://tenant.example.com", audiences = ["a"], alias = "tenant" }]
+  }
+
+  expect_failures = [var.trusted_issuers]
+}
+
+run "an_issuer_without_audience_is_refused" {
+  command = plan
+
+  variables {
+    trusted_issuers = [{ issuer = "https://tenant.example.com", audiences = [], alias = "tenant" }]
+  }
+
+  expect_failures = [var.trusted_issuers]
+}
+
+run "an_alias_with_a_tilde_is_refused" {
+  command = plan
+
+  variables {
+    trusted_issuers = [{ issuer = "https://tenant.example.com", audiences = ["a"], alias = "a~b" }]
+  }
+
+  expect_failures = [var.trusted_issuers]
+}
+
+run "one_alias_for_two_issuers_is_refused" {
+  command = plan
+
+  variables {
+    trusted_issuers = [for host in ["a", "b"] : { issuer = "https://${host}.example.com", audiences = ["a"], alias = "same" }]
+  }
+
+  expect_failures = [var.trusted_issuers]
+}
