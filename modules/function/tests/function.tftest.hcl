@@ -1,0 +1,264 @@
+mock_provider "aws" {}
+
+override_resource {
+  target = aws_cloudwatch_log_group.this
+  values = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/yourplace-test-login" }
+}
+
+override_resource {
+  target = aws_iam_role.this
+  values = { arn = "arn:aws:iam::123456789012:role/yourplace-test-login" }
+}
+
+variables {
+  prefix       = "yourplace-test"
+  name         = "login"
+  description  = "Exchanges a user name and a password for tokens"
+  zip          = "tests/function.tftest.hcl" # any file that is there
+  architecture = "arm64"
+  memory       = 256
+  timeout      = 10
+}
+
+run "it_is_made_as_asked" {
+  variables {
+    environment = { BUCKET = "photos" }
+    layers      = ["arn:aws:lambda:eu-central-1:123456789012:layer:jwt:1"]
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.function_name == "yourplace-test-login" &&
+      aws_lambda_function.this.architectures[0] == "arm64" &&
+      aws_lambda_function.this.runtime == "provided.al2023" &&
+      aws_lambda_function.this.memory_size == 256 &&
+      aws_lambda_function.this.timeout == 10 &&
+      aws_lambda_function.this.environment[0].variables["BUCKET"] == "photos" &&
+      aws_lambda_function.this.layers[0] == "arn:aws:lambda:eu-central-1:123456789012:layer:jwt:1" &&
+      aws_lambda_function.this.role == aws_iam_role.this.arn
+    )
+    error_message = "The function differs from what was asked for."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("tests/function.tftest.hcl")
+    error_message = "The code is not deployed by its hash."
+  }
+}
+
+run "its_log_is_its_own_and_does_not_stay_for_ever" {
+  assert {
+    condition = (
+      aws_cloudwatch_log_group.this.name == "/aws/lambda/yourplace-test-login" &&
+      aws_cloudwatch_log_group.this.retention_in_days == 30 &&
+      aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name
+    )
+    error_message = "The log group has another name, no retention, or is not the function's."
+  }
+}
+
+run "it_may_write_its_own_log_and_nothing_else" {
+  assert {
+    condition = jsondecode(aws_iam_role_policy.this.policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/yourplace-test-login:*"]
+      }]
+    }
+    error_message = "The policy gives more or less than the log."
+  }
+
+  assert {
+    condition     = aws_iam_role_policy.this.role == "yourplace-test-login" && aws_iam_role.this.name == "yourplace-test-login"
+    error_message = "The role is not the function's own."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }
+    error_message = "Somebody else than Lambda may take the role."
+  }
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.queue) == 0
+    error_message = "It gets messages of a queue."
+  }
+}
+
+run "permissions_come_as_they_are_given" {
+  variables {
+    permissions = [{
+      actions   = ["s3:ListBucket"]
+      resources = ["arn:aws:s3:::photos"]
+      condition = { StringLike = { "s3:prefix" = ["photos/*"] } }
+      }, {
+      actions   = ["s3:GetObject"]
+      resources = ["arn:aws:s3:::photos/photos/*"]
+    }]
+  }
+
+  assert {
+    condition = jsonencode(slice(jsondecode(aws_iam_role_policy.this.policy).Statement, 1, 3)) == jsonencode([
+      { Effect = "Allow", Action = ["s3:ListBucket"], Resource = ["arn:aws:s3:::photos"], Condition = { StringLike = { "s3:prefix" = ["photos/*"] } } },
+      { Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::photos/photos/*"] },
+    ])
+    error_message = "A permission was changed on its way, or its condition was lost."
+  }
+}
+
+run "a_queue_brings_its_permission_and_single_failures" {
+  variables {
+    queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 7, batch_window = 2 }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.this.policy).Statement[1]) == jsonencode({
+      Effect   = "Allow"
+      Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+      Resource = ["arn:aws:sqs:eu-central-1:123456789012:mail"]
+    })
+    error_message = "It may not receive, or may do more than that."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_event_source_mapping.queue[0].event_source_arn == "arn:aws:sqs:eu-central-1:123456789012:mail" &&
+      aws_lambda_event_source_mapping.queue[0].batch_size == 7 &&
+      aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 2 &&
+      contains(aws_lambda_event_source_mapping.queue[0].function_response_types, "ReportBatchItemFailures")
+    )
+    error_message = "The batches differ from what was asked for, or fail as a whole."
+  }
+}
+
+run "a_boundary_is_put_on_the_role" {
+  variables {
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The role is not bounded."
+  }
+}
+
+run "a_missing_zip_is_refused" {
+  command = plan
+
+  variables {
+    zip = "tests/missing.zip"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_wildcard_action_is_refused" {
+  command = plan
+
+  variables {
+    permissions = [{ actions = ["s3:*"], resources = ["arn:aws:s3:::photos"] }]
+  }
+
+  expect_failures = [var.permissions]
+}
+
+run "every_resource_is_refused" {
+  command = plan
+
+  variables {
+    permissions = [{ actions = ["s3:GetObject"], resources = ["*"] }]
+  }
+
+  expect_failures = [var.permissions]
+}
+
+run "a_wildcard_within_a_resource_is_refused" {
+  command = plan
+
+  variables {
+    permissions = [{ actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/yourplace-*"] }]
+  }
+
+  expect_failures = [var.permissions]
+}
+
+run "a_permission_for_nothing_is_refused" {
+  command = plan
+
+  variables {
+    permissions = [{ actions = ["s3:GetObject"], resources = [] }]
+  }
+
+  expect_failures = [var.permissions]
+}
+
+run "a_name_that_lambda_keeps_is_refused" {
+  command = plan
+
+  variables {
+    environment = { AWS_REGION = "eu-central-1" }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "a_name_in_capitals_is_refused" {
+  command = plan
+
+  variables {
+    name = "Login"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_of_more_than_64_characters_is_refused" {
+  command = plan
+
+  variables {
+    name = "a_name_that_is_too_long_when_the_prefix_stands_before_it"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "too_little_memory_is_refused" {
+  command = plan
+
+  variables {
+    memory = 64
+  }
+
+  expect_failures = [var.memory]
+}
+
+run "a_fraction_of_a_second_is_refused" {
+  command = plan
+
+  variables {
+    timeout = 2.5
+  }
+
+  expect_failures = [var.timeout]
+}
+
+run "an_unknown_architecture_is_refused" {
+  command = plan
+
+  variables {
+    architecture = "x86"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "a_large_batch_without_a_window_is_refused" {
+  command = plan
+
+  variables {
+    queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 100 }
+  }
+
+  expect_failures = [var.queue]
+}
