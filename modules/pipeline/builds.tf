@@ -1,0 +1,163 @@
+locals {
+  builds = merge(
+    { test = { action = "test", stage = null } },
+    { for name, s in local.stages : "${name}-plan" => { action = "plan", stage = name } },
+    { for name, s in local.stages : "${name}-apply" => { action = "apply", stage = name } },
+  )
+}
+
+resource "aws_cloudwatch_log_group" "build" {
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with its own key; the builds print no secrets.
+  #checkov:skip=CKV_AWS_338:How long the builds' logs are worth keeping is the operator's choice (log_retention_days).
+  for_each = local.builds
+
+  name              = "/aws/codebuild/${local.own}-${each.key}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_codebuild_project" "this" {
+  #checkov:skip=CKV_AWS_147:Artifacts are encrypted with S3's own key, see the artifact bucket.
+  #checkov:skip=CKV_AWS_314:Logs go to the log group above; checkov does not follow a for_each reference.
+  for_each = local.builds
+
+  name = "${local.own}-${each.key}"
+  description = {
+    test  = "Tests ${var.name} and builds its zips"
+    plan  = "Plans the deployment of stage ${coalesce(each.value.stage, "-")}"
+    apply = "Applies the plan of stage ${coalesce(each.value.stage, "-")}"
+  }[each.value.action]
+  service_role  = aws_iam_role.build[each.key].arn
+  build_timeout = 60 # minutes
+
+  # One after the other: two builds of one project would fight over the cache or the state's lock.
+  concurrent_build_limit = 1
+
+  source {
+    type      = "CODEPIPELINE"
+    buildspec = "buildspec.yml"
+  }
+
+  artifacts {
+    type = "CODEPIPELINE"
+  }
+
+  # Only the tests have a cache: what plans and applies never comes from a place where a less trusted build may write.
+  cache {
+    type     = each.value.action == "test" ? "S3" : "NO_CACHE"
+    location = each.value.action == "test" ? "${aws_s3_bucket.artifacts.bucket}/cache" : null
+  }
+
+  environment {
+    type         = "ARM_CONTAINER"
+    image        = var.build_image
+    compute_type = each.value.action == "test" ? var.test_compute_type : "BUILD_GENERAL1_SMALL"
+
+    environment_variable {
+      name  = "ACTION"
+      value = each.value.action
+    }
+
+    dynamic "environment_variable" {
+      for_each = each.value.stage == null ? {} : {
+        STAGE                           = each.value.stage
+        STATE_BUCKET                    = var.state_bucket
+        TF_VAR_permissions_boundary_arn = aws_iam_policy.functions_boundary[each.value.stage].arn
+      }
+
+      content {
+        name  = environment_variable.key
+        value = environment_variable.value
+      }
+    }
+  }
+
+  logs_config {
+    cloudwatch_logs {
+      group_name = aws_cloudwatch_log_group.build[each.key].name
+    }
+  }
+}
+
+resource "aws_s3_bucket" "artifacts" {
+  #checkov:skip=CKV_AWS_18:Nobody but the pipeline's roles reaches this bucket; access logs would need one bucket more.
+  #checkov:skip=CKV_AWS_144:What is in here can be built again.
+  #checkov:skip=CKV_AWS_145:Encrypted with S3's own key; a key of our own would guard nothing that the roles do not.
+  #checkov:skip=CKV2_AWS_62:Nothing waits for events of this bucket.
+  bucket = "${local.own}-${local.account}-${local.region}"
+  # Old builds must not keep the pipeline from being removed.
+  force_destroy = true
+}
+
+resource "aws_s3_bucket_public_access_block" "artifacts" {
+  bucket                  = aws_s3_bucket.artifacts.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "artifacts" {
+  bucket = aws_s3_bucket.artifacts.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "artifacts" {
+  bucket = aws_s3_bucket.artifacts.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "artifacts" {
+  bucket = aws_s3_bucket.artifacts.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "artifacts" {
+  bucket     = aws_s3_bucket.artifacts.id
+  depends_on = [aws_s3_bucket_versioning.artifacts]
+
+  rule {
+    id     = "artifacts"
+    status = "Enabled"
+    filter {}
+
+    expiration {
+      days = var.artifact_retention_days
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 7
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "artifacts" {
+  bucket     = aws_s3_bucket.artifacts.id
+  depends_on = [aws_s3_bucket_public_access_block.artifacts]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [aws_s3_bucket.artifacts.arn, "${aws_s3_bucket.artifacts.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}

@@ -1,0 +1,174 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.region
+
+  # `arn:aws:{service}:{region}:{account}`, to which a resource's own part is added.
+  arn = {
+    for service in ["cloudwatch", "codebuild", "codecommit", "codepipeline", "cognito-idp", "dynamodb", "events", "lambda", "logs", "scheduler", "ses", "sns", "sqs"] :
+    service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
+  }
+  iam = "arn:${local.partition}:iam::${local.account}"
+
+  own    = "${var.name}-pipeline"
+  stages = { for s in var.stages : s.name => s }
+
+  # CodePipeline keeps an artifact below `{pipeline}/{first 10 characters of the artifact's name}/`.
+  artifacts = { for s in var.stages : s.name => "plan_${s.name}" }
+  folders = merge(
+    { source = "${var.name}/source", build = "${var.name}/build" },
+    { for stage, artifact in local.artifacts : artifact => "${var.name}/${substr(artifact, 0, 10)}" },
+  )
+
+  github     = var.github_repository != null
+  source_arn = local.github ? aws_codeconnections_connection.github[0].arn : aws_codecommit_repository.this[0].arn
+}
+
+resource "aws_codecommit_repository" "this" {
+  #checkov:skip=CKV2_AWS_37:Who must review a change before it is pushed is the team's rule, not the pipeline's; production has its own approval.
+  count = local.github ? 0 : 1
+
+  repository_name = var.name
+  description     = "Source of ${var.name}: a push to ${var.branch} is deployed"
+}
+
+resource "aws_codeconnections_connection" "github" {
+  count = local.github ? 1 : 0
+
+  name          = var.name
+  provider_type = "GitHub"
+}
+
+resource "aws_codepipeline" "this" {
+  #checkov:skip=CKV_AWS_219:The artifact bucket is encrypted with S3's own key: a key of our own would guard nothing that the bucket's policy and the roles do not.
+  name          = var.name
+  role_arn      = aws_iam_role.pipeline.arn
+  pipeline_type = "V2"
+  # Of several pushes that wait for a stage only the newest goes on. What is inside a stage is never overtaken, so
+  # nothing can be applied between a stage's plan, its approval and its apply.
+  execution_mode = "SUPERSEDED"
+
+  artifact_store {
+    type     = "S3"
+    location = aws_s3_bucket.artifacts.bucket
+  }
+
+  stage {
+    name = "Source"
+
+    action {
+      name             = "Source"
+      category         = "Source"
+      owner            = "AWS"
+      provider         = local.github ? "CodeStarSourceConnection" : "CodeCommit"
+      version          = "1"
+      output_artifacts = ["source"]
+      configuration = local.github ? {
+        ConnectionArn    = local.source_arn
+        FullRepositoryId = var.github_repository
+        BranchName       = var.branch
+        DetectChanges    = "true"
+        } : {
+        RepositoryName = aws_codecommit_repository.this[0].repository_name
+        BranchName     = var.branch
+        # The rule `push` starts the pipeline.
+        PollForSourceChanges = "false"
+      }
+    }
+  }
+
+  stage {
+    name = "Test"
+
+    action {
+      name             = "Test"
+      category         = "Build"
+      owner            = "AWS"
+      provider         = "CodeBuild"
+      version          = "1"
+      input_artifacts  = ["source"]
+      output_artifacts = ["build"]
+      configuration    = { ProjectName = aws_codebuild_project.this["test"].name }
+    }
+  }
+
+  dynamic "stage" {
+    for_each = var.stages
+
+    content {
+      name = "Deploy-${stage.value.name}"
+
+      action {
+        name             = "Plan"
+        category         = "Build"
+        owner            = "AWS"
+        provider         = "CodeBuild"
+        version          = "1"
+        run_order        = 1
+        namespace        = "Plan-${stage.value.name}"
+        input_artifacts  = ["build"]
+        output_artifacts = [local.artifacts[stage.value.name]]
+        configuration    = { ProjectName = aws_codebuild_project.this["${stage.value.name}-plan"].name }
+      }
+
+      dynamic "action" {
+        for_each = contains(var.production_stages, stage.value.name) ? ["Approve"] : []
+
+        content {
+          name      = action.value
+          category  = "Approval"
+          owner     = "AWS"
+          provider  = "Manual"
+          version   = "1"
+          run_order = 2
+          configuration = {
+            NotificationArn    = aws_sns_topic.notifications.arn
+            CustomData         = "${var.name} ${stage.value.name}: #{Plan-${stage.value.name}.PLAN_SUMMARY} Read the whole plan in the build's log before you approve; a rejection lets the next push through."
+            ExternalEntityLink = "#{Plan-${stage.value.name}.CODEBUILD_BUILD_URL}"
+          }
+        }
+      }
+
+      action {
+        name      = "Apply"
+        category  = "Build"
+        owner     = "AWS"
+        provider  = "CodeBuild"
+        version   = "1"
+        run_order = 3
+        # The plan, with the zips and the configuration it was made from: the only thing that is applied.
+        input_artifacts = [local.artifacts[stage.value.name]]
+        configuration   = { ProjectName = aws_codebuild_project.this["${stage.value.name}-apply"].name }
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "push" {
+  count = local.github ? 0 : 1
+
+  name        = "${local.own}-push"
+  description = "A push to ${var.branch} of ${var.name} starts its pipeline"
+  event_pattern = jsonencode({
+    source      = ["aws.codecommit"]
+    detail-type = ["CodeCommit Repository State Change"]
+    resources   = [local.source_arn]
+    detail = {
+      event         = ["referenceCreated", "referenceUpdated"]
+      referenceType = ["branch"]
+      referenceName = [var.branch]
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "push" {
+  count = local.github ? 0 : 1
+
+  rule     = aws_cloudwatch_event_rule.push[0].name
+  arn      = aws_codepipeline.this.arn
+  role_arn = aws_iam_role.push[0].arn
+}

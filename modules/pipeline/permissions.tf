@@ -1,0 +1,375 @@
+# What a deployment of a stage may read (plan) and change (apply), and the two boundaries:
+#
+# * `deploy_boundary`, on the pipeline's own plan and apply roles: whatever they are given later, this is the most they can do.
+# * `functions_boundary`, which every role that an apply makes must carry: a function can never do more than this, so that
+#   who can push code cannot give it more rights than the functions have today.
+#
+# Left out on purpose: deleting a bucket, a table or a user pool (a plan that would replace one fails in the pipeline), and
+# reading or writing the objects of the photo bucket.
+
+locals {
+  # Everything of a stage that has a name begins with this, or is this.
+  prefix = { for stage in keys(local.stages) : stage => "${var.name}-${stage}" }
+
+  photo_buckets = { for stage, s in local.stages : stage => "arn:${local.partition}:s3:::${s.bucket}" }
+  state_bucket  = "arn:${local.partition}:s3:::${var.state_bucket}"
+  mail_identities = {
+    for stage, s in local.stages : stage => s.mail_identity == null ? [] : ["${local.arn.ses}:identity/${s.mail_identity}"]
+  }
+
+  # One entry for each kind of thing the root module makes: `read` is for plan and apply, `write` for apply alone.
+  permissions = {
+    for stage, prefix in local.prefix : stage => [
+      {
+        sid  = "Functions"
+        read = ["lambda:Get*", "lambda:List*"]
+        write = [
+          "lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:DeleteFunctionConcurrency",
+          "lambda:DeleteLayerVersion", "lambda:PublishLayerVersion", "lambda:PublishVersion", "lambda:PutFunctionConcurrency",
+          "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunctionCode",
+          "lambda:UpdateFunctionConfiguration",
+        ]
+        resources = ["${local.arn.lambda}:function:${prefix}-*", "${local.arn.lambda}:layer:${prefix}-*"]
+      },
+      {
+        sid  = "EventSources"
+        read = ["lambda:GetEventSourceMapping", "lambda:ListTags"]
+        write = [
+          "lambda:DeleteEventSourceMapping", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateEventSourceMapping",
+        ]
+        # AWS names a mapping by a random id: the condition holds it to this stage's functions.
+        resources = ["${local.arn.lambda}:event-source-mapping:*"]
+        condition = { ArnLike = { "lambda:FunctionArn" = "${local.arn.lambda}:function:${prefix}-*" } }
+      },
+      {
+        sid   = "NewEventSources"
+        read  = []
+        write = ["lambda:CreateEventSourceMapping"]
+        # `*`: creating a mapping has no resource in IAM; the condition holds it to this stage's functions.
+        resources = ["*"]
+        condition = { ArnLike = { "lambda:FunctionArn" = "${local.arn.lambda}:function:${prefix}-*" } }
+      },
+      {
+        sid   = "Api"
+        read  = ["apigateway:GET"]
+        write = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource", "apigateway:UntagResource"]
+        # AWS names an API by a random id, and its routes and integrations have no tags to tell stages apart by.
+        resources = [
+          "arn:${local.partition}:apigateway:${local.region}::/apis", "arn:${local.partition}:apigateway:${local.region}::/apis/*",
+          "arn:${local.partition}:apigateway:${local.region}::/tags/*",
+        ]
+      },
+      {
+        sid  = "Users"
+        read = ["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient", "cognito-idp:GetUserPoolMfaConfig", "cognito-idp:ListTagsForResource"]
+        write = [
+          "cognito-idp:CreateUserPoolClient", "cognito-idp:DeleteUserPoolClient", "cognito-idp:SetUserPoolMfaConfig",
+          "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool", "cognito-idp:UpdateUserPoolClient",
+        ]
+        # AWS names a pool by a random id: the tag holds it to this stage. A pool that is imported must have the tag already.
+        resources = ["${local.arn["cognito-idp"]}:userpool/*"]
+        condition = { StringEquals = { "aws:ResourceTag/Stage" = stage } }
+      },
+      {
+        sid   = "NewUsers"
+        read  = []
+        write = ["cognito-idp:CreateUserPool"]
+        # `*`: a pool that is being made has no ARN yet; it must be given this stage's tag.
+        resources = ["*"]
+        condition = { StringEquals = { "aws:RequestTag/Stage" = stage } }
+      },
+      {
+        sid = "PhotoBucket"
+        read = [
+          "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+          "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
+        ]
+        write = [
+          "s3:CreateBucket", "s3:DeleteBucketPolicy", "s3:PutBucketCORS", "s3:PutBucketNotification", "s3:PutBucketOwnershipControls",
+          "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning",
+          "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration", "s3:TagResource", "s3:UntagResource",
+        ]
+        # The bucket alone: no photo can be read, written or deleted.
+        resources = [local.photo_buckets[stage]]
+      },
+      {
+        sid  = "Tables"
+        read = ["dynamodb:Describe*", "dynamodb:ListTagsOfResource"]
+        write = [
+          "dynamodb:CreateTable", "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateContinuousBackups",
+          "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive",
+        ]
+        resources = ["${local.arn.dynamodb}:table/${prefix}-*"]
+      },
+      {
+        sid       = "Queues"
+        read      = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
+        write     = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
+        resources = ["${local.arn.sqs}:${prefix}-*"]
+      },
+      {
+        sid       = "Topics"
+        read      = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"]
+        write     = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:UntagResource"]
+        resources = ["${local.arn.sns}:${prefix}-*"]
+      },
+      {
+        sid   = "Subscriptions"
+        read  = ["sns:GetSubscriptionAttributes"]
+        write = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
+        # `*`: these three have no resource in IAM.
+        resources = ["*"]
+      },
+      {
+        sid  = "Schedules"
+        read = ["scheduler:GetSchedule", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"]
+        write = [
+          "scheduler:CreateSchedule", "scheduler:CreateScheduleGroup", "scheduler:DeleteSchedule", "scheduler:DeleteScheduleGroup",
+          "scheduler:TagResource", "scheduler:UntagResource", "scheduler:UpdateSchedule",
+        ]
+        resources = ["${local.arn.scheduler}:schedule/*/${prefix}-*", "${local.arn.scheduler}:schedule-group/${prefix}*"]
+      },
+      {
+        sid  = "LogGroups"
+        read = ["logs:DescribeMetricFilters", "logs:ListTagsForResource"]
+        write = [
+          "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:DeleteRetentionPolicy",
+          "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
+        ]
+        resources = [
+          "${local.arn.logs}:log-group:/aws/lambda/${prefix}-*",
+          "${local.arn.logs}:log-group:/aws/apigateway/${prefix}", "${local.arn.logs}:log-group:/aws/apigateway/${prefix}:*",
+        ]
+      },
+      {
+        sid  = "LogDelivery"
+        read = ["logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries"]
+        write = [
+          "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+        ]
+        # `*`: what API Gateway's access log asks of its caller, and listing log groups, have no resource in IAM.
+        resources = ["*"]
+      },
+      {
+        sid       = "Alarms"
+        read      = ["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"]
+        write     = ["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"]
+        resources = ["${local.arn.cloudwatch}:alarm:${prefix}-*", "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${prefix}*"]
+      },
+      {
+        sid   = "ListAlarms"
+        read  = ["cloudwatch:DescribeAlarms"]
+        write = []
+        # `*`: describing alarms is refused for anything narrower.
+        resources = ["*"]
+      },
+      {
+        sid       = "MailIdentity"
+        read      = ["ses:GetEmailIdentity", "ses:ListTagsForResource"]
+        write     = ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentity*", "ses:TagResource", "ses:UntagResource"]
+        resources = local.mail_identities[stage]
+      },
+      {
+        sid       = "Roles"
+        read      = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags"]
+        write     = ["iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"]
+        resources = ["${local.iam}:role/${prefix}-*"]
+      },
+      {
+        # No role without the boundary, and no change to what a role without it may do. Taking the boundary off a role is
+        # not allowed at all (iam:DeleteRolePermissionsBoundary is nowhere).
+        sid       = "BoundedRoles"
+        read      = []
+        write     = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+        resources = ["${local.iam}:role/${prefix}-*"]
+        condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.functions_boundary[stage].arn } }
+      },
+      {
+        sid       = "PassRoles"
+        read      = []
+        write     = ["iam:PassRole"]
+        resources = ["${local.iam}:role/${prefix}-*"]
+        condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
+      },
+      {
+        # The first API of an account makes API Gateway's own role.
+        sid       = "ApiGatewayRole"
+        read      = []
+        write     = ["iam:CreateServiceLinkedRole"]
+        resources = ["${local.iam}:role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway"]
+        condition = { StringEquals = { "iam:AWSServiceName" = "ops.apigateway.amazonaws.com" } }
+      },
+    ]
+  }
+
+  # As IAM statements, by action and stage.
+  deploy_statements = {
+    for action in ["plan", "apply"] : action => {
+      for stage, groups in local.permissions : stage => [
+        for g in groups : {
+          for key, value in {
+            Sid       = g.sid
+            Effect    = "Allow"
+            Action    = action == "apply" ? concat(g.read, g.write) : g.read
+            Resource  = g.resources
+            Condition = try(g.condition, null)
+          } : key => value if value != null
+        } if length(g.resources) > 0 && (action == "apply" || length(g.read) > 0)
+      ]
+    }
+  }
+
+  # Only an apply writes the state; a plan takes the lock, so that it never reads what is half written.
+  state_statements = {
+    for key, build in local.builds : key => [
+      {
+        Sid      = "State"
+        Effect   = "Allow"
+        Action   = build.action == "apply" ? ["s3:GetObject", "s3:PutObject"] : ["s3:GetObject"]
+        Resource = ["${local.state_bucket}/${build.stage}/terraform.tfstate"]
+      },
+      {
+        Sid      = "StateLock"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        Resource = ["${local.state_bucket}/${build.stage}/terraform.tfstate.tflock"]
+      },
+      {
+        # Terraform lists the bucket for workspaces.
+        Sid      = "StateBucket"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = [local.state_bucket]
+      },
+    ] if build.stage != null
+  }
+}
+
+resource "aws_iam_policy" "functions_boundary" {
+  #checkov:skip=CKV_AWS_290:A boundary grants nothing; every resource in it is named by prefix, or held to the stage by its tag.
+  for_each = local.stages
+
+  name        = "${local.own}-${each.key}-functions-boundary"
+  description = "The most that a role made by deployments of ${var.name} ${each.key} can do"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "Log"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = ["${local.arn.logs}:log-group:/aws/lambda/${local.prefix[each.key]}-*"]
+        },
+        {
+          Sid      = "Objects"
+          Effect   = "Allow"
+          Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          Resource = ["${local.photo_buckets[each.key]}/*"]
+        },
+        {
+          Sid      = "ListObjects"
+          Effect   = "Allow"
+          Action   = ["s3:ListBucket"]
+          Resource = [local.photo_buckets[each.key]]
+        },
+        {
+          Sid    = "Items"
+          Effect = "Allow"
+          Action = [
+            "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
+            "dynamodb:Query", "dynamodb:UpdateItem",
+          ]
+          # A table's indexes are below it.
+          Resource = ["${local.arn.dynamodb}:table/${local.prefix[each.key]}-*"]
+        },
+        {
+          Sid      = "Messages"
+          Effect   = "Allow"
+          Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+          Resource = ["${local.arn.sqs}:${local.prefix[each.key]}-*"]
+        },
+        {
+          Sid      = "Invoke"
+          Effect   = "Allow"
+          Action   = ["lambda:InvokeFunction"]
+          Resource = ["${local.arn.lambda}:function:${local.prefix[each.key]}-*"]
+        },
+        {
+          Sid    = "Users"
+          Effect = "Allow"
+          Action = ["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge"]
+          # AWS names a pool by a random id: the tag holds it to this stage.
+          Resource  = ["${local.arn["cognito-idp"]}:userpool/*"]
+          Condition = { StringEquals = { "aws:ResourceTag/Stage" = each.key } }
+        },
+      ],
+      length(local.mail_identities[each.key]) == 0 ? [] : [{
+        Sid      = "Mail"
+        Effect   = "Allow"
+        Action   = ["ses:SendEmail"]
+        Resource = local.mail_identities[each.key]
+      }],
+    )
+  })
+}
+
+resource "aws_iam_policy" "deploy_boundary" {
+  #checkov:skip=CKV_AWS_290:A boundary grants nothing; each `*` in it is one of the statements above, with its reason.
+  #checkov:skip=CKV_AWS_355:A boundary grants nothing; each `*` in it is one of the statements above, with its reason.
+  #checkov:skip=CKV_AWS_287:A boundary grants nothing; lambda:* is held to the stage's functions.
+  #checkov:skip=CKV_AWS_288:A boundary grants nothing; dynamodb:* is held to the stage's tables.
+  #checkov:skip=CKV_AWS_289:A boundary grants nothing; the changes of permissions in it are held to the stage's names.
+  for_each = local.stages
+
+  name        = "${local.own}-${each.key}-deploy-boundary"
+  description = "The most that the pipeline's own roles for ${var.name} ${each.key} can do"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          # Services as wholes, but only what is named for this stage.
+          Sid    = "Named"
+          Effect = "Allow"
+          Action = ["cloudwatch:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"]
+          Resource = flatten([
+            for g in local.permissions[each.key] : g.resources
+            if contains(["Functions", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms"], g.sid)
+          ])
+        },
+        {
+          Sid      = "NeverDelete"
+          Effect   = "Deny"
+          Action   = ["dynamodb:DeleteTable", "dynamodb:DeleteBackup", "cognito-idp:DeleteUserPool", "s3:DeleteBucket"]
+          Resource = ["*"] # `*` in a denial: nowhere.
+        },
+        {
+          Sid      = "Buckets"
+          Effect   = "Allow"
+          Action   = ["s3:*"]
+          Resource = [local.photo_buckets[each.key], local.state_bucket, "${local.state_bucket}/${each.key}/*", aws_s3_bucket.artifacts.arn, "${aws_s3_bucket.artifacts.arn}/*"]
+        },
+        {
+          Sid      = "NeverOpenState"
+          Effect   = "Deny"
+          Action   = ["s3:PutBucket*", "s3:DeleteBucketPolicy", "s3:PutLifecycleConfiguration", "s3:PutEncryptionConfiguration"]
+          Resource = [local.state_bucket, aws_s3_bucket.artifacts.arn]
+        },
+        {
+          Sid    = "Builds"
+          Effect = "Allow"
+          Action = ["logs:CreateLogStream", "logs:PutLogEvents", "codebuild:*"]
+          Resource = [
+            "${local.arn.logs}:log-group:/aws/codebuild/${local.own}-${each.key}-*",
+            "${local.arn.codebuild}:report-group/${local.own}-${each.key}-*",
+          ]
+        },
+      ],
+      [
+        for s in local.deploy_statements["apply"][each.key] : s
+        if !contains(["Functions", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms", "PhotoBucket"], s.Sid)
+      ],
+    )
+  })
+}

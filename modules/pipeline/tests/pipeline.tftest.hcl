@@ -1,0 +1,340 @@
+# Nothing is called: the provider is mocked, `apply` only fills in what AWS would.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "eu-central-1" }
+  }
+  mock_resource "aws_codecommit_repository" {
+    defaults = { arn = "arn:aws:codecommit:eu-central-1:123456789012:yourplace", clone_url_http = "https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/yourplace" }
+  }
+  mock_resource "aws_codeconnections_connection" {
+    defaults = { arn = "arn:aws:codeconnections:eu-central-1:123456789012:connection/mock" }
+  }
+  mock_resource "aws_codepipeline" {
+    defaults = { arn = "arn:aws:codepipeline:eu-central-1:123456789012:yourplace" }
+  }
+  mock_resource "aws_codebuild_project" {
+    defaults = { arn = "arn:aws:codebuild:eu-central-1:123456789012:project/mock" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::artifacts" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:123456789012:yourplace-pipeline-notifications" }
+  }
+}
+
+override_resource {
+  target = aws_iam_policy.functions_boundary
+  values = { arn = "arn:aws:iam::123456789012:policy/functions-boundary" }
+}
+
+override_resource {
+  target = aws_iam_policy.deploy_boundary
+  values = { arn = "arn:aws:iam::123456789012:policy/deploy-boundary" }
+}
+
+variables {
+  stages = [
+    { name = "test", bucket = "yourplace", mail_identity = "mail@example.org" },
+    { name = "prod", bucket = "yourplace-prod" },
+  ]
+  state_bucket        = "yourplace-state"
+  notification_emails = ["operator@example.org"]
+}
+
+run "order" {
+  assert {
+    condition     = aws_codepipeline.this.stage[*].name == tolist(["Source", "Test", "Deploy-test", "Deploy-prod"])
+    error_message = "A push is tested, then deployed to the stages in the order in which they are listed."
+  }
+  assert {
+    condition     = aws_codepipeline.this.pipeline_type == "V2" && aws_codepipeline.this.execution_mode == "SUPERSEDED"
+    error_message = "The pipeline is of type V2, and only the newest waiting push goes on."
+  }
+  assert {
+    condition     = [for a in aws_codepipeline.this.stage[2].action : a.name] == ["Plan", "Apply"]
+    error_message = "The stage `test` is deployed without an approval."
+  }
+  assert {
+    condition     = [for a in aws_codepipeline.this.stage[3].action : "${a.run_order} ${a.name} ${a.category}"] == ["1 Plan Build", "2 Approve Approval", "3 Apply Build"]
+    error_message = "A production stage waits for an approval between its plan and its apply."
+  }
+  assert {
+    condition     = aws_codepipeline.this.stage[3].action[1].configuration.NotificationArn == aws_sns_topic.notifications.arn
+    error_message = "Who approves is told that a plan waits."
+  }
+}
+
+run "apply_gets_exactly_the_approved_plan" {
+  assert {
+    condition = alltrue([
+      for stage in slice(aws_codepipeline.this.stage, 2, 4) :
+      stage.action[length(stage.action) - 1].input_artifacts == stage.action[0].output_artifacts
+    ])
+    error_message = "An apply gets the artifact of its own stage's plan, and nothing else."
+  }
+  assert {
+    condition     = length(distinct([for stage in slice(aws_codepipeline.this.stage, 2, 4) : stage.action[0].output_artifacts[0]])) == 2
+    error_message = "Each stage has a plan of its own."
+  }
+  assert {
+    condition = {
+      for key, policy in aws_iam_role_policy.build : key => flatten([
+        for s in jsondecode(policy.policy).Statement : s.Resource if contains(s.Action, "s3:PutObject")
+      ])
+      } == {
+      test       = ["arn:aws:s3:::artifacts/yourplace/build/*", "arn:aws:s3:::artifacts/cache/*"]
+      test-plan  = ["arn:aws:s3:::artifacts/yourplace/plan_test/*"]
+      test-apply = []
+      prod-plan  = ["arn:aws:s3:::artifacts/yourplace/plan_prod/*"]
+      prod-apply = []
+    }
+    error_message = "Only a stage's plan build may write its plan: no other build can change what was approved."
+  }
+  assert {
+    condition     = [for key, p in aws_codebuild_project.this : key if one(p.cache).type != "NO_CACHE"] == ["test"]
+    error_message = "Nothing that plans or applies comes out of a cache that the tests write."
+  }
+}
+
+run "builds" {
+  assert {
+    condition     = toset(keys(aws_codebuild_project.this)) == toset(["test", "test-plan", "test-apply", "prod-plan", "prod-apply"])
+    error_message = "There is one build for the tests, and a plan and an apply for each stage."
+  }
+  assert {
+    condition     = alltrue([for p in aws_codebuild_project.this : one(p.environment).type == "ARM_CONTAINER" && !coalesce(one(p.environment).privileged_mode, false)])
+    error_message = "Builds run on arm64, unprivileged."
+  }
+  assert {
+    condition     = { for v in one(aws_codebuild_project.this["prod-plan"].environment).environment_variable : v.name => v.value }.TF_VAR_permissions_boundary_arn == aws_iam_policy.functions_boundary["prod"].arn
+    error_message = "The plan puts the functions' boundary on every role."
+  }
+  assert {
+    condition     = alltrue([for g in aws_cloudwatch_log_group.build : g.retention_in_days == 90])
+    error_message = "The builds' logs end."
+  }
+  assert {
+    condition     = one(aws_s3_bucket_public_access_block.artifacts[*]).restrict_public_buckets && aws_s3_bucket_public_access_block.artifacts.block_public_policy && aws_s3_bucket_public_access_block.artifacts.block_public_acls && aws_s3_bucket_public_access_block.artifacts.ignore_public_acls
+    error_message = "The artifact bucket is not public."
+  }
+}
+
+run "roles_cannot_escalate" {
+  assert {
+    condition = alltrue([
+      for policy in [aws_iam_role_policy.deploy["test-apply"], aws_iam_policy.deploy_boundary["test"]] : [
+        for s in jsondecode(policy.policy).Statement :
+        try(s.Condition.StringEquals["iam:PermissionsBoundary"], "none")
+        if s.Effect == "Allow" && length(setintersection(s.Action, ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])) > 0
+      ] == [aws_iam_policy.functions_boundary["test"].arn]
+    ])
+    error_message = "A role can be made, or given rights, only with the boundary on it."
+  }
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : [for a in s.Action : a if startswith(a, "iam:")]
+      ])) == toset([
+      "iam:CreateRole", "iam:CreateServiceLinkedRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy",
+      "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags", "iam:PassRole",
+      "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+    ])
+    error_message = "The apply role manages roles by named actions: no users, no managed policies (so no change of a boundary), no removal of a boundary."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : [
+        for r in s.Resource : startswith(r, "arn:aws:iam::123456789012:role/yourplace-test-") || endswith(r, ":role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway")
+      ] if length([for a in s.Action : a if startswith(a, "iam:")]) > 0
+    ]))
+    error_message = "The apply role manages its own stage's roles only, which the pipeline's own roles are not."
+  }
+  assert {
+    condition = alltrue([
+      for key, role in aws_iam_role.build : role.permissions_boundary == (key == "test" ? null : aws_iam_policy.deploy_boundary["test"].arn)
+    ])
+    error_message = "The plan and apply roles have a ceiling."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.deploy), values(aws_iam_role_policy.build), [aws_iam_role_policy.pipeline]) : [
+        for s in jsondecode(policy.policy).Statement : [for a in flatten([s.Action]) : !endswith(a, ":*") && a != "*"]
+      ]
+    ]))
+    error_message = "No role is given a whole service."
+  }
+}
+
+run "roles_do_no_more_than_they_need" {
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : s.Action if contains(s.Resource, "*")
+      ])) == toset([
+      "cloudwatch:DescribeAlarms", "cognito-idp:CreateUserPool", "lambda:CreateEventSourceMapping", "logs:CreateLogDelivery",
+      "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
+    ])
+    error_message = "`*` stands only where IAM knows nothing narrower, as listed here."
+  }
+  assert {
+    condition = length(regexall(
+      ":(Create|Put|Update|Delete|Add|Remove|Tag|Untag|Publish|Set|Pass|DELETE|PATCH|POST|PUT)",
+      jsonencode([for s in jsondecode(aws_iam_role_policy.deploy["prod-plan"].policy).Statement : s.Action if s.Sid != "StateLock"]),
+    )) == 0
+    error_message = "A plan changes nothing but the state's lock."
+  }
+  assert {
+    condition = length([
+      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : s
+      if length([for r in s.Resource : r if startswith(r, "arn:aws:s3:::yourplace/")]) > 0
+    ]) == 0
+    error_message = "A deployment cannot reach people's photos."
+  }
+  assert {
+    condition     = length(regexall("s3:DeleteBucket\"|DeleteTable|DeleteUserPool\"", aws_iam_role_policy.deploy["prod-apply"].policy)) == 0
+    error_message = "A deployment cannot delete what holds people's data."
+  }
+  assert {
+    condition     = length(regexall("prod", aws_iam_role_policy.deploy["test-apply"].policy)) == 0 && length(regexall("yourplace-test|/test/", aws_iam_role_policy.deploy["prod-apply"].policy)) == 0
+    error_message = "One stage's roles know nothing of another stage."
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_iam_role_policy.build["test"].policy).Statement : alltrue([for a in s.Action : can(regex("^(logs|codebuild|s3):", a))])
+    ])
+    error_message = "The tests, which run code nobody has approved, reach only their log, reports and artifacts."
+  }
+  assert {
+    # Quotas: 10,240 characters of inline policies for a role, 6,144 for a managed policy.
+    condition = alltrue(concat(
+      [for key, p in aws_iam_role_policy.deploy : length(p.policy) + length(aws_iam_role_policy.build[key].policy) < 10240],
+      [for p in concat(values(aws_iam_policy.deploy_boundary), values(aws_iam_policy.functions_boundary)) : length(p.policy) < 6144],
+    ))
+    error_message = "The policies fit IAM's quotas."
+  }
+}
+
+run "the_functions_fit_their_boundary" {
+  assert {
+    condition = length(setsubtract(
+      flatten([for f in jsondecode(file("${path.module}/../../lambdas/functions.json")).functions : [for p in f.permissions : p.actions]]),
+      flatten([for s in jsondecode(aws_iam_policy.functions_boundary["test"].policy).Statement : s.Action]),
+    )) == 0
+    error_message = "functions.json asks for an action that functions_boundary (permissions.tf) does not allow: think about it, then add it there."
+  }
+}
+
+run "failures_are_told" {
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.failure["execution"].event_pattern).detail == { pipeline = ["yourplace"], state = ["FAILED"] }
+    error_message = "A failed run of the pipeline is noticed."
+  }
+  assert {
+    condition = (
+      toset(jsondecode(aws_cloudwatch_event_rule.failure["build"].event_pattern).detail["project-name"]) == toset([for p in aws_codebuild_project.this : p.name])
+      && contains(jsondecode(aws_cloudwatch_event_rule.failure["build"].event_pattern).detail["build-status"], "FAILED")
+    )
+    error_message = "A failed build of every project is noticed."
+  }
+  assert {
+    condition     = alltrue([for t in aws_cloudwatch_event_target.failure : t.arn == aws_sns_topic.notifications.arn])
+    error_message = "Failures go to the topic."
+  }
+  assert {
+    condition = jsondecode(aws_sns_topic_policy.notifications.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == [
+      for r in aws_cloudwatch_event_rule.failure : "arn:aws:events:eu-central-1:123456789012:rule/${r.name}"
+    ]
+    error_message = "The topic takes messages from these rules."
+  }
+  assert {
+    condition     = aws_sns_topic_subscription.email["operator@example.org"].topic_arn == aws_sns_topic.notifications.arn
+    error_message = "The operator hears of them."
+  }
+}
+
+run "a_push_starts_it" {
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.push[0].event_pattern).detail.referenceName == ["main"] && aws_cloudwatch_event_target.push[0].arn == aws_codepipeline.this.arn
+    error_message = "A push to the branch starts the pipeline."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.push[0].policy).Statement[0].Resource == aws_codepipeline.this.arn
+    error_message = "The rule may start this pipeline alone."
+  }
+}
+
+run "github" {
+  variables {
+    github_repository = "example/yourplace"
+  }
+  assert {
+    condition     = aws_codepipeline.this.stage[0].action[0].provider == "CodeStarSourceConnection" && aws_codepipeline.this.stage[0].action[0].configuration.FullRepositoryId == "example/yourplace"
+    error_message = "The source is the GitHub repository."
+  }
+  assert {
+    condition     = length(aws_codecommit_repository.this) + length(aws_cloudwatch_event_rule.push) + length(aws_iam_role.push) == 0
+    error_message = "With GitHub there is no CodeCommit repository, and the connection itself starts the pipeline."
+  }
+  assert {
+    condition     = output.clone_url == "https://github.com/example/yourplace.git"
+    error_message = "The clone URL is GitHub's."
+  }
+}
+
+run "refuses_overlapping_stage_names" {
+  command = plan
+  variables {
+    stages = [{ name = "test-eu", bucket = "yourplace" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "refuses_a_stage_named_as_the_pipeline" {
+  command = plan
+  variables {
+    stages = [{ name = "pipeline", bucket = "yourplace" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "refuses_two_stages_in_one_bucket" {
+  command = plan
+  variables {
+    stages = [{ name = "test", bucket = "yourplace" }, { name = "prod", bucket = "yourplace" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "refuses_what_is_no_repository" {
+  command = plan
+  variables {
+    github_repository = "https://github.com/example/yourplace"
+  }
+  expect_failures = [var.github_repository]
+}
+
+run "refuses_an_x86_image" {
+  command = plan
+  variables {
+    build_image = "aws/codebuild/standard:7.0"
+  }
+  expect_failures = [var.build_image]
+}
+
+run "refuses_an_impossible_retention" {
+  command = plan
+  variables {
+    log_retention_days = 91
+  }
+  expect_failures = [var.log_retention_days]
+}
