@@ -17,7 +17,6 @@ resource "aws_cloudwatch_log_group" "build" {
 
 resource "aws_codebuild_project" "this" {
   #checkov:skip=CKV_AWS_147:Artifacts are encrypted with S3's own key, see the artifact bucket.
-  #checkov:skip=CKV_AWS_314:Logs go to the log group above; checkov does not follow a for_each reference.
   for_each = local.builds
 
   name = "${local.own}-${each.key}"

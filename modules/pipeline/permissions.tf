@@ -246,7 +246,6 @@ locals {
 }
 
 resource "aws_iam_policy" "functions_boundary" {
-  #checkov:skip=CKV_AWS_290:A boundary grants nothing; every resource in it is named by prefix, or held to the stage by its tag.
   for_each = local.stages
 
   name        = "${local.own}-${each.key}-functions-boundary"
@@ -315,11 +314,6 @@ resource "aws_iam_policy" "functions_boundary" {
 }
 
 resource "aws_iam_policy" "deploy_boundary" {
-  #checkov:skip=CKV_AWS_290:A boundary grants nothing; each `*` in it is one of the statements above, with its reason.
-  #checkov:skip=CKV_AWS_355:A boundary grants nothing; each `*` in it is one of the statements above, with its reason.
-  #checkov:skip=CKV_AWS_287:A boundary grants nothing; lambda:* is held to the stage's functions.
-  #checkov:skip=CKV_AWS_288:A boundary grants nothing; dynamodb:* is held to the stage's tables.
-  #checkov:skip=CKV_AWS_289:A boundary grants nothing; the changes of permissions in it are held to the stage's names.
   for_each = local.stages
 
   name        = "${local.own}-${each.key}-deploy-boundary"

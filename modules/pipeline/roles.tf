@@ -162,8 +162,6 @@ resource "aws_iam_role_policy" "build" {
 }
 
 resource "aws_iam_role_policy" "deploy" {
-  #checkov:skip=CKV_AWS_355:Each `*` has its reason beside it in permissions.tf.
-  #checkov:skip=CKV_AWS_290:Each `*` has its reason beside it in permissions.tf.
   for_each = { for key, build in local.builds : key => build if build.stage != null }
 
   name = "deploy"

@@ -1,0 +1,99 @@
+data "aws_caller_identity" "current" {}
+
+locals {
+  state_bucket = coalesce(var.state_bucket, "yourplace-state-${data.aws_caller_identity.current.account_id}-${var.region}")
+}
+
+resource "aws_s3_bucket" "state" {
+  #checkov:skip=CKV_AWS_18:Only the operators and the pipeline's roles reach this bucket; who did is in CloudTrail.
+  #checkov:skip=CKV_AWS_144:Versions guard against mistakes; a lost region takes what the state describes with it.
+  #checkov:skip=CKV_AWS_145:The state holds no secrets; it is encrypted with S3's own key.
+  #checkov:skip=CKV2_AWS_62:Nothing waits for events of this bucket.
+  bucket = local.state_bucket
+
+  lifecycle {
+    # Without its state Terraform knows nothing of what it made.
+    prevent_destroy = true
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "state" {
+  bucket                  = aws_s3_bucket.state.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "state" {
+  bucket = aws_s3_bucket.state.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "state" {
+  bucket = aws_s3_bucket.state.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "state" {
+  bucket = aws_s3_bucket.state.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "state" {
+  bucket     = aws_s3_bucket.state.id
+  depends_on = [aws_s3_bucket_versioning.state]
+
+  rule {
+    id     = "old-versions"
+    status = "Enabled"
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.state_retention_days
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "state" {
+  bucket     = aws_s3_bucket.state.id
+  depends_on = [aws_s3_bucket_public_access_block.state]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+module "pipeline" {
+  source = "../../modules/pipeline"
+
+  stages              = var.stages
+  production_stages   = var.production_stages
+  state_bucket        = aws_s3_bucket.state.bucket
+  branch              = var.branch
+  github_repository   = var.github_repository
+  notification_emails = var.notification_emails
+}

@@ -1,0 +1,44 @@
+output "state_bucket" {
+  description = "Name of the bucket with Terraform's state."
+  value       = aws_s3_bucket.state.bucket
+}
+
+output "backend" {
+  description = "The file backend.tf that moves this state into its bucket: `terraform output -raw backend > backend.tf && terraform init -migrate-state`."
+  value       = <<-EOT
+    terraform {
+      backend "s3" {
+        bucket       = "${aws_s3_bucket.state.bucket}"
+        key          = "bootstrap/terraform.tfstate"
+        region       = "${var.region}"
+        encrypt      = true
+        use_lockfile = true
+      }
+    }
+  EOT
+}
+
+output "clone_url" {
+  description = "Address to clone the repository from, and to push to."
+  value       = module.pipeline.clone_url
+}
+
+output "connection_arn" {
+  description = "With GitHub: the connection that a person must confirm once in the console; else null."
+  value       = module.pipeline.connection_arn
+}
+
+output "pipeline_name" {
+  description = "Name of the pipeline."
+  value       = module.pipeline.pipeline_name
+}
+
+output "permissions_boundary_arns" {
+  description = "By stage: `permissions_boundary_arn` for a deployment by hand, so that it agrees with the pipeline's."
+  value       = module.pipeline.permissions_boundary_arns
+}
+
+output "notifications_topic_arn" {
+  description = "ARN of the topic that hears of failures and approvals."
+  value       = module.pipeline.notifications_topic_arn
+}

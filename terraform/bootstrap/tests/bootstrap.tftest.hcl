@@ -1,0 +1,115 @@
+# Nothing is called: the provider is mocked. Plans only: what was applied could not be torn down (prevent_destroy).
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "eu-central-1" }
+  }
+  mock_resource "aws_codecommit_repository" {
+    defaults = { arn = "arn:aws:codecommit:eu-central-1:123456789012:yourplace", clone_url_http = "https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/yourplace" }
+  }
+  mock_resource "aws_codepipeline" {
+    defaults = { arn = "arn:aws:codepipeline:eu-central-1:123456789012:yourplace" }
+  }
+  mock_resource "aws_codebuild_project" {
+    defaults = { arn = "arn:aws:codebuild:eu-central-1:123456789012:project/mock" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::123456789012:policy/mock" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::mock" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:123456789012:yourplace-pipeline-notifications" }
+  }
+}
+
+run "state_bucket" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_s3_bucket_public_access_block.state.block_public_acls && aws_s3_bucket_public_access_block.state.block_public_policy
+      && aws_s3_bucket_public_access_block.state.ignore_public_acls && aws_s3_bucket_public_access_block.state.restrict_public_buckets
+      && one(aws_s3_bucket_ownership_controls.state.rule).object_ownership == "BucketOwnerEnforced"
+    )
+    error_message = "The state is not public, and nothing can make it so."
+  }
+  assert {
+    condition     = one(aws_s3_bucket_versioning.state.versioning_configuration).status == "Enabled"
+    error_message = "Every version of the state is kept."
+  }
+  assert {
+    condition     = one(one(aws_s3_bucket_lifecycle_configuration.state.rule).noncurrent_version_expiration).noncurrent_days == 365 && length(one(aws_s3_bucket_lifecycle_configuration.state.rule).expiration) == 0
+    error_message = "Old versions of the state end after a year, the state itself never."
+  }
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.state.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    error_message = "The state is encrypted."
+  }
+  assert {
+    condition = (
+      [for s in jsondecode(aws_s3_bucket_policy.state.policy).Statement : "${s.Effect} ${s.Condition.Bool["aws:SecureTransport"]}"] == ["Deny false"]
+    )
+    error_message = "The state is read and written over TLS only, and its policy allows nobody anything."
+  }
+  assert {
+    condition     = aws_s3_bucket.state.force_destroy != true && length(regexall("(?s)resource \"aws_s3_bucket\" \"state\" \\{.*?lifecycle \\{[^}]*prevent_destroy = true", file("main.tf"))) == 1
+    error_message = "Terraform refuses to destroy the state bucket."
+  }
+}
+
+run "outputs" {
+  command = plan
+
+  assert {
+    condition     = output.state_bucket == "yourplace-state-123456789012-eu-central-1"
+    error_message = "The state bucket's name is unique by account and region."
+  }
+  assert {
+    condition = (
+      strcontains(output.backend, "bucket       = \"yourplace-state-123456789012-eu-central-1\"")
+      && strcontains(output.backend, "use_lockfile = true") && strcontains(output.backend, "key          = \"bootstrap/terraform.tfstate\"")
+    )
+    error_message = "The backend's block names the bucket, the key and the lock."
+  }
+  assert {
+    condition     = output.pipeline_name == "yourplace" && endswith(output.clone_url, "/v1/repos/yourplace")
+    error_message = "The outputs say where to push."
+  }
+}
+
+run "refuses_a_wrong_region" {
+  command = plan
+  variables {
+    region = "Frankfurt"
+  }
+  expect_failures = [var.region]
+}
+
+run "refuses_a_wrong_bucket_name" {
+  command = plan
+  variables {
+    state_bucket = "Your_Place"
+  }
+  expect_failures = [var.state_bucket]
+}
+
+run "refuses_to_forget_states_soon" {
+  command = plan
+  variables {
+    state_retention_days = 7
+  }
+  expect_failures = [var.state_retention_days]
+}
