@@ -128,7 +128,7 @@ resource "aws_codepipeline" "this" {
           configuration = {
             NotificationArn    = aws_sns_topic.notifications.arn
             CustomData         = "${var.name} ${stage.value.name}: #{Plan-${stage.value.name}.PLAN_SUMMARY} Read the whole plan in the build's log before you approve; a rejection lets the next push through."
-            ExternalEntityLink = "#{Plan-${stage.value.name}.CODEBUILD_BUILD_URL}"
+            ExternalEntityLink = "#{Plan-${stage.value.name}.PLAN_LOG}"
           }
         }
       }
