@@ -27,8 +27,8 @@ variable "stages" {
 
   validation {
     # No hyphen: the role of stage `test` may change `yourplace-test-*`, which must not match a stage `test-eu`.
-    condition     = alltrue([for s in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", s.name)) && s.name != "pipeline"])
-    error_message = "A stage's name must be 2 to 16 lower-case letters and digits, starting with a letter, and not `pipeline` (the prefix of the pipeline's own resources)."
+    condition     = alltrue([for s in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", s.name)) && !contains(["bootstrap", "pipeline", "state"], s.name)])
+    error_message = "A stage's name must be 2 to 16 lower-case letters and digits, starting with a letter, and not bootstrap, pipeline or state: those name what is there for all stages."
   }
 
   validation {
