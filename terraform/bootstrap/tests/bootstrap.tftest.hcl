@@ -51,7 +51,7 @@ run "state_bucket" {
     error_message = "Every version of the state is kept."
   }
   assert {
-    condition     = one(one(aws_s3_bucket_lifecycle_configuration.state.rule).noncurrent_version_expiration).noncurrent_days == 365 && length(one(aws_s3_bucket_lifecycle_configuration.state.rule).expiration) == 0
+    condition     = one(one(aws_s3_bucket_lifecycle_configuration.state.rule).noncurrent_version_expiration).noncurrent_days == 365 && one(one(aws_s3_bucket_lifecycle_configuration.state.rule).expiration).expired_object_delete_marker
     error_message = "Old versions of the state end after a year, the state itself never."
   }
   assert {
