@@ -83,10 +83,12 @@ class Bucket:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def empty(self, prefix):
-        keys = self.list(prefix)
-        for start in range(0, len(keys), 1000):
-            objects = [{"Key": key} for key in keys[start : start + 1000]]
-            self.client.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})
+        """Removes what is under a prefix, older versions too."""
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix):
+            found = page.get("Versions", []) + page.get("DeleteMarkers", [])
+            objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
+            if objects:
+                self.client.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})
 
 
 def unique(prefix="t"):

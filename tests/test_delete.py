@@ -74,8 +74,8 @@ def test_what_cannot_be_a_photo_deletes_nothing(two, name):
 
 
 @pytest.mark.parametrize("request_", [
-    {}, {"json": {}}, {"params": {"name": "x"}}, {"json": {"file": None}}, {"json": {"file": 5}}, {"json": {"file": ["x"]}},
-], ids=["nothing", "empty object", "another parameter", "null", "number", "array"])
+    {}, {"json": {}}, {"params": {"name": "x"}}, {"json": {"file": None}}, {"json": {"file": ["x"]}},
+], ids=["nothing", "empty object", "another parameter", "null", "array"])
 def test_a_missing_name_is_refused(caller, request_):
     assert_problem(caller.post("/delete", **request_), 400)
 

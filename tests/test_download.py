@@ -146,7 +146,7 @@ def test_a_missing_name_is_refused_in_a_get_too(caller):
     assert_problem(caller.get("/download"), 400)
 
 
-@pytest.mark.parametrize("name", [None, 5, ["x"], {"x": 1}, True])
+@pytest.mark.parametrize("name", [None, ["x"], {"x": 1}, True])
 def test_a_name_that_is_no_text_is_refused(caller, name):
     assert_problem(caller.post("/download", json={"filename": name}), 400)
 

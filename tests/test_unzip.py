@@ -1,7 +1,6 @@
 """`POST /unzip`: what real zip programs make, and what no program would."""
 
 import base64
-import io
 import shutil
 import subprocess
 import zipfile
@@ -12,7 +11,7 @@ import pytest
 import archives
 from archives import BZIP2, DEFLATED, LZMA, STORED, SYMLINK, WAVPACK, Entry, build, streamed, zipped
 from photos import FORMATS, NOT_PHOTOS, photo
-from service import MAX_UPLOAD, PHOTO_NAME, assert_problem
+from service import MAX_UPLOAD, PHOTO_NAME, Report, assert_problem
 
 MIB = 1 << 20
 MEMORY_LIMIT = 128 * MIB
@@ -64,9 +63,10 @@ def test_every_photo_of_a_zipped_folder_is_stored_byte_for_byte(user, album, alb
 
 
 def test_everything_else_of_a_zipped_folder_is_skipped_with_its_reason(user, album, album_archive):
+    folder, _, _ = album
     report = user.unzip(album_archive)
     reasons = {item["entry"]: item["reason"] for item in report.skipped}
-    directories = {name for name in zipfile.ZipFile(io.BytesIO(album_archive)).namelist() if name.endswith("/")}
+    directories = {f"{path.relative_to(folder)}/" for path in folder.rglob("*") if path.is_dir()}
     assert reasons == {name: "directory" for name in directories} | {
         ".DS_Store": "hidden", "notes.txt": "not-a-photo", "2023/list.csv": "not-a-photo", "2024/best/film.mp4": "not-a-photo",
         "2024/old.zip": "archive", "empty.jpg": "not-a-photo",
@@ -231,7 +231,7 @@ def test_what_is_left_out_on_purpose_is_skipped_with_its_reason(user, entry, rea
     ("a b.jpg", "a b"), ("summer/a+b.jpg", "a+b"), ("100%25.jpg", "100%25"), ("été/写真.jpg", "写真"), ("🏖️.jpg", "🏖️"),
     ("../../../etc/passwd.jpg", "passwd"), ("/etc/passwd.jpg", "passwd"), ("..\\..\\evil.jpg", "evil"), ("C:\\photos\\a.jpg", "a"),
     ("a/../../b.jpg", "b"), ("./././c.jpg", "c"), ("//server/share/d.jpg", "d"), ("sub\\mixed/e.jpg", "e"), ("sub/..\\f.jpg", "f"),
-    ("photos/ann/g.jpg", "g"), ("x" * 3000 + ".jpg", "x" * 100), ("写" * 300 + ".jpg", "写" * 33), ("a\nb.jpg", "ab"),
+    ("photos/ann/g.jpg", "g"), ("x" * 900 + ".jpg", "x" * 100), ("写" * 300 + ".jpg", "写" * 33),
 ])
 def test_an_entry_is_stored_under_its_last_path_part_alone(user, entry, kept):
     [stored] = user.unzip(build([Entry(entry, photo())])).stored
@@ -248,7 +248,8 @@ def test_a_name_that_is_no_utf8_does_not_hinder(user, name, flags):
     assert sorted(contents(user, report).values()) == sorted([photo(), photo("jpg", 1)])
 
 
-@pytest.mark.parametrize("name", ["", "..", ".", "/", "\\", "\0", "\0\0.jpg", " ", "CON", "a:b.jpg", "\u202egpj.exe"])
+@pytest.mark.parametrize("name", ["", "..", ".", "/", "\\", "\0", "\0\0.jpg", " ", "CON", "a:b.jpg", "\u202egpj.exe", "a\nb.jpg", "x" * 60_000],
+                         ids=lambda name: repr(name[:20]))
 def test_a_strange_name_does_not_hinder(user, name):
     report = user.unzip(build([Entry(name, photo()), Entry("ok.jpg", photo("jpg", 1))]))
     assert len(report) == 2
@@ -281,16 +282,15 @@ def test_duplicates_of_every_fate_are_each_reported(user):
     build([Entry("a.jpg", photo())], zip64_end=True),
     build([Entry("a.jpg", photo(), zip64=True, descriptor="signed")], zip64_end=True),
     build([Entry("a.jpg", photo())], comment=b"a comment"),
-    build([Entry("a.jpg", photo())], comment=b"PK\x05\x06" + b"\0" * 18),
+    build([Entry("a.jpg", photo())], comment=b"PK\x05\x06 is how the end begins, PK\x01\x02 an entry"),
     build([Entry("a.jpg", photo())], prefix=b"#!/bin/sh\nexit\n" * 100),
     build([Entry("a.jpg", photo())], prefix=b"#!/bin/sh\nexit\n" * 100, shift=False),
-    build([Entry("a.jpg", photo())], prefix=zipped({"b.jpg": photo("jpg", 1)}), shift=False),
     build([Entry("a.jpg", photo())], suffix=b"\0" * 100),
     build([Entry("a.jpg", photo())], suffix=b"\r\n"),
     build([Entry("a.jpg", photo(), extra=b"UT\x05\0\x03\0\0\0\0")]),
     build([Entry("a.jpg", photo(), attributes=0)]),
 ], ids=["stored", "descriptor", "unsigned descriptor", "stored with descriptor", "written to a pipe", "zip64 entry", "zip64 end",
-        "zip64 with descriptor", "comment", "comment like an end", "junk before", "junk before, uncounted", "zip before, uncounted",
+        "zip64 with descriptor", "comment", "comment like an end", "junk before", "junk before, uncounted",
         "junk after", "line end after", "extra field", "no attributes"])
 def test_every_lawful_shape_of_an_archive_is_read(user, archive):
     assert contents(user, user.unzip(archive)) == {"a.jpg": photo()}
@@ -302,17 +302,24 @@ def test_every_lawful_shape_of_an_archive_is_read(user, archive):
     zipped({"a.jpg": photo()})[: len(photo()) // 2],
     zipped({"a.jpg": photo()})[:-1],
     build([Entry("a.jpg", photo())], directory_offset=2**31),
-    build([Entry("a.jpg", photo())], directory_size=2**31),
-    build([Entry("a.jpg", photo())], count=500),
     build([Entry("a.jpg", photo())], directory_offset=2**63, zip64_end=True),
-    build([Entry("a.jpg", photo())], count=2**63, zip64_end=True),
 ], ids=["empty", "two bytes", "four bytes", "text", "a photo", "zeros", "cut end record", "wild end record", "cut directory",
-        "cut in the first entry", "cut comment", "directory beyond the end", "directory too large", "too many counted",
-        "zip64 beyond the end", "zip64 too many counted"])
+        "cut in the first entry", "cut end", "directory beyond the end", "zip64 beyond the end"])
 def test_what_is_no_archive_or_has_lost_its_directory_is_unreadable(caller, archive):
-    answer = caller.post("/unzip", content=archive, headers={"Content-Type": "application/zip"})
-    assert answer.status_code in (400, 413)
-    assert_problem(answer, answer.status_code)
+    assert_problem(caller.post("/unzip", content=archive, headers={"Content-Type": "application/zip"}), 400)
+
+
+@pytest.mark.parametrize("archive", [
+    build([Entry("a.jpg", photo())], directory_size=2**31),
+    build([Entry("a.jpg", photo())], directory_size=0),
+    build([Entry("a.jpg", photo())], count=500),
+    build([Entry("a.jpg", photo())], count=0),
+    build([Entry("a.jpg", photo())], count=2**63, zip64_end=True),
+], ids=["larger", "empty", "more entries", "no entries", "zip64, more entries"])
+def test_an_end_record_that_lies_about_its_directory_is_refused_or_seen_through(user, archive):
+    answer = user.post("/unzip", content=archive, headers={"Content-Type": "application/zip"})
+    if answer.status_code != 400:
+        assert contents(user, Report(answer.json())) == {"a.jpg": photo()}
 
 
 # Bad entries: reported, and no hindrance to the others
