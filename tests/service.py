@@ -26,11 +26,18 @@ class Settings:
     client: str | None
     bucket: str | None
     state_dir: str | None
+    #: Who checks tokens at the gateway: `jwt`, or `lambda` where AUTHORIZER says so.
+    authorizer: str
 
     @property
     def local(self):
         """Whether this is the local cloud: only there have the AWS services an address of their own."""
         return self.endpoint is not None
+
+    @property
+    def refusal(self):
+        """The status of the gateway's refusal: API Gateway answers 403 for a Lambda authorizer that says no."""
+        return {"jwt": 401, "lambda": 403}[self.authorizer]
 
     @property
     def stage(self):
@@ -55,6 +62,7 @@ def settings():
         client=values.get("USER_POOL_CLIENT_ID") or None,
         bucket=values.get("BUCKET") or None,
         state_dir=values.get("STATE_DIR") or None,
+        authorizer=values.get("AUTHORIZER") or "jwt",
     )
 
 

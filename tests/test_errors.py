@@ -79,9 +79,9 @@ def test_an_unknown_route_or_method_is_the_gateways_404(http, method, path):
     assert "message" in answer.json()
 
 
-def test_a_missing_token_is_the_gateways_401(http):
+def test_a_missing_token_is_refused_by_the_gateway(http, settings):
     answer = http.post("/list")
-    assert answer.status_code == 401
+    assert answer.status_code == settings.refusal
     assert "message" in answer.json()
 
 

@@ -456,7 +456,6 @@ def test_a_bomb_in_an_archive_in_an_archive_is_left_alone(user):
     assert user.unzip(inner).reasons == {"inner.zip": "archive"}
 
 
-@pytest.mark.exclusive
 @pytest.mark.local_cloud
 def test_the_memory_of_the_function_stays_small_for_an_archive_of_500_mb(user, bucket, memory):
     packed, crc, size = archives.bloated(photo(), 25 * MIB)
