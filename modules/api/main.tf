@@ -16,9 +16,9 @@ resource "aws_apigatewayv2_api" "this" {
 
     content {
       allow_origins  = cors_configuration.value
-      allow_methods  = ["GET", "POST", "PUT", "PATCH"]
+      allow_methods  = ["DELETE", "GET", "PATCH", "POST", "PUT"]
       allow_headers  = ["accept", "authorization", "content-disposition", "content-type", "if-none-match", "jwt"]
-      expose_headers = ["etag", "location", "www-authenticate"]
+      expose_headers = ["content-disposition", "etag", "location", "www-authenticate"]
       max_age        = 3600
     }
   }

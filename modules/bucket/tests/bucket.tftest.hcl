@@ -110,7 +110,7 @@ run "named_origins_may_read" {
   assert {
     condition = (
       one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_origins == toset(["https://app.example.com"]) &&
-      one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_methods == toset(["GET"])
+      one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_methods == toset(["GET", "HEAD"])
     )
     error_message = "The origin may not read, or may write."
   }

@@ -1,0 +1,331 @@
+"""The proof: the root is applied to a fresh local cloud that enforces IAM, with its state there too, and used.
+
+What is deployed and what is tested are one thing: the end-to-end suite runs against what `terraform apply` made.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support import build
+from support.common import ROOT, SCRIPTS, Failure, virtual_environment
+from terraform_checks.terraform import WORK, Done, Terraform
+
+_TERRAFORM = ROOT / "terraform"
+_TABLE = ROOT / "lambdas" / "functions.json"
+_REGION = "us-east-1"
+_STATE_BUCKET = "yourplace-state"
+_STATE_KEY = "test/terraform.tfstate"
+_MAKE_BUCKET = """
+import sys, botocore.session
+session = botocore.session.get_session()
+session.create_client("s3", region_name=sys.argv[1], endpoint_url=sys.argv[2]).create_bucket(Bucket=sys.argv[3])
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The stage `test` in a local cloud."""
+
+    terraform: Terraform
+    folder: Path
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """The address for AWS clients."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Sends AWS clients, Terraform's provider and its backend among them, to the local cloud."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": _REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "TF_DATA_DIR": str(self.folder / "data"),
+        }
+
+    def run(self, *arguments: str) -> Done:
+        """Runs a Terraform command on the root."""
+        return self.terraform.run(_TERRAFORM, *arguments, environment=self.environment)
+
+    def plan(self, *arguments: str) -> Done:
+        """Plans with the stage's variables; what comes later on the command line overrides them."""
+        return self.run("plan", "-input=false", "-lock=false", f"-var-file={self.variables}", *arguments)
+
+    @property
+    def variables(self) -> Path:
+        """The stage's tfvars."""
+        return self.folder / "test.tfvars.json"
+
+    @property
+    def dist(self) -> Path:
+        """The zips."""
+        return self.folder / "dist"
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of what was applied."""
+        return {name: output["value"] for name, output in self.run("output", "-json").expect().json().items()}
+
+
+def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterator[str]:
+    """Makes the stage, uses it, and takes it away again; says after each part what was shown."""
+    folder = WORK / "proof"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with _cloud(folder) as port:
+        stage = Stage(terraform, folder, port)
+        _prepare(stage, authorizer)
+        yield _mistakes_are_refused(stage)
+        yield _apply_while_another_waits(stage)
+        if show_policies:
+            print(policies(stage.outputs()["policies"]))
+        yield _second_plan_is_empty(stage)
+        yield _a_new_route_touches_nothing_else(stage)
+        yield _new_code_deploys_one_function(stage)
+        yield _end_to_end(stage)
+        yield _second_plan_is_empty(stage)
+        yield _destroy(stage)
+
+
+def policies(statements: Mapping[str, list[Mapping[str, Any]]]) -> str:
+    """What each function may do, to be read by a person."""
+    lines = []
+    for function in sorted(statements):
+        lines.append(function)
+        for statement in statements[function]:
+            lines.append(f"    {', '.join(statement['Action'])}")
+            lines += [f"        on {resource}" for resource in statement["Resource"]]
+            if "Condition" in statement:
+                lines.append(f"        if {json.dumps(statement['Condition'])}")
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _cloud(folder: Path) -> Iterator[int]:
+    """A fresh local cloud with nothing in it, on a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    local = [sys.executable, str(SCRIPTS / "local"), "--state-dir", str(folder / "cloud")]
+    done = subprocess.run([*local, "--empty", "--detach", "--port", str(port)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"The local cloud did not start:\n{done.stdout}{done.stderr}")
+    try:
+        yield port
+    finally:
+        subprocess.run([*local, "--stop"], capture_output=True)
+
+
+def _prepare(stage: Stage, authorizer: str) -> None:
+    """Zips for this machine, the bucket for the state, the variables, and Terraform's own folder."""
+    architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    names = json.loads(_TABLE.read_text())["functions"]
+    for name, program in build.build_for_host(names).items():
+        build.write_zip(stage.dist / architecture / f"{name}.zip", {"bootstrap": program})
+    python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
+    subprocess.run(
+        [str(python), "-c", _MAKE_BUCKET, _REGION, stage.endpoint, _STATE_BUCKET],
+        env={**os.environ, **stage.environment},
+        check=True,
+    )
+    variables = {
+        "region": _REGION,
+        "architecture": architecture,
+        "dist_dir": str(stage.dist),
+        "authorizer": authorizer,
+        "cors_origins": ["*"],
+        "mail_sender": "no-reply@yourplace.example",
+        "force_destroy": True,
+        "local_endpoint": stage.endpoint,
+        # The suite calls as fast as it can.
+        "throttling": {"rate": 10000, "burst": 5000},
+    }
+    stage.variables.write_text(json.dumps(variables, indent=2))
+    backend = {
+        "bucket": _STATE_BUCKET,
+        "key": _STATE_KEY,
+        "region": _REGION,
+        "use_path_style": "true",
+        "skip_credentials_validation": "true",
+        "skip_requesting_account_id": "true",
+        "skip_metadata_api_check": "true",
+    }
+    stage.run("init", "-input=false", *(f"-backend-config={name}={value}" for name, value in backend.items())).expect()
+
+
+def _mistakes_are_refused(stage: Stage) -> str:
+    """Each is an error of the plan, in words that say what to do, with nothing made."""
+    architecture = json.loads(stage.variables.read_text())["architecture"]
+    table = json.loads(_TABLE.read_text())
+    table["functions"]["list"]["trigger"] = {"http": []}
+    no_route = stage.folder / "no-route.json"
+    no_route.write_text(json.dumps(table))
+    table["functions"]["list"]["trigger"] = {"http": ["POST /login"]}
+    one_route_twice = stage.folder / "one-route-twice.json"
+    one_route_twice.write_text(json.dumps(table))
+    table["functions"]["nobody"] = table["functions"].pop("list")
+    table["functions"]["nobody"]["trigger"] = {"http": ["POST /list"]}
+    no_program = stage.folder / "no-program.json"
+    no_program.write_text(json.dumps(table))
+    mistakes = {
+        "a wrong variable": ("stage=Test-1", "The stage must be"),
+        "a missing zip": (f"dist_dir={stage.folder / 'nowhere'}", f"The zip of the function .* is missing: .*{architecture}"),
+        "a route without a function": (f"functions_file={no_program}", "The zip of the function nobody is missing"),
+        "a function without a route": (f"functions_file={no_route}", "list: http must be a list with at least one route"),
+        "a route twice": (f"functions_file={one_route_twice}", 'the route "POST /login" belongs to list and login'),
+    }
+    for mistake, (variable, message) in mistakes.items():
+        done = stage.plan(f"-var={variable}").expect(1)
+        # Terraform breaks and frames its messages.
+        words = re.sub(r"[\s│]+", " ", done.output)
+        if not re.search(message, words):
+            raise Failure(f"With {mistake} the plan does not say \"{message}\":\n{done.output}")
+    return f"refused before anything is made: {', '.join(mistakes)}"
+
+
+def _apply_while_another_waits(stage: Stage) -> str:
+    """The first apply holds the lock while it asks for approval: a second one must be refused."""
+    arguments = ("apply", f"-var-file={stage.variables}")
+    first = subprocess.Popen(
+        stage.terraform.command(_TERRAFORM, *arguments),
+        env=stage.terraform.environment(_TERRAFORM, stage.environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert first.stdin and first.stdout
+    try:
+        planned = _read_until(first, "Only 'yes' will be accepted")
+        second = stage.run(*arguments, "-auto-approve", "-input=false").expect(1)
+        if "Error acquiring the state lock" not in second.output:
+            raise Failure(f"A second apply at the same time was not refused by the lock:\n{second.output}")
+        rest, _ = first.communicate("yes\n")
+    finally:
+        first.kill()
+    Done(arguments, first.returncode, planned + rest).expect()
+    made = re.search(r"Resources: (\d+) added, 0 changed, 0 destroyed", rest)
+    if not made:
+        raise Failure(f"The apply does not say what it made:\n{rest}")
+    return f"applied: {made[1]} resources; a second apply at the same time was refused by the lock"
+
+
+def _read_until(process: "subprocess.Popen[str]", text: str) -> str:
+    assert process.stdout
+    output = ""
+    while text not in output:
+        line = process.stdout.readline()
+        if not line:
+            raise Failure(f"`terraform apply` ended before it asked for approval:\n{output}")
+        output += line
+    return output
+
+
+def _second_plan_is_empty(stage: Stage) -> str:
+    done = stage.plan("-detailed-exitcode").expect(0, 2)
+    if done.code == 2:
+        raise Failure(f"A second plan is not empty:\n{done.output}")
+    return "a second plan is empty"
+
+
+def _a_new_route_touches_nothing_else(stage: Stage) -> str:
+    """A function more in the table: the plan makes what is its own, and changes nothing that is there."""
+    table = json.loads(_TABLE.read_text())
+    added = {**table["functions"]["list"], "trigger": {"http": ["POST /added"]}}
+    table["functions"]["added"] = added
+    path = stage.folder / "one-route-more.json"
+    path.write_text(json.dumps(table))
+    with _changed_zips(stage) as folder:
+        shutil.copy(folder / "list.zip", folder / "added.zip")
+        changes = _changes(stage, f"-var=functions_file={path}")
+    strangers = [address for address in changes if '["added"]' not in address and '["POST /added"]' not in address]
+    if strangers or set(changes.values()) != {"create"}:
+        raise Failure(f"A new route changes more than what is its own: {json.dumps(changes, indent=2)}")
+    return f"a new route makes {len(changes)} resources, all its own, and changes nothing else"
+
+
+def _new_code_deploys_one_function(stage: Stage) -> str:
+    with _changed_zips(stage) as folder:
+        with zipfile.ZipFile(folder / "list.zip", "a") as archive:
+            archive.comment = b"changed"
+        changes = _changes(stage)
+    expected = {'module.function["list"].aws_lambda_function.this': "update"}
+    if changes != expected:
+        raise Failure(f"New code of one function changes something else: {json.dumps(changes, indent=2)}")
+    return "new code of one function deploys that function alone"
+
+
+@contextlib.contextmanager
+def _changed_zips(stage: Stage) -> Iterator[Path]:
+    """The folder with the zips, to be changed; as it was, afterwards."""
+    folder = next(stage.dist.iterdir())
+    kept = folder.with_suffix(".kept")
+    shutil.copytree(folder, kept)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+        kept.rename(folder)
+
+
+def _changes(stage: Stage, *arguments: str) -> dict[str, str]:
+    """What a plan would do: the action by the resource's address."""
+    plan = stage.folder / "changes.tfplan"
+    stage.plan(f"-out={plan}", *arguments).expect()
+    shown = stage.run("show", "-json", str(plan)).expect().json()
+    return {
+        change["address"]: "+".join(change["change"]["actions"])
+        for change in shown["resource_changes"]
+        if change["change"]["actions"] not in (["no-op"], ["read"])
+    }
+
+
+def _end_to_end(stage: Stage) -> str:
+    """The suite against the URL that Terraform prints."""
+    outputs = stage.outputs()
+    url = stage.run("output", "-raw", "api_url").expect().output
+    python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
+    environment = {
+        **os.environ,
+        **stage.environment,
+        "BASE_URL": url,
+        "USER_POOL_ID": outputs["user_pool_id"],
+        "USER_POOL_CLIENT_ID": outputs["user_pool_client_id"],
+        "BUCKET": outputs["bucket"],
+        "STATE_DIR": str(stage.folder / "cloud" / "state"),
+        **{f"{name.upper()}_TABLE": table for name, table in outputs["tables"].items()},
+        **{f"{name.upper()}_QUEUE_URL": queue for name, queue in outputs["queue_urls"].items()},
+    }
+    done = subprocess.run(
+        [str(python), "-m", "pytest", "--quiet", "-p", "no:cacheprovider"],
+        cwd=ROOT / "tests",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Failure(f"The end-to-end suite fails against {url}:\n{done.stdout}")
+    return f"end to end against {url}: {done.stdout.strip().splitlines()[-1].strip('= ')}"
+
+
+def _destroy(stage: Stage) -> str:
+    stage.run("destroy", "-auto-approve", "-input=false", f"-var-file={stage.variables}").expect()
+    left = stage.run("state", "list").expect().output.split()
+    if left:
+        raise Failure(f"After `terraform destroy` the state still has {', '.join(left)}")
+    return "destroyed: the state is empty"

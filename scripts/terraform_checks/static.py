@@ -1,0 +1,61 @@
+"""What can be said of the configuration without making anything."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from support.common import ROOT, SCRIPTS, Failure, virtual_environment
+from terraform_checks.terraform import Terraform
+
+_FOLDERS = ("terraform", "modules")
+
+
+def check_format() -> str:
+    """Every file is formatted as `terraform fmt` does it."""
+    command = ["terraform", "fmt", "-check", "-recursive", "-diff"]
+    for folder in _FOLDERS:
+        done = subprocess.run([*command, str(ROOT / folder)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"Run `terraform fmt -recursive {folder}`:\n{done.stdout}{done.stderr}")
+    return "all files are formatted"
+
+
+def check_modules(terraform: Terraform) -> str:
+    """Every module is valid by itself, and its tests, with a mocked provider, pass."""
+    tests = 0
+    modules = configurations()
+    for folder in modules:
+        terraform.run(folder, "init", "-backend=false", "-input=false").expect()
+        terraform.run(folder, "validate").expect()
+        if any(folder.glob("tests/*.tftest.hcl")):
+            done = terraform.run(folder, "test").expect()
+            passed = re.search(r"Success! (\d+) passed, 0 failed", done.output)
+            if not passed:
+                raise Failure(f"The tests of {folder.relative_to(ROOT)} do not say that they passed:\n{done.output}")
+            tests += int(passed[1])
+    return f"{len(modules)} modules are valid, {tests} test runs pass"
+
+
+def check_security() -> str:
+    """Checkov finds nothing that is not suppressed, with its reason, beside the code."""
+    checkov = virtual_environment("checkov", SCRIPTS / "requirements-checkov.txt").parent / "checkov"
+    command = [str(checkov), "--framework", "terraform", "--skip-download", "--compact", "--quiet"]
+    directories = [part for folder in _FOLDERS for part in ("--directory", str(ROOT / folder))]
+    # It is a guest here: no look-ups, and no caches in the checkout.
+    environment = {**os.environ, "LOG_LEVEL": "ERROR", "ANSI_COLORS_DISABLED": "1"}
+    done = subprocess.run(
+        [*command, *directories], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode != 0:
+        raise Failure(f"checkov found something: mend it, or suppress it with its reason beside it:\n{done.stdout}")
+    counts = [line.strip() for line in done.stdout.splitlines() if line.startswith("Passed checks")]
+    if not counts:
+        raise Failure(f"checkov checked nothing:\n{done.stdout}")
+    return counts[0].lower()
+
+
+def configurations() -> list[Path]:
+    """The root, what comes before it, and every module."""
+    candidates = [ROOT / "terraform", ROOT / "terraform" / "bootstrap", *sorted((ROOT / "modules").iterdir())]
+    return [folder for folder in candidates if (folder / "main.tf").is_file()]

@@ -1,0 +1,98 @@
+"""Terraform and its AWS provider: the registry's, or the stand-in for machines without a registry."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from support.common import LOCAL, ROOT, Failure
+
+WORK = LOCAL / "terraform"
+# Beside the checkout, for machines that have no registry; another place is named by TERRAFORM_OFFLINE.
+_STAND_IN = ROOT.parent / "shared" / "terraform-offline"
+_ANY_CONFIGURATION = 'terraform { required_providers { aws = { source = "hashicorp/aws", version = "~> 6.25" } } }'
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """How Terraform is called on this machine: `prefix` stands before the command `terraform`."""
+
+    provider: str
+    prefix: tuple[str, ...]
+
+    def command(self, folder: Path, *arguments: str) -> list[str]:
+        """The command line for a root module or a module."""
+        return [*self.prefix, "terraform", f"-chdir={folder}", *arguments]
+
+    def run(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> "Done":
+        """Runs a command to its end. Its own files go to .local, so that nobody's work in the folder is disturbed."""
+        done = subprocess.run(
+            self.command(folder, *arguments),
+            env=self.environment(folder, environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return Done(arguments, done.returncode, done.stdout)
+
+    def environment(self, folder: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a command."""
+        cache = WORK / "providers"
+        cache.mkdir(parents=True, exist_ok=True)
+        data = WORK / "data" / folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder / ".terraform"
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
+            "TF_IN_AUTOMATION": "1",
+            "TF_PLUGIN_CACHE_DIR": str(cache),
+            "TF_DATA_DIR": str(data),
+            "NO_COLOR": "1",
+            **(more or {}),
+        }
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    arguments: Sequence[str]
+    code: int
+    output: str = field(repr=False)
+
+    def expect(self, *codes: int) -> "Done":
+        """Itself, or a Failure if the exit status is none of these (0 when none is given)."""
+        if self.code not in (codes or (0,)):
+            raise Failure(f"`terraform {' '.join(self.arguments)}` ended with {self.code}:\n{self.output}")
+        return self
+
+    def json(self) -> Any:
+        """What it printed, read as JSON."""
+        return json.loads(self.output)
+
+
+def find() -> "Terraform | str":
+    """Terraform with a provider; without either, why there is none, in words for the summary."""
+    if shutil.which("terraform") is None:
+        return "the command `terraform` is not installed (1.11 or newer)"
+    named = os.environ.get("TERRAFORM_OFFLINE")
+    stand_in = (Path(named) if named else _STAND_IN) / "with-provider"
+    if stand_in.is_file():
+        return Terraform("the stand-in provider", (str(stand_in),))
+    if named:
+        return f"TERRAFORM_OFFLINE names {named}, but there is no {stand_in}"
+    registry = Terraform("the registry's provider", ())
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "main.tf").write_text(_ANY_CONFIGURATION)
+        if registry.run(Path(folder), "init", "-input=false").code == 0:
+            return registry
+    return "no AWS provider can be had: the registry is not reached, and TERRAFORM_OFFLINE names no stand-in"
+
+
+def has_terraform() -> bool:
+    """Whether the command is there at all, with or without a provider."""
+    return shutil.which("terraform") is not None
