@@ -103,6 +103,8 @@ def _create_function(aws: Aws, name: str, wanted: Mapping[str, Any], program: Pa
 
 
 def _zip(program: Path) -> bytes:
+    if program.suffix == ".zip":
+        return program.read_bytes()
     return build.zip_bytes({"bootstrap": program}, level=1)
 
 

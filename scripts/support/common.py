@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +22,10 @@ class Failure(Exception):
 
 
 def main_of(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Runs `main` with the command line, and ends the process: 1 after a Failure, 130 after Ctrl-C."""
+    """Runs `main` with the command line, and ends the process: 1 after a Failure, 130 if interrupted."""
     script = Path(sys.argv[0]).name
+    # Whoever is stopped either way still stops what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if sys.version_info < (3, 11):
             raise Failure("Python 3.11 or newer is needed: run it as `python3.11 scripts/" + script + "`.")

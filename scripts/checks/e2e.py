@@ -1,0 +1,97 @@
+"""The end-to-end suite, against a local cloud of its own or against BASE_URL."""
+
+import functools
+import os
+import platform
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from checks.step import run
+from support.common import LOCAL, ROOT, SCRIPTS, Failure, virtual_environment
+
+_ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+# More than the processors: the tests mostly wait for answers.
+_WORKERS = "4"
+
+
+def package() -> str:
+    """The zips that AWS would get, for this machine's architecture: they are what the next steps test."""
+    return f"in {zips().relative_to(ROOT)}"
+
+
+def e2e() -> str:
+    """The suite against BASE_URL, if that is set; else against a local cloud made for it and then stopped."""
+    if "BASE_URL" in os.environ:
+        run_suite({})
+        return f"against {os.environ['BASE_URL']}"
+    with local_cloud("e2e", "--zips", str(zips())) as settings:
+        run_suite(settings)
+    return "against a local cloud with IAM enforced"
+
+
+@functools.cache
+def zips() -> Path:
+    """The folder of the zips for this machine, built by scripts/package once in a run."""
+    machine = platform.machine()
+    if platform.system() != "Linux" or machine not in _ARCHITECTURES:
+        raise Failure(
+            "Lambda's programs run on Linux, x86_64 or arm64: run this step there, or in a container."
+        )
+    architecture = _ARCHITECTURES[machine]
+    run([SCRIPTS / "package", "--arch", architecture], "See the messages above.")
+    return ROOT / "dist" / architecture
+
+
+@contextmanager
+def local_cloud(name: str, *options: str) -> Iterator[Mapping[str, str]]:
+    """A local cloud with a port and a folder of its own, for as long as the block runs; its settings.
+
+    When the block fails, the cloud's logs are shown.
+    """
+    folder = LOCAL / name
+    local = [str(SCRIPTS / "local"), "--state-dir", str(folder)]
+    subprocess.run([*local, "--stop"], cwd=ROOT, check=True)
+    try:
+        command = [*local, "--detach", "--port", str(_free_port()), *options]
+        if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode != 0:
+            raise Failure("The local cloud did not start: see above.")
+        yield _read_settings(folder / "yourplace.env")
+    except Failure:
+        _show_logs(local, folder / "ministack.log")
+        raise
+    finally:
+        subprocess.run([*local, "--stop"], cwd=ROOT, check=True)
+
+
+def run_suite(settings: Mapping[str, str]) -> None:
+    """The suite, side by side but for the tests that measure."""
+    python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
+    environment = {**os.environ, **settings}
+    pytest = [str(python), "-m", "pytest", "tests", "--durations", "5"]
+    run([*pytest, "-m", "not exclusive", "--numprocesses", _WORKERS], "Mend the tests above.", environment)
+    run([*pytest, "-m", "exclusive"], "Mend the tests above.", environment)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _read_settings(path: Path) -> dict[str, str]:
+    pairs = (line.partition("=") for line in path.read_text().splitlines())
+    return {name: "".join(shlex.split(value)) for name, _, value in pairs}
+
+
+def _show_logs(local: list[str], log: Path) -> None:
+    print("\n--- what the functions logged last", flush=True)
+    found = subprocess.run([*local, "--logs"], cwd=ROOT, capture_output=True, text=True)
+    print("\n".join(found.stdout.splitlines()[-100:]))
+    print(f"\n--- the end of {log.relative_to(ROOT)}")
+    if log.is_file():
+        print("\n".join(log.read_text(errors="replace").splitlines()[-30:]), flush=True)
