@@ -8,7 +8,9 @@
 pub mod authorize;
 pub mod aws;
 pub mod config;
+pub mod events;
 pub mod http;
+pub mod index;
 pub mod photos;
 pub mod routes;
 pub mod telemetry;

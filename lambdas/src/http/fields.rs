@@ -31,6 +31,24 @@ impl Fields {
         Ok(Self { members, wrong: Vec::new() })
     }
 
+    /// Reads a body that is a JSON object, whatever its `Content-Type` says.
+    ///
+    /// # Errors
+    /// 400 when the body is none.
+    pub fn read_json(request: &Request) -> Result<Self, Problem> {
+        let body = body_bytes(request);
+        let members = json_object(body).ok_or_else(|| not_an_object(body))?;
+        Ok(Self { members, wrong: Vec::new() })
+    }
+
+    /// The text of a member that must be there and not be empty, but may be null.
+    pub fn text_or_null(&mut self, name: &str) -> Option<String> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            return None;
+        }
+        Some(self.text(name))
+    }
+
     /// The text of a member that must be there and not be empty. What is wrong with it is told by [`Fields::finish`];
     /// until then an empty text stands for it.
     pub fn text(&mut self, name: &str) -> String {

@@ -1,6 +1,7 @@
 //! Between Lambda and the routes: requests are read here, and answers and errors are put into the contract's form.
 
 pub mod auth;
+pub mod etag;
 pub mod fields;
 pub mod params;
 pub mod problem;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, auth::AuthError};
 use crate::{
+    index::{RecordError, StorageError},
     photos::StoreError,
     users::{PoolError, TooLong},
 };
@@ -146,6 +147,29 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound => Self::no_such_photo(),
             StoreError::Crowded | StoreError::Storage(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Busy => {
+                tracing::warn!(%error, "busy");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "busy",
+                    "The record is being changed by other requests",
+                    "Try again in a few seconds.",
+                )
+            }
+            RecordError::Unreadable(_) | RecordError::Storage(_) => Self::internal(error),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 pub use kind::PhotoType;
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
+pub(crate) use store::decode;
 pub use store::{DOWNLOAD_EXPIRES_IN, Download, Page, PhotoStore, StoreError};
 
 /// A stored photo, as every route shows it.

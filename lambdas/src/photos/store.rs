@@ -119,29 +119,36 @@ impl PhotoStore {
     /// [`StoreError::Storage`].
     pub async fn list(&self, folder: &Folder, limit: u16, after: Option<&PhotoName>) -> Result<Page, StoreError> {
         let prefix = prefix(folder);
-        let listing = self
-            .s3
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(&prefix)
-            .encoding_type(EncodingType::Url)
-            .max_keys(i32::from(limit))
-            .set_start_after(after.map(|name| key(folder, name)))
-            .send()
-            .await
-            .map_err(sdk)?;
-        // Whatever else may lie in the folder was not put there by an upload, and is nobody's photo.
-        let photos: Vec<Photo> = listing
-            .contents()
-            .iter()
-            .filter_map(|object| {
-                let size = u64::try_from(object.size()?).ok()?;
-                Some(Photo::new(listed_name(object.key()?, &prefix)?, size))
-            })
-            .collect();
-        let more = listing.is_truncated().unwrap_or(false);
-        let next = more.then(|| photos.last().map(|photo| photo.filename.clone())).flatten();
-        Ok(Page { photos, next })
+        let mut more_after = None;
+        loop {
+            let listing = self
+                .s3
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(&prefix)
+                .encoding_type(EncodingType::Url)
+                .max_keys(i32::from(limit))
+                .set_start_after(after.map(|name| key(folder, name)))
+                .set_continuation_token(more_after)
+                .send()
+                .await
+                .map_err(sdk)?;
+            // Whatever else may lie in the folder was not put there by an upload, and is nobody's photo.
+            let photos: Vec<Photo> = listing
+                .contents()
+                .iter()
+                .filter_map(|object| {
+                    let size = u64::try_from(object.size()?).ok()?;
+                    Some(Photo::new(listed_name(object.key()?, &prefix)?, size))
+                })
+                .collect();
+            more_after = listing.next_continuation_token;
+            let next = more_after.as_ref().and_then(|_| photos.last().map(|photo| photo.filename.clone()));
+            // A page of other things only has no photo to go on from, but is not the end.
+            if next.is_some() || more_after.is_none() {
+                return Ok(Page { photos, next });
+            }
+        }
     }
 
     /// An address that serves the photo with its type, as an attachment under its original name. What a browser is
@@ -206,7 +213,7 @@ fn listed_name(key: &str, prefix: &str) -> Option<PhotoName> {
 }
 
 /// Keys in a listing are form-encoded (`EncodingType::Url`): `+` is a space, as in an S3 event.
-fn decode(key: &str) -> String {
+pub(crate) fn decode(key: &str) -> String {
     percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 

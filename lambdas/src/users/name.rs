@@ -52,6 +52,12 @@ impl Folder {
         &self.0
     }
 
+    /// What others are shown of its user, and logs: see [`User::public_name`].
+    #[must_use]
+    pub fn public_name(&self) -> String {
+        public_name(&self.0)
+    }
+
     fn new(issuer_alias: Option<&str>, name: &str) -> Result<Self, TooLong> {
         let mut segment = String::new();
         if let Some(alias) = issuer_alias {
@@ -123,7 +129,7 @@ impl User {
     /// hex digits that tell two of the same beginning apart.
     #[must_use]
     pub fn public_name(&self) -> String {
-        public_name(self.folder.as_str())
+        self.folder.public_name()
     }
 }
 
