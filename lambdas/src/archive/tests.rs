@@ -1,0 +1,895 @@
+use std::{
+    io::{Cursor, Write},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use flate2::{Compression, Crc, write::DeflateEncoder};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use tokio::{runtime::Builder, task::yield_now};
+use zip::{AesMode, CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use super::{report::Reason, *};
+use crate::photos::PhotoName;
+
+const MIB: usize = 1024 * 1024;
+
+// ---- What goes in ----
+
+/// A photo by its first bytes, with bytes behind them that deflate can hardly shorten.
+fn photo(seed: u32, size: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+    let noise = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[0]
+    });
+    [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain(noise).take(size).collect()
+}
+
+/// The header of a bitmap, then zeros: the photo that deflate shortens most.
+fn blank_bitmap(size: usize) -> Vec<u8> {
+    let mut bitmap = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bitmap.resize(size, 0);
+    bitmap
+}
+
+const STORED: SimpleFileOptions = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
+const DEFLATED: SimpleFileOptions = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Deflated);
+
+fn zip(write: impl FnOnce(&mut ZipWriter<Cursor<Vec<u8>>>)) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    write(&mut writer);
+    writer.finish().unwrap().into_inner()
+}
+
+fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    zip(|writer| {
+        for (name, bytes) in files {
+            writer.start_file(*name, DEFLATED).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+    })
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// An entry of a hand-made archive, every word of which can be a lie.
+#[derive(Clone)]
+struct Entry {
+    name: Vec<u8>,
+    local_name: Option<Vec<u8>>,
+    packed: Vec<u8>,
+    method: u16,
+    local_method: Option<u16>,
+    flags: u16,
+    crc: u32,
+    packed_size: u32,
+    size: u32,
+    made_by: u16,
+    attributes: u32,
+    offset: Option<u32>,
+}
+
+impl Entry {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let packed = deflate(bytes);
+        Self { method: 8, packed_size: length(&packed), packed, ..Self::stored(name, bytes) }
+    }
+
+    fn stored(name: &str, bytes: &[u8]) -> Self {
+        let mut crc = Crc::new();
+        crc.update(bytes);
+        Self {
+            name: name.into(),
+            local_name: None,
+            packed: bytes.to_vec(),
+            method: 0,
+            local_method: None,
+            flags: 0,
+            crc: crc.sum(),
+            packed_size: length(bytes),
+            size: length(bytes),
+            made_by: 3 << 8 | 30,
+            attributes: 0o100_644 << 16,
+            offset: None,
+        }
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    bytes.len().try_into().unwrap()
+}
+
+fn short(bytes: &[u8]) -> u16 {
+    bytes.len().try_into().unwrap()
+}
+
+fn made(entries: &[Entry]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let mut directory = Vec::new();
+    for entry in entries {
+        let offset = entry.offset.unwrap_or(length(&archive));
+        if entry.offset.is_none() {
+            let name = entry.local_name.as_ref().unwrap_or(&entry.name);
+            archive.extend_from_slice(b"PK\x03\x04\x14\0");
+            archive.extend_from_slice(&entry.flags.to_le_bytes());
+            archive.extend_from_slice(&entry.local_method.unwrap_or(entry.method).to_le_bytes());
+            archive.extend_from_slice(&[0; 4]);
+            for word in [entry.crc, entry.packed_size, entry.size] {
+                archive.extend_from_slice(&word.to_le_bytes());
+            }
+            archive.extend_from_slice(&short(name).to_le_bytes());
+            archive.extend_from_slice(&[0; 2]);
+            archive.extend_from_slice(name);
+            archive.extend_from_slice(&entry.packed);
+        }
+        directory.extend_from_slice(b"PK\x01\x02");
+        for half in [entry.made_by, 20, entry.flags, entry.method, 0, 0] {
+            directory.extend_from_slice(&half.to_le_bytes());
+        }
+        for word in [entry.crc, entry.packed_size, entry.size] {
+            directory.extend_from_slice(&word.to_le_bytes());
+        }
+        directory.extend_from_slice(&short(&entry.name).to_le_bytes());
+        directory.extend_from_slice(&[0; 8]);
+        directory.extend_from_slice(&entry.attributes.to_le_bytes());
+        directory.extend_from_slice(&offset.to_le_bytes());
+        directory.extend_from_slice(&entry.name);
+    }
+    let (count, offset) = (u16::try_from(entries.len()).unwrap(), length(&archive));
+    archive.extend_from_slice(&directory);
+    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    archive.extend_from_slice(&count.to_le_bytes());
+    archive.extend_from_slice(&count.to_le_bytes());
+    archive.extend_from_slice(&length(&directory).to_le_bytes());
+    archive.extend_from_slice(&offset.to_le_bytes());
+    archive.extend_from_slice(&[0; 2]);
+    archive
+}
+
+/// Where a pattern is in an archive: the last time, which is in its directory.
+fn last(archive: &[u8], pattern: &[u8]) -> usize {
+    archive.windows(pattern.len()).rposition(|window| window == pattern).unwrap()
+}
+
+// ---- What comes out ----
+
+type Put = Pin<Box<dyn Future<Output = Result<Photo, StoreError>> + Send>>;
+
+/// A store that keeps what it is given, and how much it was given at a time.
+#[derive(Default)]
+struct Store {
+    puts: Mutex<Vec<(String, PhotoType, Bytes)>>,
+    /// Whether to keep the bytes.
+    forget: bool,
+    in_flight: AtomicUsize,
+    peak_bytes: AtomicUsize,
+    puts_at_once: AtomicUsize,
+    peak_puts: AtomicUsize,
+}
+
+impl Store {
+    fn put(self: &Arc<Self>, name: String, kind: PhotoType, bytes: Bytes) -> Put {
+        let store = Arc::clone(self);
+        Box::pin(async move {
+            let held = store.in_flight.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
+            store.peak_bytes.fetch_max(held, Ordering::SeqCst);
+            let puts = store.puts_at_once.fetch_add(1, Ordering::SeqCst) + 1;
+            store.peak_puts.fetch_max(puts, Ordering::SeqCst);
+            for _ in 0..200 {
+                yield_now().await;
+            }
+            store.in_flight.fetch_sub(bytes.len(), Ordering::SeqCst);
+            store.puts_at_once.fetch_sub(1, Ordering::SeqCst);
+            let photo = stored_photo(&name, kind, bytes.len());
+            let bytes = if store.forget { Bytes::new() } else { bytes };
+            store.puts.lock().unwrap().push((name, kind, bytes));
+            Ok(photo)
+        })
+    }
+}
+
+fn stored_photo(name: &str, kind: PhotoType, size: usize) -> Photo {
+    Photo::new(PhotoName::new(name, kind, Timestamp::UNIX_EPOCH), size.try_into().unwrap())
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_hours(1)
+}
+
+fn unpack_to(store: &Arc<Store>, archive: impl Into<Bytes>, limits: &Limits) -> Result<Report, ArchiveError> {
+    run(async { unpack(archive.into(), limits, far(), |name, kind, bytes| store.put(name, kind, bytes)).await })
+}
+
+fn unpack_all(archive: impl Into<Bytes>) -> (Result<Report, ArchiveError>, Vec<(String, PhotoType, Bytes)>) {
+    let store = Arc::new(Store::default());
+    let report = unpack_to(&store, archive, &Limits::default());
+    let puts = std::mem::take(&mut *store.puts.lock().unwrap());
+    (report, puts)
+}
+
+/// What became of each entry, in short.
+fn short_of(report: &Report) -> (Vec<&str>, Vec<(&str, Skipped)>, Vec<(&str, Failed)>) {
+    (
+        report.stored.iter().map(|stored| stored.entry.as_str()).collect(),
+        report.skipped.iter().map(|left| (left.entry.as_str(), left.reason)).collect(),
+        report.failed.iter().map(|left| (left.entry.as_str(), left.reason)).collect(),
+    )
+}
+
+fn total(report: &Report) -> usize {
+    report.stored.len() + report.skipped.len() + report.failed.len()
+}
+
+/// One entry's fate, in an archive with a good photo before it and one after it, which must be stored.
+fn fate(entry: &Entry) -> Result<(), Reason> {
+    fate_under(entry, &Limits::default())
+}
+
+fn fate_under(entry: &Entry, limits: &Limits) -> Result<(), Reason> {
+    let good = |name| Entry::new(name, &photo(9, 700));
+    let archive = made(&[good("before.jpg"), entry.clone(), good("after.jpg")]);
+    let report = unpack_to(&Arc::default(), archive, limits).unwrap();
+    assert_eq!(total(&report), 3);
+    let stored: Vec<_> = report.stored.iter().map(|stored| stored.entry.as_str()).collect();
+    assert!(stored.first() == Some(&"before.jpg") && stored.last() == Some(&"after.jpg"), "{report:?}");
+    match (report.skipped.first(), report.failed.first()) {
+        (Some(left), None) => Err(left.reason.into()),
+        (None, Some(left)) => Err(left.reason.into()),
+        _ => Ok(()),
+    }
+}
+
+fn failed(reason: Failed) -> Result<(), Reason> {
+    Err(reason.into())
+}
+
+fn skipped(reason: Skipped) -> Result<(), Reason> {
+    Err(reason.into())
+}
+
+// ---- Good archives ----
+
+#[test]
+fn photos_are_stored_byte_for_byte_and_the_rest_is_skipped() {
+    let (one, two) = (photo(1, 300_000), photo(2, 10));
+    let archive = zip(|writer| {
+        writer.add_directory("holiday", STORED).unwrap();
+        for (name, options, bytes) in [
+            ("holiday/one.jpg", DEFLATED, one.as_slice()),
+            ("holiday/notes.txt", DEFLATED, b"rained all day"),
+            ("holiday/two", STORED, two.as_slice()),
+            ("__MACOSX/holiday/._one.jpg", DEFLATED, b"\0\x05\x16\x07"),
+            (".DS_Store", STORED, b""),
+            ("empty.jpg", STORED, b""),
+            ("inner.zip", STORED, zip_of(&[("three.jpg", &photo(3, 99))]).as_slice()),
+        ] {
+            writer.start_file(name, options).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.add_symlink("link.jpg", "holiday/one.jpg", STORED).unwrap();
+    });
+    let (report, mut puts) = unpack_all(archive);
+    let report = report.unwrap();
+    assert_eq!(
+        short_of(&report),
+        (
+            vec!["holiday/one.jpg", "holiday/two"],
+            vec![
+                ("holiday/", Skipped::Directory),
+                ("holiday/notes.txt", Skipped::NotAPhoto),
+                ("__MACOSX/holiday/._one.jpg", Skipped::Hidden),
+                (".DS_Store", Skipped::Hidden),
+                ("empty.jpg", Skipped::NotAPhoto),
+                ("inner.zip", Skipped::Archive),
+                ("link.jpg", Skipped::Link),
+            ],
+            vec![],
+        )
+    );
+    puts.sort();
+    assert_eq!(
+        puts,
+        [
+            ("holiday/one.jpg".to_owned(), PhotoType::Jpg, one.into()),
+            ("holiday/two".to_owned(), PhotoType::Jpg, two.into())
+        ]
+    );
+}
+
+#[test]
+fn the_report_is_the_contracts_json() {
+    let report = unpack_all(zip_of(&[("a/b.jpg", &photo(1, 99)), ("a/c.txt", b"text")])).0.unwrap();
+    assert_eq!(
+        serde_json::to_value(&report).unwrap(),
+        serde_json::json!({
+            "stored": [{
+                "entry": "a/b.jpg",
+                "filename": "19700101T000000000Z_b.jpg",
+                "type": "jpg",
+                "size": 99,
+                "uploaded_at": "1970-01-01T00:00:00.000Z",
+            }],
+            "skipped": [{
+                "entry": "a/c.txt",
+                "reason": "not-a-photo",
+                "detail": "Not a photo, by its first bytes: send JPEG, PNG, GIF, WebP, HEIC, AVIF, TIFF or BMP.",
+            }],
+            "failed": [],
+        })
+    );
+}
+
+#[test]
+fn an_empty_archive_has_nothing_in_its_lists() {
+    let empty = zip(|_| ());
+    for archive in [empty.clone(), [b"#!/bin/sh\n".as_slice(), &empty, b"\n"].concat()] {
+        assert_eq!(total(&unpack_all(archive).0.unwrap()), 0);
+    }
+}
+
+#[test]
+fn entries_of_one_name_are_each_stored() {
+    let archive = made(&[1, 2, 3].map(|seed| Entry::new("a.jpg", &photo(seed, 1_000))));
+    let (report, puts) = unpack_all(archive);
+    assert_eq!(short_of(&report.unwrap()).0, ["a.jpg", "a.jpg", "a.jpg"]);
+    for seed in [1, 2, 3] {
+        assert!(puts.iter().any(|(_, _, bytes)| *bytes == photo(seed, 1_000)));
+    }
+}
+
+#[test]
+fn two_entries_may_share_their_bytes() {
+    let shared = Entry { offset: Some(0), ..Entry::new("a.jpg", &photo(1, 1_000)) };
+    let archive = made(&[Entry::new("a.jpg", &photo(1, 1_000)), shared.clone()]);
+    assert_eq!(short_of(&unpack_all(archive).0.unwrap()).0.len(), 2);
+    let archive = made(&[Entry::new("a.jpg", &photo(1, 1_000)), Entry { name: b"b.jpg".to_vec(), ..shared }]);
+    assert_eq!(short_of(&unpack_all(archive).0.unwrap()), (vec!["a.jpg"], vec![], vec![("b.jpg", Failed::Damaged)]));
+}
+
+#[test]
+fn an_archive_in_the_bytes_of_an_entry_is_just_bytes() {
+    let mut bytes = photo(1, 200);
+    bytes.extend(made(&[Entry::stored("inner.jpg", &photo(2, 500))]));
+    let (report, puts) = unpack_all(made(&[Entry::stored("outer.jpg", &bytes)]));
+    assert_eq!(short_of(&report.unwrap()).0, ["outer.jpg"]);
+    assert_eq!(puts[0].2, bytes);
+}
+
+#[test]
+fn zip64_and_data_descriptors_are_read() {
+    let large = zip(|writer| {
+        writer.start_file("large.jpg", DEFLATED.large_file(true)).unwrap();
+        writer.write_all(&photo(1, 5_000)).unwrap();
+    });
+    let mut streamed = ZipWriter::new_stream(Vec::new());
+    streamed.start_file("streamed.jpg", DEFLATED).unwrap();
+    streamed.write_all(&photo(2, 5_000)).unwrap();
+    let streamed = streamed.finish().unwrap().into_inner();
+    assert_eq!(streamed[6] & 8, 8, "no data descriptor");
+    for (archive, seed) in [(large, 1), (streamed, 2), (zip64(&photo(3, 5_000)), 3)] {
+        let (report, puts) = unpack_all(archive);
+        assert_eq!(total(&report.unwrap()), 1);
+        assert_eq!(puts[0].2, photo(seed, 5_000));
+    }
+}
+
+/// One stored photo, with a directory and an end that hold nothing but ZIP64 values.
+fn zip64(bytes: &[u8]) -> Vec<u8> {
+    let mut archive = made(&[Entry::stored("a.jpg", bytes)]);
+    let (directory, end) = (last(&archive, b"PK\x01\x02"), last(&archive, b"PK\x05\x06"));
+    let mut record = archive[directory..end].to_vec();
+    record[20..28].fill(0xFF);
+    record[30] = 28;
+    record[42..46].fill(0xFF);
+    record.extend_from_slice(&[1, 0, 24, 0]);
+    let size = u64::try_from(bytes.len()).unwrap();
+    for value in [size, size, 0] {
+        record.extend_from_slice(&value.to_le_bytes());
+    }
+    archive.truncate(directory);
+    archive.extend_from_slice(&record);
+    let end = u64::try_from(archive.len()).unwrap();
+    archive.extend_from_slice(b"PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\x03\x2d\0\0\0\0\0\0\0\0\0");
+    for value in [1, 1, u64::try_from(record.len()).unwrap(), u64::try_from(directory).unwrap()] {
+        archive.extend_from_slice(&value.to_le_bytes());
+    }
+    archive.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    archive.extend_from_slice(&end.to_le_bytes());
+    archive.extend_from_slice(&[1, 0, 0, 0]);
+    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0");
+    archive
+}
+
+#[test]
+fn something_else_may_come_before_and_after_an_archive() {
+    let good = zip_of(&[("a.jpg", &photo(1, 5_000)), ("b.txt", b"text")]);
+    let before = b"#!/bin/sh\nexec unzip $0\n".repeat(100);
+    let after = vec![b'\n'; 2 * MIB];
+    let commented = zip(|writer| {
+        writer.start_file("a.jpg", DEFLATED).unwrap();
+        writer.write_all(&photo(1, 5_000)).unwrap();
+        writer.start_file("b.txt", STORED).unwrap();
+        writer.set_comment("PK\u{5}\u{6} is how the end of a directory begins").unwrap();
+    });
+    let mut zip64 = zip64(&photo(1, 5_000));
+    zip64.splice(0..0, before.iter().copied());
+    for archive in [
+        [before.as_slice(), &good].concat(),
+        [good.as_slice(), &after].concat(),
+        [before.as_slice(), &good, &after].concat(),
+        [good.as_slice(), b"PK\x05\x06", &[0xFF; 30]].concat(),
+        [before.as_slice(), &commented].concat(),
+        commented,
+        zip64,
+    ] {
+        let (report, puts) = unpack_all(archive);
+        assert_eq!(short_of(&report.unwrap()).0, ["a.jpg"]);
+        assert_eq!(puts[0].2, photo(1, 5_000));
+    }
+}
+
+// ---- Names ----
+
+#[test]
+fn no_path_keeps_a_photo_out() {
+    for name in ["../../a.jpg", "/etc/a.jpg", "..\\a.jpg", "C:\\a.jpg", "./a.jpg", "a\0.jpg", "..", "", "\u{202e}gpj.a"]
+    {
+        let (report, puts) = unpack_all(made(&[Entry::new(name, &photo(1, 100))]));
+        assert_eq!(report.unwrap().stored.len(), 1, "{name:?}");
+        assert_eq!(puts[0].0, name);
+    }
+}
+
+#[test]
+fn folders_and_links_are_told_by_name_or_attributes() {
+    let jpg = |name| Entry::stored(name, &photo(1, 100));
+    assert_eq!(fate(&jpg("a/")), skipped(Skipped::Directory));
+    assert_eq!(fate(&jpg("a\\")), skipped(Skipped::Directory));
+    assert_eq!(fate(&Entry { attributes: 0o040_755 << 16, ..jpg("a") }), skipped(Skipped::Directory));
+    assert_eq!(fate(&Entry { attributes: 0x10, made_by: 20, ..jpg("a") }), skipped(Skipped::Directory));
+    assert_eq!(fate(&Entry { attributes: 0o120_777 << 16, ..jpg("a.jpg") }), skipped(Skipped::Link));
+    assert_eq!(fate(&Entry { attributes: 0o120_777 << 16, made_by: 20, ..jpg("a.jpg") }), skipped(Skipped::Link));
+    assert_eq!(fate(&Entry { attributes: 0o120_777 << 16, ..jpg("a/") }), skipped(Skipped::Directory));
+    assert_eq!(fate(&Entry { attributes: u32::MAX, ..jpg("a.jpg") }), Ok(()));
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_in_code_page_437() {
+    let named = |name: &[u8], flags| Entry { name: name.to_vec(), flags, ..Entry::new("", &photo(1, 100)) };
+    let archive = made(&[
+        named(b"ma\xA4ana.jpg", 0),
+        named("mañana.jpg".as_bytes(), 0),
+        named("mañana.jpg".as_bytes(), 1 << 11),
+        named(b"ma\xA4ana.jpg", 1 << 11),
+    ]);
+    let report = unpack_all(archive).0.unwrap();
+    assert_eq!(short_of(&report).0, ["mañana.jpg", "mañana.jpg", "mañana.jpg", "ma\u{fffd}ana.jpg"]);
+}
+
+#[test]
+fn names_are_shown_cut_and_without_control_characters_but_stored_whole() {
+    let long = format!("{}/\u{1b}a.jpg", "d".repeat(60_000));
+    let (report, puts) = unpack_all(made(&[Entry::new(&long, &photo(1, 100)), Entry::new("\u{7}a.jpg", &photo(1, 9))]));
+    let report = report.unwrap();
+    assert_eq!(short_of(&report).0, [format!("{}…", "d".repeat(1_021)).as_str(), "\u{fffd}a.jpg"]);
+    assert!(puts.iter().any(|(name, _, _)| *name == long));
+}
+
+// ---- Hostile entries ----
+
+#[test]
+fn an_entry_that_lies_about_its_sizes_is_damaged() {
+    let jpg = Entry::new("a.jpg", &photo(1, 100_000));
+    let stored = Entry::stored("a.jpg", &photo(1, 100_000));
+    for entry in [
+        Entry { size: 0, ..jpg.clone() },
+        Entry { size: 3, ..jpg.clone() },
+        Entry { size: 99_999, ..jpg.clone() },
+        Entry { size: 100_001, ..jpg.clone() },
+        Entry { size: 0xFFFF_FFFE, ..jpg.clone() },
+        Entry { packed_size: jpg.packed_size - 1_000, ..jpg.clone() },
+        Entry { packed_size: jpg.packed_size + 30, ..jpg.clone() },
+        Entry { packed_size: 0xFFFF_FFFE, ..jpg.clone() },
+        Entry { size: 99_999, ..stored.clone() },
+        Entry { size: 100_001, ..stored.clone() },
+        Entry { packed_size: 99_999, ..stored.clone() },
+        Entry { packed_size: 100_001, ..stored },
+    ] {
+        assert_eq!(fate(&entry), failed(Failed::Damaged), "{} {}", entry.size, entry.packed_size);
+    }
+    assert_eq!(fate(&Entry { packed_size: 0, ..jpg.clone() }), failed(Failed::Damaged));
+    // ZIP64 sizes without the field that holds them.
+    assert_eq!(fate(&Entry { size: u32::MAX, packed_size: u32::MAX, ..jpg }), failed(Failed::Damaged));
+}
+
+#[test]
+fn an_entry_whose_bytes_are_not_its_own_is_damaged() {
+    let jpg = Entry::new("a.jpg", &photo(1, 1_000));
+    let garbage = [photo(1, 3), vec![0xFF; 200]].concat();
+    for (what, entry) in [
+        ("checksum", Entry { crc: jpg.crc ^ 1, ..jpg.clone() }),
+        ("no deflate stream", Entry { packed_size: 203, packed: garbage, ..jpg.clone() }),
+        ("offset in an entry", Entry { offset: Some(5), ..jpg.clone() }),
+        ("offset of another entry", Entry { offset: Some(0), ..jpg.clone() }),
+        ("offset past the end", Entry { offset: Some(0xFFFF_FFFE), ..jpg.clone() }),
+        ("offset of ZIP64 that is not there", Entry { offset: Some(u32::MAX), ..jpg.clone() }),
+        ("local name", Entry { local_name: Some(b"b.jpg".to_vec()), ..jpg.clone() }),
+        ("local method", Entry { local_method: Some(0), ..jpg }),
+    ] {
+        assert_eq!(fate(&entry), failed(Failed::Damaged), "{what}");
+    }
+}
+
+#[test]
+fn an_entry_that_is_no_photo_is_not_read_to_its_end() {
+    let text = Entry::stored("a.txt", &b"text ".repeat(10_000));
+    assert_eq!(fate(&Entry { crc: 0, size: 7, ..text }), skipped(Skipped::NotAPhoto));
+}
+
+#[test]
+fn what_cannot_be_unpacked_may_be_a_photo_and_fails() {
+    for name in ["a.jpg", "a.txt"] {
+        let entry = Entry::new(name, &photo(1, 1_000));
+        for flags in [1, 1 | 1 << 6, 1 << 13] {
+            assert_eq!(fate(&Entry { flags, ..entry.clone() }), failed(Failed::Encrypted));
+        }
+        assert_eq!(fate(&Entry { method: 99, ..entry.clone() }), failed(Failed::Encrypted));
+        for method in [1, 6, 9, 12, 14, 93, 95, 0xFFFF] {
+            assert_eq!(fate(&Entry { method, ..entry.clone() }), failed(Failed::UnsupportedMethod));
+        }
+    }
+}
+
+#[test]
+fn encrypted_entries_of_a_real_archiver_are_told() {
+    let archive = zip(|writer| {
+        writer.start_file("a.jpg", DEFLATED.with_aes_encryption(AesMode::Aes256, "secret")).unwrap();
+        writer.write_all(&photo(1, 1_000)).unwrap();
+    });
+    assert_eq!(short_of(&unpack_all(archive).0.unwrap()).2, [("a.jpg", Failed::Encrypted)]);
+}
+
+#[test]
+fn archives_in_the_archive_are_not_opened() {
+    let mut tar = vec![b'a'; 257];
+    tar.extend_from_slice(b"ustar\x0000");
+    for bytes in
+        [zip(|_| ()), b"\x1f\x8b\x08\0".to_vec(), b"7z\xbc\xaf\x27\x1c".to_vec(), b"Rar!\x1a\x07\x01\0".to_vec(), tar]
+    {
+        assert_eq!(fate(&Entry::new("a.jpg", &bytes)), skipped(Skipped::Archive));
+    }
+}
+
+// ---- Limits ----
+
+#[test]
+fn an_entry_over_its_limit_is_too_large() {
+    let limits = Limits { max_entry_bytes: 10_000, ..Limits::default() };
+    let entry = |size| Entry::new("a.jpg", &photo(1, size));
+    assert_eq!(fate_under(&entry(10_000), &limits), Ok(()));
+    assert_eq!(fate_under(&entry(10_001), &limits), failed(Failed::TooLarge));
+    assert_eq!(fate_under(&entry(200_000), &limits), failed(Failed::TooLarge));
+    assert_eq!(fate_under(&Entry { size: 10_000, ..entry(10_001) }, &limits), failed(Failed::Damaged));
+    assert_eq!(fate_under(&Entry { size: 0xFFFF_FFFE, ..entry(10) }, &limits), failed(Failed::Damaged));
+    // What may not be in flight may not be unpacked either.
+    let limits = Limits { max_in_flight_bytes: 10_000, ..Limits::default() };
+    assert_eq!(fate_under(&entry(10_001), &limits), failed(Failed::TooLarge));
+}
+
+#[test]
+fn bytes_count_in_all_until_they_are_used_up() {
+    let jpg = |name| Entry::stored(name, &photo(1, 1_000));
+    let archive = made(&[
+        jpg("a.jpg"),
+        Entry { crc: 0, ..jpg("damaged.jpg") },
+        Entry::stored("text", &[b'a'; 5_000]),
+        jpg("b.jpg"),
+        jpg("over.jpg"),
+        jpg("folder/"),
+        Entry { flags: 1, ..jpg("encrypted.jpg") },
+        Entry::stored("text", &[b'a'; 5_000]),
+    ]);
+    // Of the text the first bytes are read; of a photo, all.
+    let limits = Limits { max_total_bytes: 1_000 + 1_000 + 512 + 1_000, ..Limits::default() };
+    let report = unpack_to(&Arc::default(), archive, &limits).unwrap();
+    assert_eq!(
+        short_of(&report),
+        (
+            vec!["a.jpg", "b.jpg"],
+            vec![("text", Skipped::NotAPhoto), ("folder/", Skipped::Directory)],
+            vec![
+                ("damaged.jpg", Failed::Damaged),
+                ("over.jpg", Failed::OverTotal),
+                ("encrypted.jpg", Failed::Encrypted),
+                ("text", Failed::OverTotal),
+            ],
+        )
+    );
+}
+
+#[test]
+fn more_entries_than_allowed_are_refused_before_anything_is_stored() {
+    let limits = Limits::default();
+    let photo = photo(1, 30);
+    let archive = |entries: u32| {
+        zip(|writer| {
+            for at in 0..entries {
+                writer.start_file(format!("{at}.jpg"), STORED).unwrap();
+                writer.write_all(&photo).unwrap();
+            }
+        })
+    };
+    let store = Arc::<Store>::default();
+    assert_eq!(unpack_to(&store, archive(1_000), &limits).unwrap().stored.len(), 1_000);
+    let store = Arc::<Store>::default();
+    for entries in [1_001, 70_000] {
+        let refused = unpack_to(&store, archive(entries), &limits).unwrap_err();
+        assert_eq!(refused, ArchiveError::TooManyEntries { limit: 1_000 });
+    }
+    assert!(store.puts.lock().unwrap().is_empty());
+}
+
+#[test]
+fn the_declared_number_of_entries_is_not_believed() {
+    let entries: Vec<_> = (0..5).map(|at| Entry::new(&format!("{at}.jpg"), &photo(at, 100))).collect();
+    let good = made(&entries);
+    let end = last(&good, b"PK\x05\x06");
+    for declared in [0_u16, 1, 4, 6, 0xFFFF] {
+        let mut archive = good.clone();
+        archive[end + 8..end + 10].copy_from_slice(&declared.to_le_bytes());
+        archive[end + 10..end + 12].copy_from_slice(&declared.to_le_bytes());
+        assert_eq!(short_of(&unpack_all(archive).0.unwrap()).0.len(), 5, "{declared}");
+    }
+}
+
+#[test]
+fn a_bomb_stays_within_what_may_be_in_flight() {
+    let bitmap = Entry::new("bomb.bmp", &blank_bitmap(MIB));
+    let mut entries = vec![bitmap.clone()];
+    entries.resize(70, Entry { offset: Some(0), ..bitmap });
+    let archive = made(&entries);
+    assert!(archive.len() < 10_000);
+    // An eighth of the usual.
+    let limits = Limits { max_total_bytes: 64 << 20, max_in_flight_bytes: 6 << 20, ..Limits::default() };
+    let store = Arc::new(Store { forget: true, ..Store::default() });
+    let report = unpack_to(&store, archive, &limits).unwrap();
+    assert_eq!((report.stored.len(), report.failed.len()), (64, 6));
+    assert!(report.failed.iter().all(|left| left.reason == Failed::OverTotal));
+    let peak = store.peak_bytes.load(Ordering::SeqCst);
+    assert!((3 * MIB..=6 * MIB).contains(&peak), "{peak}");
+}
+
+#[test]
+fn small_photos_are_stored_several_at_once() {
+    let entries: Vec<_> = (0..100).map(|at| Entry::stored("a.jpg", &photo(at, 1_000))).collect();
+    let store = Arc::new(Store::default());
+    let limits = Limits { max_puts: 16, ..Limits::default() };
+    assert_eq!(unpack_to(&store, made(&entries), &limits).unwrap().stored.len(), 100);
+    assert_eq!(store.peak_puts.load(Ordering::SeqCst), 16);
+}
+
+#[test]
+fn a_photo_is_stored_while_the_next_is_unpacked() {
+    let first = Entry::stored("first.jpg", &photo(1, 1_000));
+    let second = Entry::new("second.bmp", &blank_bitmap(4 * MIB));
+    let unpacked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&unpacked);
+    let report = run(unpack(made(&[first, second]).into(), &Limits::default(), far(), move |name, kind, bytes| {
+        let unpacked = Arc::clone(&seen);
+        async move {
+            if kind == PhotoType::Bmp {
+                unpacked.store(true, Ordering::SeqCst);
+            } else {
+                yield_now().await;
+                assert!(!unpacked.load(Ordering::SeqCst), "the first put waited for the second photo");
+            }
+            Ok(stored_photo(&name, kind, bytes.len()))
+        }
+    }));
+    assert_eq!(report.unwrap().stored.len(), 2);
+}
+
+#[test]
+fn nothing_is_read_in_the_time_kept_for_the_puts() {
+    let archive = made(&[
+        Entry::new("a.jpg", &photo(1, 100)),
+        Entry::new("folder/", b""),
+        Entry { flags: 1, ..Entry::new("secret.jpg", &photo(2, 100)) },
+        Entry::new("b.txt", b"text"),
+    ]);
+    let store = Arc::<Store>::default();
+    for (limits, deadline) in [
+        (Limits { put_time: Duration::from_hours(2), ..Limits::default() }, far()),
+        (Limits::default(), run(async { Instant::now() })),
+    ] {
+        let put = |name, kind, bytes| store.put(name, kind, bytes);
+        let report = run(unpack(archive.clone().into(), &limits, deadline, put)).unwrap();
+        assert_eq!(
+            short_of(&report),
+            (
+                vec![],
+                vec![("folder/", Skipped::Directory)],
+                vec![("a.jpg", Failed::OutOfTime), ("secret.jpg", Failed::Encrypted), ("b.txt", Failed::OutOfTime),],
+            )
+        );
+    }
+    assert!(store.puts.lock().unwrap().is_empty());
+}
+
+#[test]
+fn nobody_waits_for_a_store_after_the_deadline() {
+    let entries: Vec<_> = (0..40).map(|at| Entry::stored(&format!("{at}.jpg"), &photo(at, 100))).collect();
+    let limits = Limits { put_time: Duration::ZERO, max_puts: 4, ..Limits::default() };
+    let report = run(async {
+        let deadline = Instant::now() + Duration::from_millis(300);
+        // It never takes the last photo, nor the ones numbered from ten on.
+        let store = |name: String, kind, bytes: Bytes| async move {
+            if name.len() > "9.jpg".len() {
+                std::future::pending::<()>().await;
+            }
+            Ok(stored_photo(&name, kind, bytes.len()))
+        };
+        let report = unpack(made(&entries).into(), &limits, deadline, store).await.unwrap();
+        assert!(Instant::now() >= deadline);
+        report
+    });
+    assert_eq!((report.stored.len(), report.failed.len()), (10, 30));
+    assert!(report.failed.iter().all(|left| left.reason == Failed::OutOfTime));
+}
+
+#[test]
+fn nobody_waits_for_room_after_the_deadline() {
+    let entries = [1, 2].map(|seed| Entry::stored("a.jpg", &photo(seed, 600)));
+    let limits = Limits { put_time: Duration::ZERO, max_in_flight_bytes: 1_000, ..Limits::default() };
+    let report = run(async {
+        let deadline = Instant::now() + Duration::from_millis(100);
+        unpack(made(&entries).into(), &limits, deadline, |_, _, _| std::future::pending()).await
+    });
+    assert_eq!(short_of(&report.unwrap()).2, [("a.jpg", Failed::OutOfTime); 2]);
+}
+
+#[test]
+fn a_photo_that_the_store_refuses_fails_alone() {
+    let names = ["a.jpg", "b.jpg", "c.jpg"];
+    let report = run(async {
+        let archive = made(&names.map(|name| Entry::new(name, &photo(1, 1_000))));
+        unpack(archive.into(), &Limits::default(), far(), |name, kind, bytes| async move {
+            if name == "b.jpg" {
+                return Err(StoreError::Storage("out of order".to_owned()));
+            }
+            Ok(stored_photo(&name, kind, bytes.len()))
+        })
+        .await
+    });
+    assert_eq!(short_of(&report.unwrap()), (vec!["a.jpg", "c.jpg"], vec![], vec![("b.jpg", Failed::Storage)]));
+}
+
+#[test]
+fn the_whole_may_run_on_any_thread() {
+    fn assert_send<T: Send>(_: &T) {}
+    let store = Arc::<Store>::default();
+    let limits = Limits::default();
+    run(async {
+        assert_send(&unpack(Bytes::new(), &limits, far(), |name, kind, bytes| store.put(name, kind, bytes)));
+    });
+}
+
+// ---- Damaged archives ----
+
+/// Some of everything, and a nested archive, stored, whose end is the last one that a truncated archive has.
+fn mixed() -> (Vec<u8>, usize) {
+    let nested = zip_of(&[("nested.jpg", &photo(9, 300))]);
+    let archive = made(&[
+        Entry::new("folder/", b""),
+        Entry::new("a.jpg", &photo(1, 700)),
+        Entry::stored("nested.zip", &nested),
+        Entry::stored("a.jpg", &photo(2, 600)),
+        Entry::new("notes.txt", b"text"),
+        Entry::new("b.bmp", &blank_bitmap(2_000)),
+    ]);
+    (archive, 6)
+}
+
+/// Whatever happened to [`mixed`]: nothing but its photos is stored.
+fn is_its_photo(bytes: &Bytes) -> bool {
+    [photo(1, 700), photo(2, 600), blank_bitmap(2_000)].iter().any(|photo| photo == bytes)
+}
+
+#[test]
+fn other_files_are_no_archives() {
+    for bytes in [b"".as_slice(), b"PK", b"Rar!\x1a\x07\x01\0", &photo(1, 100_000), &[b'a'; 100]] {
+        assert_eq!(unpack_all(bytes.to_vec()).0.unwrap_err(), ArchiveError::NotAnArchive);
+    }
+}
+
+#[test]
+fn an_archive_truncated_anywhere_is_damaged() {
+    let (archive, _) = mixed();
+    for length in 4..archive.len() {
+        let (report, puts) = unpack_all(archive[..length].to_vec());
+        assert_eq!(report.unwrap_err(), ArchiveError::Damaged, "{length}");
+        assert!(puts.is_empty());
+    }
+}
+
+#[test]
+fn an_archive_whose_beginning_is_cut_off_loses_the_entries_there_alone() {
+    let (archive, entries) = mixed();
+    for start in 1..archive.len() {
+        let (report, puts) = unpack_all(archive[start..].to_vec());
+        if let Ok(report) = report {
+            assert_eq!(total(&report), entries);
+        }
+        assert!(puts.iter().all(|(_, _, bytes)| is_its_photo(bytes)));
+    }
+}
+
+#[test]
+fn a_directory_that_breaks_off_stores_nothing() {
+    let (good, _) = mixed();
+    let first = last(&good, b"folder/") - 46;
+    let records = (first..good.len()).filter(|at| good[*at..].starts_with(b"PK\x01\x02"));
+    for record in records {
+        for (at, value) in [(record, b'X'), (record + 28, 0xFF), (record + 29, 0xFF), (record + 31, 0xFF)] {
+            let mut archive = good.clone();
+            archive[at] = value;
+            let (report, puts) = unpack_all(archive);
+            assert_eq!(report.unwrap_err(), ArchiveError::Damaged, "{at}");
+            assert!(puts.is_empty());
+        }
+    }
+}
+
+#[test]
+fn many_false_ends_of_a_directory_cost_little() {
+    let archive = b"PK\x05\x06".repeat(MIB);
+    assert_eq!(unpack_all(archive).0.unwrap_err(), ArchiveError::Damaged);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_changed_byte_loses_no_entry(at in any::<proptest::sample::Index>(), change in 1_u8..) {
+        let (mut archive, entries) = mixed();
+        let at = at.index(archive.len());
+        archive[at] ^= change;
+        let (report, puts) = unpack_all(archive);
+        if let Ok(report) = report {
+            prop_assert_eq!(total(&report), entries);
+            prop_assert_eq!(report.stored.len(), puts.len());
+        } else {
+            prop_assert!(puts.is_empty());
+        }
+        prop_assert!(puts.iter().all(|(_, _, bytes)| is_its_photo(bytes)));
+    }
+
+    #[test]
+    fn any_bytes_behind_a_signature_are_answered(
+        mut archive in proptest::collection::vec(any::<u8>(), 0..200),
+        places in proptest::collection::vec((any::<proptest::sample::Index>(), 0_usize..5), 0..6),
+    ) {
+        let signatures = [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"];
+        for (at, which) in places {
+            let at = at.index(archive.len() + 1);
+            archive.splice(at..at, signatures[which].iter().copied());
+        }
+        let (report, puts) = unpack_all(archive);
+        prop_assert!(report.is_ok_and(|report| report.stored.len() == puts.len()) || puts.is_empty());
+    }
+}
