@@ -99,7 +99,7 @@ impl Entry {
             crc: crc.sum(),
             packed_size: length(bytes),
             size: length(bytes),
-            made_by: 3 << 8 | 30,
+            made_by: 0x031E,
             attributes: 0o100_644 << 16,
             offset: None,
         }
@@ -166,10 +166,13 @@ fn last(archive: &[u8], pattern: &[u8]) -> usize {
 
 type Put = Pin<Box<dyn Future<Output = Result<Photo, StoreError>> + Send>>;
 
+/// What was stored: name, kind, bytes.
+type Puts = Vec<(String, PhotoType, Bytes)>;
+
 /// A store that keeps what it is given, and how much it was given at a time.
 #[derive(Default)]
 struct Store {
-    puts: Mutex<Vec<(String, PhotoType, Bytes)>>,
+    puts: Mutex<Puts>,
     /// Whether to keep the bytes.
     forget: bool,
     in_flight: AtomicUsize,
@@ -215,15 +218,17 @@ fn unpack_to(store: &Arc<Store>, archive: impl Into<Bytes>, limits: &Limits) -> 
     run(async { unpack(archive.into(), limits, far(), |name, kind, bytes| store.put(name, kind, bytes)).await })
 }
 
-fn unpack_all(archive: impl Into<Bytes>) -> (Result<Report, ArchiveError>, Vec<(String, PhotoType, Bytes)>) {
+fn unpack_all(archive: impl Into<Bytes>) -> (Result<Report, ArchiveError>, Puts) {
     let store = Arc::new(Store::default());
     let report = unpack_to(&store, archive, &Limits::default());
     let puts = std::mem::take(&mut *store.puts.lock().unwrap());
     (report, puts)
 }
 
-/// What became of each entry, in short.
-fn short_of(report: &Report) -> (Vec<&str>, Vec<(&str, Skipped)>, Vec<(&str, Failed)>) {
+/// What became of each entry, in short: stored, skipped, failed.
+type Short<'a> = (Vec<&'a str>, Vec<(&'a str, Skipped)>, Vec<(&'a str, Failed)>);
+
+fn short_of(report: &Report) -> Short<'_> {
     (
         report.stored.iter().map(|stored| stored.entry.as_str()).collect(),
         report.skipped.iter().map(|left| (left.entry.as_str(), left.reason)).collect(),
@@ -602,10 +607,10 @@ fn bytes_count_in_all_until_they_are_used_up() {
         jpg("over.jpg"),
         jpg("folder/"),
         Entry { flags: 1, ..jpg("encrypted.jpg") },
-        Entry::stored("text", &[b'a'; 5_000]),
+        Entry::stored("tiny.jpg", &photo(1, 10)),
     ]);
     // Of the text the first bytes are read; of a photo, all.
-    let limits = Limits { max_total_bytes: 1_000 + 1_000 + 512 + 1_000, ..Limits::default() };
+    let limits = Limits { max_total_bytes: 1_000 + 1_000 + 512 + 1_000 + 200, ..Limits::default() };
     let report = unpack_to(&Arc::default(), archive, &limits).unwrap();
     assert_eq!(
         short_of(&report),
@@ -616,7 +621,7 @@ fn bytes_count_in_all_until_they_are_used_up() {
                 ("damaged.jpg", Failed::Damaged),
                 ("over.jpg", Failed::OverTotal),
                 ("encrypted.jpg", Failed::Encrypted),
-                ("text", Failed::OverTotal),
+                ("tiny.jpg", Failed::OverTotal),
             ],
         )
     );
