@@ -2,9 +2,10 @@
 //! runs, and what it may do.
 //!
 //! A request goes one way: `src/bin/<function>.rs` makes the clients, [`http`] reads the request and turns errors into
-//! answers, [`routes`] has what is particular to a route, and the domain modules ([`users`], [`photos`])
+//! answers, [`routes`] has what is particular to a route, and the domain modules ([`users`], [`photos`], [`archive`])
 //! do the work. They know nothing of HTTP.
 
+pub mod archive;
 pub mod authorize;
 pub mod aws;
 pub mod config;

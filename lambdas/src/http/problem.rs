@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, auth::AuthError};
 use crate::{
+    archive::ArchiveError,
     index::{RecordError, StorageError},
     photos::StoreError,
     users::{PoolError, TooLong},
@@ -139,6 +140,32 @@ impl Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         answer
+    }
+}
+
+impl From<ArchiveError> for Problem {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::NotAnArchive => Self::new(
+                StatusCode::BAD_REQUEST,
+                "not-an-archive",
+                "This is not a ZIP archive",
+                "Send a ZIP archive: as the body, as the part `archive`, or as base64 in the JSON member `archive`.",
+            ),
+            ArchiveError::Damaged => Self::new(
+                StatusCode::BAD_REQUEST,
+                "damaged-archive",
+                "The ZIP archive is damaged",
+                "Its directory is cut off or unreadable; make it again. Nothing of it was stored.",
+            ),
+            ArchiveError::TooManyEntries { limit } => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-many-entries",
+                "The ZIP archive has too many entries",
+                format!("Send at most {limit} entries at a time. Nothing of it was stored."),
+            )
+            .with("limit", limit),
+        }
     }
 }
 

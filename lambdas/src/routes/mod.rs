@@ -14,4 +14,5 @@ pub mod me_images;
 pub mod password_forgot;
 pub mod password_reset;
 pub mod signup;
+pub mod unzip;
 pub mod upload_single_photo;
