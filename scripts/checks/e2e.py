@@ -16,6 +16,8 @@ from support.common import LOCAL, ROOT, SCRIPTS, Failure, virtual_environment
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 # More than the processors: the tests mostly wait for answers.
 _WORKERS = "4"
+# CodeBuild shows what is here.
+_REPORTS = LOCAL / "reports"
 
 
 def package() -> str:
@@ -72,8 +74,18 @@ def run_suite(settings: Mapping[str, str]) -> None:
     python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
     environment = {**os.environ, **settings}
     pytest = [str(python), "-m", "pytest", "tests", "--durations", "5"]
-    run([*pytest, "-m", "not exclusive", "--numprocesses", _WORKERS], "Mend the tests above.", environment)
-    run([*pytest, "-m", "exclusive"], "Mend the tests above.", environment)
+    together = [
+        *pytest,
+        "-m",
+        "not exclusive",
+        "--numprocesses",
+        _WORKERS,
+        "--junitxml",
+        _REPORTS / "e2e.xml",
+    ]
+    alone = [*pytest, "-m", "exclusive", "--junitxml", _REPORTS / "e2e-exclusive.xml"]
+    for command in (together, alone):
+        run(command, "Mend the tests above.", environment)
 
 
 def _free_port() -> int:

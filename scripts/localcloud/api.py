@@ -9,7 +9,6 @@ from support.table import Function
 
 # MiniStack takes the API's id from a tag, so that the base URL stays the same over restarts.
 API_ID = "yourplace"
-_HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def base_url(cloud: Cloud) -> str:
@@ -30,7 +29,7 @@ def make_api(aws: Aws, functions: list[Function], issuer: str, client_id: str, a
         Tags={"ms-custom-id": API_ID},
         CorsConfiguration={
             "AllowOrigins": ["*"],
-            "AllowMethods": _HTTP_METHODS,
+            "AllowMethods": ["GET", "POST", "PUT", "PATCH"],
             "AllowHeaders": [
                 "authorization",
                 "jwt",
@@ -39,7 +38,7 @@ def make_api(aws: Aws, functions: list[Function], issuer: str, client_id: str, a
                 "accept",
                 "if-none-match",
             ],
-            "ExposeHeaders": ["location", "etag", "content-disposition", "www-authenticate"],
+            "ExposeHeaders": ["etag", "location", "www-authenticate"],
             "MaxAge": 3600,
         },
     )

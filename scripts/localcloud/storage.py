@@ -39,9 +39,8 @@ def ensure_bucket(aws: Aws) -> None:
         CORSConfiguration={
             "CORSRules": [
                 {
-                    "AllowedMethods": ["GET", "HEAD"],
+                    "AllowedMethods": ["GET"],
                     "AllowedOrigins": ["*"],
-                    "AllowedHeaders": ["*"],
                     "ExposeHeaders": ["Content-Disposition", "ETag"],
                     "MaxAgeSeconds": 3600,
                 }
@@ -57,7 +56,7 @@ def ensure_bucket_notification(aws: Aws, queue_arn: str) -> None:
         NotificationConfiguration={
             "QueueConfigurations": [
                 {
-                    "Id": "index",
+                    "Id": "photos",
                     "QueueArn": queue_arn,
                     "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
                     "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}},

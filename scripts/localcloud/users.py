@@ -35,11 +35,14 @@ def ensure_user_pool(aws: Aws) -> str:
                 "RequireNumbers": True,
                 "RequireUppercase": False,
                 "RequireSymbols": False,
+                "TemporaryPasswordValidityDays": 7,
             }
         },
         UsernameConfiguration={"CaseSensitive": False},
         AutoVerifiedAttributes=["email"],
         Schema=[{"Name": "email", "AttributeDataType": "String", "Required": True, "Mutable": True}],
+        # A new address counts only once its code has come back; until then the old one stays.
+        UserAttributeUpdateSettings={"AttributesRequireVerificationBeforeUpdate": ["email"]},
         AccountRecoverySetting={"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
     )
     return created["UserPool"]["Id"]
@@ -57,6 +60,7 @@ def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
         GenerateSecret=False,
         ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
         PreventUserExistenceErrors="ENABLED",
+        EnableTokenRevocation=True,
         IdTokenValidity=60,
         AccessTokenValidity=60,
         RefreshTokenValidity=30,
