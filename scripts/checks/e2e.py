@@ -28,10 +28,10 @@ def package() -> str:
 def e2e() -> str:
     """The suite against BASE_URL, if that is set; else against a local cloud made for it and then stopped."""
     if "BASE_URL" in os.environ:
-        run_suite({})
+        run_suite("e2e", {})
         return f"against {os.environ['BASE_URL']}"
     with local_cloud("e2e", "--zips", str(zips())) as settings:
-        run_suite(settings)
+        run_suite("e2e", settings)
     return "against a local cloud with IAM enforced"
 
 
@@ -69,8 +69,8 @@ def local_cloud(name: str, *options: str) -> Iterator[Mapping[str, str]]:
         subprocess.run([*local, "--stop"], cwd=ROOT, check=True)
 
 
-def run_suite(settings: Mapping[str, str]) -> None:
-    """The suite, side by side but for the tests that measure."""
+def run_suite(name: str, settings: Mapping[str, str]) -> None:
+    """The suite, side by side but for the tests that measure; `name` is that of the report."""
     python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
     environment = {**os.environ, **settings}
     pytest = [str(python), "-m", "pytest", "tests", "--durations", "5"]
@@ -81,9 +81,9 @@ def run_suite(settings: Mapping[str, str]) -> None:
         "--numprocesses",
         _WORKERS,
         "--junitxml",
-        _REPORTS / "e2e.xml",
+        _REPORTS / f"{name}.xml",
     ]
-    alone = [*pytest, "-m", "exclusive", "--junitxml", _REPORTS / "e2e-exclusive.xml"]
+    alone = [*pytest, "-m", "exclusive", "--junitxml", _REPORTS / f"{name}-exclusive.xml"]
     for command in (together, alone):
         run(command, "Mend the tests above.", environment)
 

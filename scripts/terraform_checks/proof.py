@@ -1,12 +1,12 @@
-"""The proof: the root is applied to a fresh local cloud that enforces IAM, with its state there too, and used.
+"""The proof: the root is applied to a fresh local cloud with IAM enforced and its state there too, and used.
 
-What is deployed and what is tested are one thing: the end-to-end suite runs against what `terraform apply` made.
+What is deployed and what is tested are one thing: the end-to-end suite runs against what `terraform apply`
+made.
 """
 
 import contextlib
 import json
 import os
-import platform
 import re
 import shutil
 import socket
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support import build
+from checks.e2e import run_suite, zips
 from support.common import ROOT, SCRIPTS, Failure, virtual_environment
 from terraform_checks.terraform import WORK, Done, Terraform
 
@@ -30,7 +30,8 @@ _STATE_KEY = "test/terraform.tfstate"
 _MAKE_BUCKET = """
 import sys, botocore.session
 session = botocore.session.get_session()
-session.create_client("s3", region_name=sys.argv[1], endpoint_url=sys.argv[2]).create_bucket(Bucket=sys.argv[3])
+client = session.create_client("s3", region_name=sys.argv[1], endpoint_url=sys.argv[2])
+client.create_bucket(Bucket=sys.argv[3])
 """
 
 
@@ -121,7 +122,9 @@ def _cloud(folder: Path) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     local = [sys.executable, str(SCRIPTS / "local"), "--state-dir", str(folder / "cloud")]
-    done = subprocess.run([*local, "--empty", "--detach", "--port", str(port)], capture_output=True, text=True)
+    done = subprocess.run(
+        [*local, "--empty", "--detach", "--port", str(port)], capture_output=True, text=True
+    )
     if done.returncode != 0:
         raise Failure(f"The local cloud did not start:\n{done.stdout}{done.stderr}")
     try:
@@ -132,10 +135,8 @@ def _cloud(folder: Path) -> Iterator[int]:
 
 def _prepare(stage: Stage, authorizer: str) -> None:
     """Zips for this machine, the bucket for the state, the variables, and Terraform's own folder."""
-    architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-    names = json.loads(_TABLE.read_text())["functions"]
-    for name, program in build.build_for_host(names).items():
-        build.write_zip(stage.dist / architecture / f"{name}.zip", {"bootstrap": program})
+    architecture = zips().name
+    shutil.copytree(zips(), stage.dist / architecture)
     python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
     subprocess.run(
         [str(python), "-c", _MAKE_BUCKET, _REGION, stage.endpoint, _STATE_BUCKET],
@@ -164,7 +165,9 @@ def _prepare(stage: Stage, authorizer: str) -> None:
         "skip_requesting_account_id": "true",
         "skip_metadata_api_check": "true",
     }
-    stage.run("init", "-input=false", *(f"-backend-config={name}={value}" for name, value in backend.items())).expect()
+    stage.run(
+        "init", "-input=false", *(f"-backend-config={name}={value}" for name, value in backend.items())
+    ).expect()
 
 
 def _mistakes_are_refused(stage: Stage) -> str:
@@ -183,17 +186,29 @@ def _mistakes_are_refused(stage: Stage) -> str:
     no_program.write_text(json.dumps(table))
     mistakes = {
         "a wrong variable": ("stage=Test-1", "The stage must be"),
-        "a missing zip": (f"dist_dir={stage.folder / 'nowhere'}", f"The zip of the function .* is missing: .*{architecture}"),
-        "a route without a function": (f"functions_file={no_program}", "The zip of the function nobody is missing"),
-        "a function without a route": (f"functions_file={no_route}", "list: http must be a list with at least one route"),
-        "a route twice": (f"functions_file={one_route_twice}", 'the route "POST /login" belongs to list and login'),
+        "a missing zip": (
+            f"dist_dir={stage.folder / 'nowhere'}",
+            f"The zip of the function .* is missing: .*{architecture}",
+        ),
+        "a route without a function": (
+            f"functions_file={no_program}",
+            "The zip of the function nobody is missing",
+        ),
+        "a function without a route": (
+            f"functions_file={no_route}",
+            "list: http must be a list with at least one route",
+        ),
+        "a route twice": (
+            f"functions_file={one_route_twice}",
+            'the route "POST /login" belongs to list and login',
+        ),
     }
     for mistake, (variable, message) in mistakes.items():
         done = stage.plan(f"-var={variable}").expect(1)
         # Terraform breaks and frames its messages.
         words = re.sub(r"[\s│]+", " ", done.output)
         if not re.search(message, words):
-            raise Failure(f"With {mistake} the plan does not say \"{message}\":\n{done.output}")
+            raise Failure(f'With {mistake} the plan does not say "{message}":\n{done.output}')
     return f"refused before anything is made: {', '.join(mistakes)}"
 
 
@@ -252,7 +267,9 @@ def _a_new_route_touches_nothing_else(stage: Stage) -> str:
     with _changed_zips(stage) as folder:
         shutil.copy(folder / "list.zip", folder / "added.zip")
         changes = _changes(stage, f"-var=functions_file={path}")
-    strangers = [address for address in changes if '["added"]' not in address and '["POST /added"]' not in address]
+    strangers = [
+        address for address in changes if '["added"]' not in address and '["POST /added"]' not in address
+    ]
     if strangers or set(changes.values()) != {"create"}:
         raise Failure(f"A new route changes more than what is its own: {json.dumps(changes, indent=2)}")
     return f"a new route makes {len(changes)} resources, all its own, and changes nothing else"
@@ -298,9 +315,7 @@ def _end_to_end(stage: Stage) -> str:
     """The suite against the URL that Terraform prints."""
     outputs = stage.outputs()
     url = stage.run("output", "-raw", "api_url").expect().output
-    python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
-    environment = {
-        **os.environ,
+    settings = {
         **stage.environment,
         "BASE_URL": url,
         "USER_POOL_ID": outputs["user_pool_id"],
@@ -310,17 +325,8 @@ def _end_to_end(stage: Stage) -> str:
         **{f"{name.upper()}_TABLE": table for name, table in outputs["tables"].items()},
         **{f"{name.upper()}_QUEUE_URL": queue for name, queue in outputs["queue_urls"].items()},
     }
-    done = subprocess.run(
-        [str(python), "-m", "pytest", "--quiet", "-p", "no:cacheprovider"],
-        cwd=ROOT / "tests",
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise Failure(f"The end-to-end suite fails against {url}:\n{done.stdout}")
-    return f"end to end against {url}: {done.stdout.strip().splitlines()[-1].strip('= ')}"
+    run_suite("terraform", settings)
+    return f"end to end against {url}: passed"
 
 
 def _destroy(stage: Stage) -> str:

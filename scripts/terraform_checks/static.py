@@ -32,7 +32,9 @@ def check_modules(terraform: Terraform) -> str:
             done = terraform.run(folder, "test").expect()
             passed = re.search(r"Success! (\d+) passed, 0 failed", done.output)
             if not passed:
-                raise Failure(f"The tests of {folder.relative_to(ROOT)} do not say that they passed:\n{done.output}")
+                raise Failure(
+                    f"The tests of {folder.relative_to(ROOT)} do not say that they passed:\n{done.output}"
+                )
             tests += int(passed[1])
     return f"{len(modules)} modules are valid, {tests} test runs pass"
 
@@ -45,10 +47,17 @@ def check_security() -> str:
     # It is a guest here: no look-ups, and no caches in the checkout.
     environment = {**os.environ, "LOG_LEVEL": "ERROR", "ANSI_COLORS_DISABLED": "1"}
     done = subprocess.run(
-        [*command, *directories], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, *directories],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode != 0:
-        raise Failure(f"checkov found something: mend it, or suppress it with its reason beside it:\n{done.stdout}")
+        raise Failure(
+            f"checkov found something: mend it, or suppress it with its reason beside it:\n{done.stdout}"
+        )
     counts = [line.strip() for line in done.stdout.splitlines() if line.startswith("Passed checks")]
     if not counts:
         raise Failure(f"checkov checked nothing:\n{done.stdout}")

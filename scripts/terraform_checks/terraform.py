@@ -15,7 +15,9 @@ from support.common import LOCAL, ROOT, Failure
 WORK = LOCAL / "terraform"
 # Beside the checkout, for machines that have no registry; another place is named by TERRAFORM_OFFLINE.
 _STAND_IN = ROOT.parent / "shared" / "terraform-offline"
-_ANY_CONFIGURATION = 'terraform { required_providers { aws = { source = "hashicorp/aws", version = "~> 6.25" } } }'
+_ANY_CONFIGURATION = (
+    'terraform { required_providers { aws = { source = "hashicorp/aws", version = "~> 6.25" } } }'
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Terraform:
         return [*self.prefix, "terraform", f"-chdir={folder}", *arguments]
 
     def run(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> "Done":
-        """Runs a command to its end. Its own files go to .local, so that nobody's work in the folder is disturbed."""
+        """Runs a command to its end. Its own files go to .local: nobody's work in the folder is disturbed."""
         done = subprocess.run(
             self.command(folder, *arguments),
             env=self.environment(folder, environment),
@@ -45,7 +47,9 @@ class Terraform:
         """The environment of a command."""
         cache = WORK / "providers"
         cache.mkdir(parents=True, exist_ok=True)
-        data = WORK / "data" / folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder / ".terraform"
+        data = (
+            WORK / "data" / folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder / ".terraform"
+        )
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
             "TF_IN_AUTOMATION": "1",
