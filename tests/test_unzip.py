@@ -74,6 +74,7 @@ def test_everything_else_of_a_zipped_folder_is_skipped_with_its_reason(user, alb
     assert report.failed == []
 
 
+@pytest.mark.exclusive
 @pytest.mark.local_cloud
 def test_the_memory_of_the_function_stays_small_for_two_hundred_photos(user, album_archive, memory):
     memory.forget("unzip")
@@ -456,6 +457,7 @@ def test_a_bomb_in_an_archive_in_an_archive_is_left_alone(user):
     assert user.unzip(inner).reasons == {"inner.zip": "archive"}
 
 
+@pytest.mark.exclusive
 @pytest.mark.local_cloud
 def test_the_memory_of_the_function_stays_small_for_an_archive_of_500_mb(user, bucket, memory):
     packed, crc, size = archives.bloated(photo(), 25 * MIB)
