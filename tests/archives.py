@@ -1,7 +1,8 @@
 """ZIP archives as programs make them, and as no program would.
 
-`Entry` and `build` write the format by hand (PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5), since zipfile
-refuses to write most of what has to be tried here. Every field that a hostile archive lies about can be set.
+`Entry` and `build` write the format by hand (PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5), since
+zipfile refuses to write most of what has to be tried here. Every field that a hostile archive lies about can
+be set.
 """
 
 import io
@@ -10,12 +11,15 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-STORED, DEFLATED, BZIP2, LZMA, WAVPACK = 0, 8, 12, 14, 97
+STORED, DEFLATED, WAVPACK = 0, 8, 97
 ENCRYPTED, DESCRIPTOR, UTF8 = 1, 1 << 3, 1 << 11
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 SYMLINK = 0o120777 << 16
 FILE = 0o100644 << 16
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
+MADE_BY_UNIX = 0x031E
+# 1 January 2024, in the DOS form.
+DATE = 0x5821
 
 
 def deflate(data, level=9):
@@ -85,8 +89,7 @@ def build(entries, prefix=b"", suffix=b"", shift=True, comment=b"", zip64_end=Fa
             if entry.zip64:
                 extra += struct.pack("<HHQQ", 1, 16, sizes[2], sizes[1])
                 sizes = (sizes[0], MAX32, MAX32)
-            body += LOCAL + struct.pack("<HHHHHIIIHH", version, flags, entry.method, 0, 0x5821, *sizes,
-                                        len(local_name), len(extra)) + local_name + extra + packed
+            body += _local_header(local_name, extra, version, flags, entry.method, sizes) + packed
             if entry.descriptor:
                 body += b"PK\x07\x08" if entry.descriptor == "signed" else b""
                 body += struct.pack("<IQQ" if entry.zip64 else "<III", crc, packed_size, size)
@@ -95,22 +98,41 @@ def build(entries, prefix=b"", suffix=b"", shift=True, comment=b"", zip64_end=Fa
         if entry.zip64:
             extra += struct.pack("<HHQQQ", 1, 24, size, packed_size, offset)
             sizes, offset = (MAX32, MAX32), MAX32
-        records += CENTRAL + struct.pack("<HHHHHHIIIHHHHHII", 0x031E, version, flags, entry.method, 0, 0x5821, crc,
-                                         *sizes, len(name), len(extra), 0, 0, 0, entry.attributes, offset) + name + extra
+        sizes = (crc, *sizes)
+        records += _directory_record(
+            name, extra, version, flags, entry.method, sizes, entry.attributes, offset
+        )
 
-    start = len(body) - base
     count = end.get("count", len(entries))
     directory_size = end.get("directory_size", len(records))
-    directory_offset = end.get("directory_offset", start)
+    directory_offset = end.get("directory_offset", len(body) - base)
     body += records
     if zip64_end:
         at = len(body) - base
-        body += b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 0x031E, 45, 0, 0, count, count, directory_size, directory_offset)
+        body += b"PK\x06\x06" + struct.pack("<QHHII", 44, MADE_BY_UNIX, 45, 0, 0)
+        body += struct.pack("<QQQQ", count, count, directory_size, directory_offset)
         body += b"PK\x06\x07" + struct.pack("<IQI", 0, at, 1)
         count, directory_size, directory_offset = MAX16, MAX32, MAX32
-    body += END + struct.pack("<HHHHIIH", 0, 0, count & MAX16, count & MAX16, directory_size, directory_offset,
-                              len(comment)) + comment + suffix
-    return bytes(body)
+    return bytes(body) + _end_record(count, directory_size, directory_offset, comment) + suffix
+
+
+def _local_header(name, extra, version, flags, method, sizes):
+    """sizes: the checksum, the packed size and the size."""
+    fixed = struct.pack("<HHHHH", version, flags, method, 0, DATE)
+    return (
+        LOCAL + fixed + struct.pack("<III", *sizes) + struct.pack("<HH", len(name), len(extra)) + name + extra
+    )
+
+
+def _directory_record(name, extra, version, flags, method, sizes, attributes, offset):
+    fixed = struct.pack("<HHHHHH", MADE_BY_UNIX, version, flags, method, 0, DATE)
+    rest = struct.pack("<HHHHHII", len(name), len(extra), 0, 0, 0, attributes, offset)
+    return CENTRAL + fixed + struct.pack("<III", *sizes) + rest + name + extra
+
+
+def _end_record(count, size, offset, comment=b""):
+    count &= MAX16
+    return END + struct.pack("<HHHHIIH", 0, 0, count, count, size, offset, len(comment)) + comment
 
 
 def zipped(files, method=zipfile.ZIP_DEFLATED, **options):
@@ -166,8 +188,8 @@ def bloated_entry(name, head, size, **fields):
 def quoted_overlap(head, kernel_size, count):
     """Entries that all end in one deflated kernel, each quoting the next one's header as a stored block.
 
-    David Fifield, "A better zip bomb" (WOOT 2019), sections 3 and 4: every entry has its own name, offset and right
-    checksum, and no header lies. Here each also starts with `head`, so that each looks like a photo.
+    David Fifield, "A better zip bomb" (WOOT 2019), sections 3 and 4: every entry has its own name, offset
+    and right checksum, and no header lies. Here each also starts with `head`, to look like a photo.
     """
     packed, crc, size = bloated(head, kernel_size)
     packed_size, parts, described = len(packed), [packed], []
@@ -181,7 +203,7 @@ def quoted_overlap(head, kernel_size, count):
             packed_size += len(quotes) + len(next_header)
             size += len(head) + len(next_header)
         name = f"photo{index:04}.jpg".encode()
-        header = LOCAL + struct.pack("<HHHHHIIIHH", 20, 0, DEFLATED, 0, 0x5821, crc, packed_size, size, len(name), 0) + name
+        header = _local_header(name, b"", 20, 0, DEFLATED, (crc, packed_size, size))
         parts.append(header)
         described.append(((name, crc, packed_size, size), header))
     body, records = bytearray(), bytearray()
@@ -189,11 +211,10 @@ def quoted_overlap(head, kernel_size, count):
     entries = iter(reversed(described))
     for part in parts:
         if part.startswith(LOCAL):
-            name, crc, packed_size, size = next(entries)[0]
-            records += CENTRAL + struct.pack("<HHHHHHIIIHHHHHII", 0x031E, 20, 0, DEFLATED, 0, 0x5821, crc, packed_size, size,
-                                             len(name), 0, 0, 0, 0, FILE, len(body)) + name
+            name, *sizes = next(entries)[0]
+            records += _directory_record(name, b"", 20, 0, DEFLATED, sizes, FILE, len(body))
         body += part
-    return bytes(body + records) + END + struct.pack("<HHHHIIH", 0, 0, count, count, len(records), len(body), 0)
+    return bytes(body) + bytes(records) + _end_record(count, len(records), len(body))
 
 
 def _stored_block(data):

@@ -1,8 +1,10 @@
 """Fixtures of the end-to-end suite.
 
-The suite speaks HTTP to whatever BASE_URL it is given (see service.settings). With AWS credentials and USER_POOL_ID, each
-test makes its own user through the pool's admin API; without them, one user made beforehand is named by TEST_USERNAME
-and TEST_PASSWORD (then run without pytest-xdist, and what needs a second user is skipped).
+The suite speaks HTTP to whatever BASE_URL it is given (see service.settings). With AWS credentials and
+USER_POOL_ID, each test makes its own user through the pool's admin API; without them, one user made
+beforehand is named by TEST_USERNAME and TEST_PASSWORD (then run without pytest-xdist; what needs a second
+user is skipped). AUTHORIZER=lambda says that a Lambda authorizer, not API Gateway's own, checks the tokens
+at the gateway.
 """
 
 import os
@@ -52,9 +54,17 @@ def aws(settings):
     """A maker of AWS clients, by plain SDK."""
 
     def make(name):
-        return boto3.client(name, region_name=settings.region, endpoint_url=settings.endpoint,
-                            config=Config(retries={"mode": "standard"}, max_pool_connections=32, read_timeout=90,
-                                          s3={"addressing_style": "path"} if settings.local else {}))
+        return boto3.client(
+            name,
+            region_name=settings.region,
+            endpoint_url=settings.endpoint,
+            config=Config(
+                retries={"mode": "standard"},
+                max_pool_connections=32,
+                read_timeout=90,
+                s3={"addressing_style": "path"} if settings.local else {},
+            ),
+        )
 
     return make
 
@@ -84,7 +94,9 @@ class Bucket:
 
     def empty(self, prefix):
         """Removes what is under a prefix, older versions too."""
-        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix):
+        for page in self.client.get_paginator("list_object_versions").paginate(
+            Bucket=self.name, Prefix=prefix
+        ):
             found = page.get("Versions", []) + page.get("DeleteMarkers", [])
             objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
             if objects:
@@ -105,18 +117,27 @@ class Pool:
         """A user in the pool, confirmed, with a mail address; with permanent=False a new password is due."""
         email = f"{unique('mail')}@example.com"
         self.cognito.admin_create_user(
-            UserPoolId=self.settings.pool, Username=name, MessageAction="SUPPRESS", TemporaryPassword=password,
-            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}])
+            UserPoolId=self.settings.pool,
+            Username=name,
+            MessageAction="SUPPRESS",
+            TemporaryPassword=password,
+            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
+        )
         self.made.append(name)
         if permanent:
-            self.cognito.admin_set_user_password(UserPoolId=self.settings.pool, Username=name, Password=password, Permanent=True)
+            self.cognito.admin_set_user_password(
+                UserPoolId=self.settings.pool, Username=name, Password=password, Permanent=True
+            )
         return email
 
     def user(self, name):
         email = self.add(name)
         answer = self.cognito.admin_initiate_auth(
-            UserPoolId=self.settings.pool, ClientId=self.settings.client, AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD})["AuthenticationResult"]
+            UserPoolId=self.settings.pool,
+            ClientId=self.settings.client,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+        )["AuthenticationResult"]
         return User(self.http, name, answer["IdToken"], answer["AccessToken"], PASSWORD, email)
 
     def remove(self, bucket):

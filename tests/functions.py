@@ -14,7 +14,7 @@ FUNCTIONS = {route: route.removeprefix("/").replace("/", "_") for route in TOKEN
 
 
 def event(stage, method, path, headers, body=b"", query="", raw_path=None, claims=None):
-    """What API Gateway hands to a function: "Working with AWS Lambda proxy integrations for HTTP APIs", format 2.0."""
+    """What API Gateway hands to a function (its Developer Guide: payload format version 2.0)."""
     event = {
         "version": "2.0",
         "routeKey": f"{method} {path}",
@@ -26,7 +26,13 @@ def event(stage, method, path, headers, body=b"", query="", raw_path=None, claim
             "apiId": "example",
             "domainName": "example.execute-api.eu-central-1.amazonaws.com",
             "domainPrefix": "example",
-            "http": {"method": method, "path": raw_path or path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "tests"},
+            "http": {
+                "method": method,
+                "path": raw_path or path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "tests",
+            },
             "requestId": "made-by-hand",
             "routeKey": f"{method} {path}",
             "stage": stage,
@@ -52,7 +58,9 @@ class Functions:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         payload = event(self.stage, method, path, headers, **parts)
-        answer = self.client.invoke(FunctionName=f"yourplace-{self.stage}-{FUNCTIONS[path]}", Payload=json.dumps(payload))
+        answer = self.client.invoke(
+            FunctionName=f"yourplace-{self.stage}-{FUNCTIONS[path]}", Payload=json.dumps(payload)
+        )
         result = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, result
         text = result.get("body") or ""
@@ -61,7 +69,9 @@ class Functions:
         return SimpleNamespace(
             status_code=result["statusCode"],
             headers={name.lower(): value for name, value in (result.get("headers") or {}).items()},
-            text=text, content=text, json=lambda: json.loads(text),
+            text=text,
+            content=text,
+            json=lambda: json.loads(text),
         )
 
 

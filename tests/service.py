@@ -11,7 +11,9 @@ import httpx
 
 MAX_UPLOAD = 4_194_304
 #: What api.md says of a photo's name: when it was taken in, what it was called, what it is.
-PHOTO_NAME = re.compile(r"(?P<time>\d{8}T\d{9}Z)_(?P<name>.+)\.(?P<type>jpg|png|gif|webp|heic|avif|tiff|bmp)", re.DOTALL)
+PHOTO_NAME = re.compile(
+    r"(?P<time>\d{8}T\d{9}Z)_(?P<name>.+)\.(?P<type>jpg|png|gif|webp|heic|avif|tiff|bmp)", re.DOTALL
+)
 PROBLEM_TYPE = re.compile(r"urn:yourplace:problem:[a-z0-9]+(-[a-z0-9]+)*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TOKEN_ROUTES = ("/upload_single_photo", "/unzip", "/list", "/download", "/delete")
@@ -36,7 +38,7 @@ class Settings:
 
     @property
     def refusal(self):
-        """The status of the gateway's refusal: API Gateway answers 403 for a Lambda authorizer that says no."""
+        """The status of the gateway's refusal: with a Lambda authorizer, API Gateway makes it a 403."""
         return {"jwt": 401, "lambda": 403}[self.authorizer]
 
     @property
@@ -49,11 +51,15 @@ def settings():
     values = os.environ
     written = Path(__file__).parent.parent / ".local" / "yourplace.env"
     if "BASE_URL" not in values and written.exists():
-        lines = (line for line in written.read_text().splitlines() if "=" in line and not line.startswith("#"))
+        lines = (
+            line for line in written.read_text().splitlines() if "=" in line and not line.startswith("#")
+        )
         pairs = (line.removeprefix("export ").partition("=") for line in lines)
         os.environ.update({name: "".join(shlex.split(value)) for name, _, value in pairs})
     if "BASE_URL" not in values:
-        raise RuntimeError("BASE_URL is not set: start the local cloud with scripts/local --detach, or name a deployment")
+        raise RuntimeError(
+            "BASE_URL is not set: start the local cloud with scripts/local --detach, or name a deployment"
+        )
     return Settings(
         base_url=values["BASE_URL"].rstrip("/"),
         endpoint=values.get("AWS_ENDPOINT_URL") or None,
@@ -85,8 +91,12 @@ class User:
 
     def upload(self, data, name=None):
         """The photo that the service made of these bytes."""
-        answer = self.post("/upload_single_photo", content=data, params={"filename": name} if name else None,
-                           headers={"Content-Type": "application/octet-stream"})
+        answer = self.post(
+            "/upload_single_photo",
+            content=data,
+            params={"filename": name} if name else None,
+            headers={"Content-Type": "application/octet-stream"},
+        )
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -134,7 +144,9 @@ class Report:
     @property
     def reasons(self):
         """{entry: its reason, or "stored"}; for archives whose names differ."""
-        return {item["entry"]: item.get("reason", "stored") for item in self.stored + self.skipped + self.failed}
+        return {
+            item["entry"]: item.get("reason", "stored") for item in self.stored + self.skipped + self.failed
+        }
 
 
 def assert_problem(answer, status, *pointers):

@@ -11,8 +11,19 @@ import pytest
 from photos import FORMATS, photo
 from service import assert_problem
 
-NAMES = ["holiday.jpg", "my holiday.jpg", "a+b.jpg", "100%.jpg", "100%25.jpg", "写真.jpg", "🏖️ été.jpg", "a&b=c#d?e.jpg",
-         'quo"te.jpg', "semi;colon.jpg", "back`tick'.jpg"]
+NAMES = [
+    "holiday.jpg",
+    "my holiday.jpg",
+    "a+b.jpg",
+    "100%.jpg",
+    "100%25.jpg",
+    "写真.jpg",
+    "🏖️ été.jpg",
+    "a&b=c#d?e.jpg",
+    'quo"te.jpg',
+    "semi;colon.jpg",
+    "back`tick'.jpg",
+]
 
 
 @pytest.fixture
@@ -47,7 +58,15 @@ def test_a_download_is_a_redirect(one, way):
     assert answer.json() == {"filename": name, "url": answer.headers["location"], "expires_in": 900}
 
 
-@pytest.mark.parametrize("accept", ["application/json", "text/html, application/json;q=0.9", "application/json; charset=utf-8", "APPLICATION/JSON"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json",
+        "text/html, application/json;q=0.9",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+    ],
+)
 @pytest.mark.parametrize("way", ["get", "json"])
 def test_whoever_asks_for_json_gets_no_redirect(one, way, accept):
     user, name = one
@@ -124,20 +143,27 @@ def test_the_signature_is_for_one_photo(one):
 
 
 @pytest.mark.parametrize("way", ["get", "query", "form", "json"])
-@pytest.mark.parametrize("name", ["20240504T123456789Z_photo.jpg", "nothing-of-ours.jpg", "photo", "😀", "x" * 2000])
+@pytest.mark.parametrize(
+    "name", ["20240504T123456789Z_photo.jpg", "nothing-of-ours.jpg", "photo", "😀", "x" * 2000]
+)
 def test_an_unknown_photo_is_not_found(caller, name, way):
     assert_problem(asked(caller, way, name), 404)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "/", "a/b.jpg", "../x.jpg", "\0", "a\\b.jpg", "\ud7ff", "\n"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "/", "a/b.jpg", "../x.jpg", "\0", "a\\b.jpg", "\ud7ff", "\n"]
+)
 def test_what_cannot_be_a_photo_is_not_found_or_refused(caller, name):
     answer = caller.post("/download", json={"filename": name})
     assert answer.status_code in (400, 404)
     assert_problem(answer, answer.status_code)
 
 
-@pytest.mark.parametrize("request_", [{}, {"json": {}}, {"data": {"file": "x"}}, {"params": {"name": "x"}}],
-                         ids=["nothing", "empty object", "another parameter", "another in the query"])
+@pytest.mark.parametrize(
+    "request_",
+    [{}, {"json": {}}, {"data": {"file": "x"}}, {"params": {"name": "x"}}],
+    ids=["nothing", "empty object", "another parameter", "another in the query"],
+)
 def test_a_missing_name_is_refused(caller, request_):
     assert_problem(caller.post("/download", **request_), 400)
 
@@ -151,20 +177,31 @@ def test_a_name_that_is_no_text_is_refused(caller, name):
     assert_problem(caller.post("/download", json={"filename": name}), 400)
 
 
-@pytest.mark.parametrize("request_", [
-    {"params": [("filename", "a.jpg"), ("filename", "b.jpg")]},
-    {"content": "filename=a.jpg&filename=b.jpg", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
-    {"params": {"filename": "a.jpg"}, "data": {"filename": "b.jpg"}},
-    {"params": {"filename": "a.jpg"}, "json": {"filename": "b.jpg"}},
-], ids=["query twice", "form twice", "query and form", "query and json"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": [("filename", "a.jpg"), ("filename", "b.jpg")]},
+        {
+            "content": "filename=a.jpg&filename=b.jpg",
+            "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+        },
+        {"params": {"filename": "a.jpg"}, "data": {"filename": "b.jpg"}},
+        {"params": {"filename": "a.jpg"}, "json": {"filename": "b.jpg"}},
+    ],
+    ids=["query twice", "form twice", "query and form", "query and json"],
+)
 def test_two_different_names_are_refused(caller, request_):
     assert_problem(caller.post("/download", **request_), 400)
 
 
-@pytest.mark.parametrize("request_", [
-    lambda name: {"params": [("filename", name), ("filename", name)]},
-    lambda name: {"params": {"filename": name}, "json": {"filename": name}},
-], ids=["query twice", "query and json"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        lambda name: {"params": [("filename", name), ("filename", name)]},
+        lambda name: {"params": {"filename": name}, "json": {"filename": name}},
+    ],
+    ids=["query twice", "query and json"],
+)
 def test_one_name_given_twice_is_found(one, request_):
     user, name = one
     assert user.post("/download", **request_(name)).status_code == 303
@@ -174,7 +211,17 @@ def test_one_name_given_twice_is_found(one, request_):
 @pytest.mark.parametrize("name", ["holiday.jpg", "my holiday.jpg"])
 def test_curl_saves_the_photo_under_its_name(user, settings, tmp_path, name):
     stored = user.upload(photo(), name)["filename"]
-    command = ["curl", "-sS", "-f", "-L", "-OJ", "-H", f"Authorization: {user.id_token}", "--data-urlencode", f"filename={stored}",
-               f"{settings.base_url}/download"]
+    command = [
+        "curl",
+        "-sS",
+        "-f",
+        "-L",
+        "-OJ",
+        "-H",
+        f"Authorization: {user.id_token}",
+        "--data-urlencode",
+        f"filename={stored}",
+        f"{settings.base_url}/download",
+    ]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=30)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, photo())]

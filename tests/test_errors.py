@@ -8,8 +8,16 @@ from conftest import unique
 from photos import photo
 from service import assert_problem, words
 
-USER_ROUTES = ["/signup", "/confirm", "/confirm/resend", "/login", "/login/new_password", "/login/refresh", "/password/forgot",
-               "/password/reset"]
+USER_ROUTES = [
+    "/signup",
+    "/confirm",
+    "/confirm/resend",
+    "/login",
+    "/login/new_password",
+    "/login/refresh",
+    "/password/forgot",
+    "/password/reset",
+]
 PARAMETER_ROUTES = ["/list", "/download", "/delete"]
 UPLOAD_ROUTES = ["/upload_single_photo", "/unzip"]
 
@@ -17,9 +25,21 @@ UPLOAD_ROUTES = ["/upload_single_photo", "/unzip"]
 REFUSALS = {
     "unreadable json": ("nobody", "POST", "/login", {"content": "{"}, 400),
     "broken rules": ("nobody", "POST", "/signup", {"json": {}}, 422),
-    "wrong password": ("nobody", "POST", "/login", {"json": {"username": "nobody-of-ours", "password": "wrong-horse-1"}}, 401),
+    "wrong password": (
+        "nobody",
+        "POST",
+        "/login",
+        {"json": {"username": "nobody-of-ours", "password": "wrong-horse-1"}},
+        401,
+    ),
     "bad refresh token": ("nobody", "POST", "/login/refresh", {"json": {"refresh_token": "x"}}, 401),
-    "wrong code": ("nobody", "POST", "/confirm", {"json": {"username": "nobody-of-ours", "code": "000000"}}, 422),
+    "wrong code": (
+        "nobody",
+        "POST",
+        "/confirm",
+        {"json": {"username": "nobody-of-ours", "code": "000000"}},
+        422,
+    ),
     "wrong parameter": ("caller", "POST", "/list", {"json": {"limit": 0}}, 400),
     "wrong cursor": ("caller", "POST", "/list", {"json": {"cursor": "x"}}, 400),
     "missing parameter": ("caller", "POST", "/download", {"json": {}}, 400),
@@ -46,7 +66,20 @@ def test_every_refusal_is_a_problem(http, caller, kind):
 def test_a_refusal_tells_nothing_of_the_inside(http, caller, kind):
     answer, _ = ask(kind, http, caller)
     text = json.dumps(words(answer)).lower()
-    for word in ("exception", "panicked", "src/", ".rs", "aws", "cognito", "serde", "hyper", "lambda", "bucket", "s3", "service error"):
+    for word in (
+        "exception",
+        "panicked",
+        "src/",
+        ".rs",
+        "aws",
+        "cognito",
+        "serde",
+        "hyper",
+        "lambda",
+        "bucket",
+        "s3",
+        "service error",
+    ):
         assert word not in text
 
 
@@ -71,8 +104,19 @@ def test_every_request_has_its_own_id(http):
 # What the gateway refuses is in its own form
 
 
-@pytest.mark.parametrize("method, path", [("POST", "/nothing"), ("GET", "/"), ("GET", "/list"), ("DELETE", "/delete"), ("PUT", "/login"),
-                                          ("POST", "/list/"), ("POST", "/LIST"), ("GET", "/login")])
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("POST", "/nothing"),
+        ("GET", "/"),
+        ("GET", "/list"),
+        ("DELETE", "/delete"),
+        ("PUT", "/login"),
+        ("POST", "/list/"),
+        ("POST", "/LIST"),
+        ("GET", "/login"),
+    ],
+)
 def test_an_unknown_route_or_method_is_the_gateways_404(http, method, path):
     answer = http.request(method, path)
     assert answer.status_code == 404
@@ -93,9 +137,15 @@ def test_a_browser_of_any_origin_may_read_the_answers(http):
 
 @pytest.mark.local_cloud
 def test_a_browser_may_send_a_token_from_any_origin(http):
-    answer = http.request("OPTIONS", "/list", headers={
-        "Origin": "https://example.com", "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type"})
+    answer = http.request(
+        "OPTIONS",
+        "/list",
+        headers={
+            "Origin": "https://example.com",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
     assert answer.status_code in (200, 204)
     allowed = answer.headers["access-control-allow-headers"].lower()
     assert allowed == "*" or "authorization" in allowed
@@ -104,8 +154,17 @@ def test_a_browser_may_send_a_token_from_any_origin(http):
 # How requests are read
 
 
-CONTENT_TYPES = [None, "application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded", "text/plain",
-                 "application/octet-stream", "application/problem+json", "nonsense", "multipart/form-data; boundary=x"]
+CONTENT_TYPES = [
+    None,
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+    "application/octet-stream",
+    "application/problem+json",
+    "nonsense",
+    "multipart/form-data; boundary=x",
+]
 
 
 def typed(content_type):
@@ -127,9 +186,18 @@ def test_a_parameter_route_reads_json_whatever_its_content_type(caller, path, co
 
 
 UNREADABLE = {
-    "half": b"{", "array": b"[]", "text": b'"x"', "null": b"null", "number": b"5", "no json": b"username", "trailing comma": b'{"a":1,}',
-    "two objects": b"{}{}", "lone surrogate": b'{"username":"\\ud800"}', "very deep": b'{"a":' + b"[" * 100_000,
-    "single quotes": b"{'a':1}", "bom alone": b"\xef\xbb\xbf",
+    "half": b"{",
+    "array": b"[]",
+    "text": b'"x"',
+    "null": b"null",
+    "number": b"5",
+    "no json": b"username",
+    "trailing comma": b'{"a":1,}',
+    "two objects": b"{}{}",
+    "lone surrogate": b'{"username":"\\ud800"}',
+    "very deep": b'{"a":' + b"[" * 100_000,
+    "single quotes": b"{'a':1}",
+    "bom alone": b"\xef\xbb\xbf",
 }
 
 
@@ -151,7 +219,7 @@ def test_every_kind_of_unreadable_json_is_refused(http, body):
 
 
 def test_json_that_is_no_utf8_is_refused(http):
-    """Under a type that the gateway hands on as bytes; as `application/json` it would make text of it first."""
+    """Under a type that the gateway hands on as bytes: what is `application/json` it makes text of first."""
     body = b'{"username": "ann", "password": "\xff"}'
     assert_problem(http.post("/login", content=body, headers=typed("application/octet-stream")), 400)
 
@@ -170,8 +238,15 @@ def test_an_empty_object_breaks_the_rules_of_every_user_route(http, path):
 def test_a_form_is_read_by_every_user_route(http, path):
     """Every member is there, and none is right: no refusal names one as missing."""
     name = unique("nobody")
-    everything = {"username": name, "password": "short-1", "email": f"{name}@example.com", "code": "000000", "session": "x" * 40,
-                  "new_password": "another-horse-8-battery", "refresh_token": "x"}
+    everything = {
+        "username": name,
+        "password": "short-1",
+        "email": f"{name}@example.com",
+        "code": "000000",
+        "session": "x" * 40,
+        "new_password": "another-horse-8-battery",
+        "refresh_token": "x",
+    }
     answer = http.post(path, data=everything)
     if path in ("/confirm/resend", "/password/forgot"):
         assert answer.status_code == 202
@@ -181,7 +256,7 @@ def test_a_form_is_read_by_every_user_route(http, path):
 
 @pytest.mark.parametrize("kind", ["form", "json"])
 def test_a_member_may_hold_any_text(http, kind):
-    body = {"username": unique("nobody"), "password": "päss wörd+%&=😀 \" \\ 7"}
+    body = {"username": unique("nobody"), "password": 'päss wörd+%&=😀 " \\ 7'}
     assert_problem(http.post("/login", **{{"form": "data", "json": "json"}[kind]: body}), 401)
 
 
@@ -192,5 +267,9 @@ def test_members_that_nobody_asked_for_do_no_harm(http):
 
 def test_an_answer_is_json_in_snake_case(user):
     stored = user.upload(photo())
-    names = set(stored) | set(user.post("/list", json={}).json()) | set(user.get("/download", params={"filename": stored["filename"]}).json())
+    names = (
+        set(stored)
+        | set(user.post("/list", json={}).json())
+        | set(user.get("/download", params={"filename": stored["filename"]}).json())
+    )
     assert all(name == name.lower() and "-" not in name for name in names)

@@ -79,7 +79,12 @@ def test_nobody_elses_photo_can_be_deleted(caller, victim, path, way):
 @pytest.mark.parametrize("path", PATHS)
 def test_an_upload_never_lands_in_another_folder(user, victim, bucket, path):
     name = PATHS[path].format(user=victim.name, name=victim.target)
-    answer = user.post("/upload_single_photo", content=photo(), params={"filename": name}, headers={"Content-Type": "image/jpeg"})
+    answer = user.post(
+        "/upload_single_photo",
+        content=photo(),
+        params={"filename": name},
+        headers={"Content-Type": "image/jpeg"},
+    )
     assert answer.status_code == 201
     assert bucket.list(f"photos/{user.name}/") == [f"photos/{user.name}/{answer.json()['filename']}"]
     assert "/" not in answer.json()["filename"]
@@ -153,7 +158,10 @@ def test_another_users_cursor_leads_nowhere_else(two_with_cursors):
 def test_a_cursor_rewritten_for_another_user_leads_nowhere_else(two_with_cursors):
     mallory, victim = two_with_cursors
     padded = mallory.cursor + "=" * (-len(mallory.cursor) % 4)
-    for decode, encode in ((base64.b64decode, base64.b64encode), (base64.urlsafe_b64decode, base64.urlsafe_b64encode)):
+    for decode, encode in (
+        (base64.b64decode, base64.b64encode),
+        (base64.urlsafe_b64decode, base64.urlsafe_b64encode),
+    ):
         try:
             inside = decode(padded)
         except ValueError:
@@ -163,11 +171,18 @@ def test_a_cursor_rewritten_for_another_user_leads_nowhere_else(two_with_cursors
         assert only_their_own(mallory, rewritten.rstrip("="))
 
 
-@pytest.mark.parametrize("inside", ["photos/{user}/", "{user}/", "../{user}/", "photos/{user}/0", '{{"key": "photos/{user}/0"}}', "photos/"])
+@pytest.mark.parametrize(
+    "inside",
+    ["photos/{user}/", "{user}/", "../{user}/", "photos/{user}/0", '{{"key": "photos/{user}/0"}}', "photos/"],
+)
 def test_a_cursor_made_for_another_user_leads_nowhere_else(two_with_cursors, inside):
     mallory, victim = two_with_cursors
     text = inside.format(user=victim.name)
-    for cursor in (text, base64.b64encode(text.encode()).decode(), base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()):
+    for cursor in (
+        text,
+        base64.b64encode(text.encode()).decode(),
+        base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode(),
+    ):
         assert only_their_own(mallory, cursor)
 
 
@@ -178,13 +193,26 @@ def test_a_cursor_made_for_another_user_leads_nowhere_else(two_with_cursors, ins
 def minted(http, id_key, caller):
     """minted(name): whoever the pool says has that name."""
     claims = tokens.decode(caller.id_token)[1]
-    return lambda name: User(http, name, id_key.sign(claims | {"cognito:username": name, "sub": unique("sub")}))
+    return lambda name: User(
+        http, name, id_key.sign(claims | {"cognito:username": name, "sub": unique("sub")})
+    )
 
 
 STRANGE_NAMES = {
-    "..": "%2E%2E", ".": "%2E", "../{}": "..%2F{}", "{}/x": "{}%2Fx", "{} x": "{}%20x", "{}~x": "{}%7Ex", "{}%2Fx": "{}%252Fx",
-    "{}é": "{}%C3%A9", "{}😀": "{}%F0%9F%98%80", "{}\\x": "{}%5Cx", "{}*": "{}%2A", "{}\n": "{}%0A",
-    "{}a.b_c-d+e@f": "{}a.b_c-d+e@f", "auth0~{}": "auth0%7E{}",
+    "..": "%2E%2E",
+    ".": "%2E",
+    "../{}": "..%2F{}",
+    "{}/x": "{}%2Fx",
+    "{} x": "{}%20x",
+    "{}~x": "{}%7Ex",
+    "{}%2Fx": "{}%252Fx",
+    "{}é": "{}%C3%A9",
+    "{}😀": "{}%F0%9F%98%80",
+    "{}\\x": "{}%5Cx",
+    "{}*": "{}%2A",
+    "{}\n": "{}%0A",
+    "{}a.b_c-d+e@f": "{}a.b_c-d+e@f",
+    "auth0~{}": "auth0%7E{}",
 }
 
 
@@ -201,7 +229,10 @@ def test_any_user_name_is_one_folder(minted, bucket, shape):
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("shape", ["{}/", "{}/.", "./{}", "x/../{}", "{}%2F", "{}\0", "{} ", " {}", "%2e%2e/{}", "/{}", "../photos/{}"])
+@pytest.mark.parametrize(
+    "shape",
+    ["{}/", "{}/.", "./{}", "x/../{}", "{}%2F", "{}\0", "{} ", " {}", "%2e%2e/{}", "/{}", "../photos/{}"],
+)
 def test_no_user_name_leads_into_another_users_folder(minted, victim, shape):
     user = minted(shape.format(victim.name))
     answer = user.post("/list", json={})
@@ -210,8 +241,11 @@ def test_no_user_name_leads_into_another_users_folder(minted, victim, shape):
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("name, status", [("x" * 512, 200), ("x" * 513, 403), ("/" * 170, 200), ("/" * 171, 403), ("x" * 5000, 403)],
-                         ids=["512", "513", "510 encoded", "513 encoded", "5,000"])
+@pytest.mark.parametrize(
+    "name, status",
+    [("x" * 512, 200), ("x" * 513, 403), ("/" * 170, 200), ("/" * 171, 403), ("x" * 5000, 403)],
+    ids=["512", "513", "510 encoded", "513 encoded", "5,000"],
+)
 def test_a_user_name_has_an_end(minted, name, status):
     assert minted(name).post("/list", json={}).status_code == status
 
@@ -220,7 +254,9 @@ def test_a_user_name_has_an_end(minted, name, status):
 def test_a_name_claim_that_is_no_text_is_refused(http, id_key, caller):
     claims = tokens.decode(caller.id_token)[1]
     for name in (5, None, "", ["ann"], {"x": 1}):
-        answer = http.post("/list", headers={"Authorization": id_key.sign(claims | {"cognito:username": name})})
+        answer = http.post(
+            "/list", headers={"Authorization": id_key.sign(claims | {"cognito:username": name})}
+        )
         assert answer.status_code in (401, 403), name
 
 

@@ -44,7 +44,9 @@ def test_the_oldest_photo_comes_first(five):
     assert user.names() == names
 
 
-@pytest.mark.parametrize("limit, sizes", [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (4, [4, 1]), (5, [5]), (6, [5]), (1000, [5])])
+@pytest.mark.parametrize(
+    "limit, sizes", [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (4, [4, 1]), (5, [5]), (6, [5]), (1000, [5])]
+)
 def test_pages_are_as_long_as_asked_for(five, limit, sizes):
     user, names = five
     found = pages(user, limit=limit)
@@ -84,40 +86,83 @@ def test_a_limit_out_of_range_is_refused_in_json_too(caller, limit):
     assert_problem(caller.post("/list", json={"limit": limit}), 400)
 
 
-@pytest.mark.parametrize("request_", [
-    {"params": {"limit": "2"}},
-    {"data": {"limit": "2"}},
-    {"json": {"limit": 2}},
-    {"content": '{"limit": 2}', "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
-    {"content": '{"limit": 2}', "headers": {"Content-Type": "text/plain"}},
-    {"content": '{"limit": 2}'},
-    {"content": ' \n{"limit": 2}\n', "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
-    {"params": {"limit": "2"}, "json": {"limit": 2}},
-    {"params": {"limit": "2"}, "data": {"limit": "2"}},
-    {"params": [("limit", "2"), ("limit", "2")]},
-], ids=["query", "form", "json", "json under a form's type", "json as text", "json without a type", "json with blanks",
-        "query and json alike", "query and form alike", "query twice alike"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": {"limit": "2"}},
+        {"data": {"limit": "2"}},
+        {"json": {"limit": 2}},
+        {"content": '{"limit": 2}', "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        {"content": '{"limit": 2}', "headers": {"Content-Type": "text/plain"}},
+        {"content": '{"limit": 2}'},
+        {"content": ' \n{"limit": 2}\n', "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        {"params": {"limit": "2"}, "json": {"limit": 2}},
+        {"params": {"limit": "2"}, "data": {"limit": "2"}},
+        {"params": [("limit", "2"), ("limit", "2")]},
+    ],
+    ids=[
+        "query",
+        "form",
+        "json",
+        "json under a form's type",
+        "json as text",
+        "json without a type",
+        "json with blanks",
+        "query and json alike",
+        "query and form alike",
+        "query twice alike",
+    ],
+)
 def test_parameters_come_in_any_of_the_ways(five, request_):
     user, names = five
     answer = user.post("/list", **request_)
     assert [item["filename"] for item in answer.json()["photos"]] == names[:2]
 
 
-@pytest.mark.parametrize("request_", [
-    {"params": [("limit", "2"), ("limit", "3")]},
-    {"content": "limit=2&limit=3", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
-    {"params": {"limit": "2"}, "data": {"limit": "3"}},
-    {"params": {"limit": "2"}, "json": {"limit": 3}},
-], ids=["query twice", "form twice", "query and form", "query and json"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": [("limit", "2"), ("limit", "3")]},
+        {"content": "limit=2&limit=3", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        {"params": {"limit": "2"}, "data": {"limit": "3"}},
+        {"params": {"limit": "2"}, "json": {"limit": 3}},
+    ],
+    ids=["query twice", "form twice", "query and form", "query and json"],
+)
 def test_a_parameter_given_twice_with_different_values_is_refused(caller, request_):
     assert_problem(caller.post("/list", **request_), 400)
 
 
 def made_up_cursors():
-    texts = ["x", "../", "photos/", "/", "\0", "a" * 5000, "😀", "%2e%2e%2f", "null", "0", "-1", "20240504T123456789Z_photo.jpg"]
-    inside = ["photos/ann/", "../ann/", "", "x", json.dumps({"key": "photos/ann/x"}), json.dumps({}), "photos/", "\0"]
-    return texts + [base64.b64encode(text.encode()).decode() for text in inside if text] + [
-        base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode() for text in inside if text]
+    texts = [
+        "x",
+        "../",
+        "photos/",
+        "/",
+        "\0",
+        "a" * 5000,
+        "😀",
+        "%2e%2e%2f",
+        "null",
+        "0",
+        "-1",
+        "20240504T123456789Z_photo.jpg",
+    ]
+    inside = [
+        "photos/ann/",
+        "../ann/",
+        "",
+        "x",
+        json.dumps({"key": "photos/ann/x"}),
+        json.dumps({}),
+        "photos/",
+        "\0",
+    ]
+    return (
+        texts
+        + [base64.b64encode(text.encode()).decode() for text in inside if text]
+        + [base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode() for text in inside if text]
+    )
 
 
 @pytest.mark.parametrize("cursor", made_up_cursors(), ids=range(len(made_up_cursors())))
@@ -136,7 +181,11 @@ def test_a_changed_cursor_never_fails_otherwise(five):
     changed = [cursor[:-1], cursor[1:], cursor + "A", cursor[::-1], cursor.swapcase(), cursor * 2, ""]
     answers = [user.post("/list", json={"cursor": other}) for other in changed if other != cursor]
     assert {answer.status_code for answer in answers} <= {200, 400}
-    assert all(set(item["filename"] for item in answer.json()["photos"]) <= set(names) for answer in answers if answer.is_success)
+    assert all(
+        set(item["filename"] for item in answer.json()["photos"]) <= set(names)
+        for answer in answers
+        if answer.is_success
+    )
 
 
 def test_a_cursor_and_a_limit_survive_the_query_string(five):

@@ -24,16 +24,24 @@ UNSIGNED = {
     "a foreign key": lambda key, claims: FOREIGN.sign(claims),
     "a foreign key under the pool's kid": lambda key, claims: FOREIGN.sign(claims, kid=key.kid),
     "a foreign key in the header": lambda key, claims: FOREIGN.sign(claims, jwk=FOREIGN.jwk()),
-    "a foreign key set in the header": lambda key, claims: FOREIGN.sign(claims, jku="http://127.0.0.1:9/keys.json"),
-    "a foreign certificate in the header": lambda key, claims: FOREIGN.sign(claims, x5u="http://127.0.0.1:9/key.pem"),
+    "a foreign key set in the header": lambda key, claims: FOREIGN.sign(
+        claims, jku="http://127.0.0.1:9/keys.json"
+    ),
+    "a foreign certificate in the header": lambda key, claims: FOREIGN.sign(
+        claims, x5u="http://127.0.0.1:9/key.pem"
+    ),
     "a foreign curve key": lambda key, claims: CURVE.sign(claims, "ES256"),
     "a foreign curve key under the pool's kid": lambda key, claims: CURVE.sign(claims, "ES256", kid=key.kid),
     "no kid": lambda key, claims: FOREIGN.sign(claims, kid=None),
     "a kid that is no text": lambda key, claims: FOREIGN.sign(claims, kid=["x"]),
     "a kid that is a path": lambda key, claims: FOREIGN.sign(claims, kid="../../../dev/null"),
-    "another user's name": lambda key, claims: altered(key.sign(claims), claims | {"cognito:username": "ann"}),
+    "another user's name": lambda key, claims: altered(
+        key.sign(claims), claims | {"cognito:username": "ann"}
+    ),
     "a cut signature": lambda key, claims: key.sign(claims)[:-20],
-    "another token's signature": lambda key, claims: swapped(key.sign(claims), key.sign(claims | {"jti": "x"})),
+    "another token's signature": lambda key, claims: swapped(
+        key.sign(claims), key.sign(claims | {"jti": "x"})
+    ),
     "two parts": lambda key, claims: key.sign(claims).rpartition(".")[0],
     "four parts": lambda key, claims: key.sign(claims) + ".x",
     "no parts": lambda key, claims: "x",
@@ -41,7 +49,9 @@ UNSIGNED = {
     "claims that are no JSON": lambda key, claims: FOREIGN.sign(b"not json", kid=key.kid),
     "100 KB": lambda key, claims: FOREIGN.sign(claims | {"x": "x" * 100_000}, kid=key.kid),
 } | {
-    f"HS256 with the public key as secret ({form})": lambda key, claims, form=form: tokens.keyed_hash(claims, key.kid, tokens.public_forms(key)[form])
+    f"HS256 with the public key as secret ({form})": lambda key, claims, form=form: tokens.keyed_hash(
+        claims, key.kid, tokens.public_forms(key)[form]
+    )
     for form in tokens.public_forms(FOREIGN)
 }
 
@@ -76,7 +86,9 @@ FUNCTION_ONLY = {
     "no token_use": lambda key, claims: key.sign(without(claims, "token_use")),
     "token_use refresh": lambda key, claims: key.sign(claims | {"token_use": "refresh"}),
     "token_use access with aud alone": lambda key, claims: key.sign(claims | {"token_use": "access"}),
-    "token_use id with client_id alone": lambda key, claims: key.sign(without(claims, "aud") | {"client_id": claims["aud"]}),
+    "token_use id with client_id alone": lambda key, claims: key.sign(
+        without(claims, "aud") | {"client_id": claims["aud"]}
+    ),
     "aud null": lambda key, claims: key.sign(claims | {"aud": None}),
     "no claims": lambda key, claims: key.sign({}),
     "claims in an array": lambda key, claims: key.sign([claims]),
@@ -135,7 +147,10 @@ def test_no_route_works_without_a_token(http, settings, method, path, header):
 
 
 def test_a_token_in_the_query_string_is_none(http, settings, caller):
-    answer = http.post("/list", params={"Authorization": caller.id_token, "access_token": caller.id_token, "token": caller.id_token})
+    answer = http.post(
+        "/list",
+        params={"Authorization": caller.id_token, "access_token": caller.id_token, "token": caller.id_token},
+    )
     assert answer.status_code == settings.refusal
 
 
@@ -190,7 +205,10 @@ def test_a_function_takes_an_access_token(functions, caller):
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("raw_path", ["/list", "/{stage}/list"])
 def test_a_function_takes_the_path_with_and_without_the_stage(functions, caller, settings, raw_path):
-    assert functions.call("/list", caller.id_token, raw_path=raw_path.format(stage=settings.stage)).status_code == 200
+    assert (
+        functions.call("/list", caller.id_token, raw_path=raw_path.format(stage=settings.stage)).status_code
+        == 200
+    )
 
 
 @pytest.mark.local_cloud
@@ -220,7 +238,9 @@ def test_no_function_believes_claims_that_no_token_proves(functions, claims, pat
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YW5uOnNlY3JldA==", "Bearer Bearer x", "Bearer \t x"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic YW5uOnNlY3JldA==", "Bearer Bearer x", "Bearer \t x"]
+)
 def test_a_function_refuses_a_header_without_a_token(functions, header):
     refused(functions.call("/list", headers={"authorization": header}))
 
@@ -233,14 +253,21 @@ def test_an_access_token_is_for_its_client_too(functions, access_key, caller):
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("change", [lambda now: {"exp": now - 30}, lambda now: {"nbf": now + 30}, lambda now: {"exp": now + 0.5}],
-                         ids=["expired 30 s ago", "valid in 30 s", "a fraction of a second"])
+@pytest.mark.parametrize(
+    "change",
+    [lambda now: {"exp": now - 30}, lambda now: {"nbf": now + 30}, lambda now: {"exp": now + 0.5}],
+    ids=["expired 30 s ago", "valid in 30 s", "a fraction of a second"],
+)
 def test_clocks_may_differ_by_a_minute(functions, id_key, claims, change):
     assert functions.call("/list", id_key.sign(claims | change(tokens.now()))).status_code == 200
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("change", [lambda now: {"exp": now - 65}, lambda now: {"nbf": now + 120}], ids=["expired", "not yet valid"])
+@pytest.mark.parametrize(
+    "change",
+    [lambda now: {"exp": now - 65}, lambda now: {"nbf": now + 120}],
+    ids=["expired", "not yet valid"],
+)
 def test_clocks_may_not_differ_by_more(functions, id_key, claims, change):
     refused(functions.call("/list", id_key.sign(claims | change(tokens.now()))))
 
@@ -254,7 +281,10 @@ def test_a_token_without_a_user_is_refused(functions, id_key, claims):
 @pytest.mark.local_cloud
 def test_a_refusal_does_not_say_which_check_failed_it(functions, id_key, claims):
     """A forger learns nothing from comparing refusals."""
-    details = {refused(functions.call("/list", make(id_key, claims)))["type"] for make in [*UNSIGNED.values()][:5] + [*SIGNED.values()]}
+    details = {
+        refused(functions.call("/list", make(id_key, claims)))["type"]
+        for make in [*UNSIGNED.values()][:5] + [*SIGNED.values()]
+    }
     assert len(details) == 1
 
 

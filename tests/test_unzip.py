@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import archives
-from archives import BZIP2, DEFLATED, LZMA, STORED, SYMLINK, WAVPACK, Entry, build, streamed, zipped
+from archives import STORED, SYMLINK, WAVPACK, Entry, build, streamed, zipped
 from photos import FORMATS, NOT_PHOTOS, photo
 from service import MAX_UPLOAD, PHOTO_NAME, Report, assert_problem
 
@@ -21,7 +21,7 @@ def contents(user, report):
     """{entry: the bytes that were stored for it}."""
     with ThreadPoolExecutor(8) as workers:
         fetched = workers.map(lambda item: user.fetch(item["filename"]).content, report.stored)
-        return {item["entry"]: data for item, data in zip(report.stored, fetched)}
+        return {item["entry"]: data for item, data in zip(report.stored, fetched, strict=True)}
 
 
 # Real archives
@@ -29,11 +29,20 @@ def contents(user, report):
 
 @pytest.fixture(scope="session")
 def album(tmp_path_factory):
-    """A folder of 200 photos in subfolders, with what else lies about in such a folder: (folder, photos, others)."""
+    """A folder of 200 photos in subfolders, and what else lies about there: (folder, photos, others)."""
     folder = tmp_path_factory.mktemp("album")
     kinds = ["jpg", "jpg", "jpg", "heic", "png", "webp", "gif", "avif"]
-    photos_, others = {}, {".DS_Store": b"\0\0\0\1Bud1", "notes.txt": b"A good summer.\n", "2023/list.csv": b"a,b\n1,2\n",
-                           "2024/best/film.mp4": NOT_PHOTOS["mp4"], "2024/old.zip": zipped({"a.jpg": photo()}), "empty.jpg": b""}
+    photos_, others = (
+        {},
+        {
+            ".DS_Store": b"\0\0\0\1Bud1",
+            "notes.txt": b"A good summer.\n",
+            "2023/list.csv": b"a,b\n1,2\n",
+            "2024/best/film.mp4": NOT_PHOTOS["mp4"],
+            "2024/old.zip": zipped({"a.jpg": photo()}),
+            "empty.jpg": b"",
+        },
+    )
     places = ["", "2023/", "2023/at the sea/", "2024/best/", "2024/été 🏖️/"]
     for seed in range(200):
         kind = kinds[seed % len(kinds)]
@@ -68,8 +77,12 @@ def test_everything_else_of_a_zipped_folder_is_skipped_with_its_reason(user, alb
     reasons = {item["entry"]: item["reason"] for item in report.skipped}
     directories = {f"{path.relative_to(folder)}/" for path in folder.rglob("*") if path.is_dir()}
     assert reasons == {name: "directory" for name in directories} | {
-        ".DS_Store": "hidden", "notes.txt": "not-a-photo", "2023/list.csv": "not-a-photo", "2024/best/film.mp4": "not-a-photo",
-        "2024/old.zip": "archive", "empty.jpg": "not-a-photo",
+        ".DS_Store": "hidden",
+        "notes.txt": "not-a-photo",
+        "2023/list.csv": "not-a-photo",
+        "2024/best/film.mp4": "not-a-photo",
+        "2024/old.zip": "archive",
+        "empty.jpg": "not-a-photo",
     }
     assert report.failed == []
 
@@ -85,10 +98,12 @@ def test_the_memory_of_the_function_stays_small_for_two_hundred_photos(user, alb
 @pytest.mark.skipif(not shutil.which("zip"), reason="the program zip is not installed")
 @pytest.mark.parametrize("options", [["-0"], ["-9"], ["-fz"], ["-fd"], ["-D"], ["-j"], ["-z"]], ids="".join)
 def test_archives_of_the_zip_program_are_read(user, tmp_path, options):
-    """Stored, deflated, with ZIP64 fields, with data descriptors, without directories, without paths, with a comment."""
+    """Stored, deflated, with ZIP64 fields, descriptors, no directories, no paths, a comment."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.jpg").write_bytes(photo())
-    subprocess.run(["zip", "-q", "-r", *options, "a.zip", "sub"], cwd=tmp_path, check=True, input=b"A comment.\n.\n")
+    subprocess.run(
+        ["zip", "-q", "-r", *options, "a.zip", "sub"], cwd=tmp_path, check=True, input=b"A comment.\n.\n"
+    )
     assert list(contents(user, user.unzip((tmp_path / "a.zip").read_bytes())).values()) == [photo()]
 
 
@@ -122,9 +137,14 @@ def test_a_link_that_the_zip_program_kept_is_skipped(user, tmp_path):
 WAYS = {
     "raw": lambda data: {"content": data, "headers": {"Content-Type": "application/zip"}},
     "raw without a type": lambda data: {"content": data},
-    "raw under a form's type": lambda data: {"content": data, "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+    "raw under a form's type": lambda data: {
+        "content": data,
+        "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+    },
     "multipart": lambda data: {"files": {"archive": ("a.zip", data, "application/zip")}},
-    "multipart among others": lambda data: {"files": [("comment", (None, "x")), ("archive", ("a.zip", data)), ("z", (None, "y"))]},
+    "multipart among others": lambda data: {
+        "files": [("comment", (None, "x")), ("archive", ("a.zip", data)), ("z", (None, "y"))]
+    },
     "json": lambda data: {"json": {"archive": base64.b64encode(data).decode()}},
 }
 
@@ -136,8 +156,11 @@ def test_an_archive_is_taken_in_every_way(user, way):
     assert [item["entry"] for item in answer.json()["stored"]] == ["a.jpg"]
 
 
-@pytest.mark.parametrize("body", [{}, {"archive": None}, {"archive": 5}, {"archive": "not base64!"}, {"file": "QUJD"}],
-                         ids=["missing", "null", "number", "not base64", "by another name"])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"archive": None}, {"archive": 5}, {"archive": "not base64!"}, {"file": "QUJD"}],
+    ids=["missing", "null", "number", "not base64", "by another name"],
+)
 def test_json_without_a_readable_archive_says_so(caller, body):
     assert_problem(caller.post("/unzip", json=body), 422, "/archive")
 
@@ -202,23 +225,27 @@ def test_what_is_no_photo_is_skipped(user, what):
     assert user.unzip(zipped({"photo.jpg": NOT_PHOTOS[what]})).reasons == {"photo.jpg": "not-a-photo"}
 
 
-@pytest.mark.parametrize("entry, reason", [
-    (Entry("folder/"), "directory"),
-    (Entry("folder/", method=STORED, attributes=0o040755 << 16 | 0x10), "directory"),
-    (Entry("a/b/c/"), "directory"),
-    (Entry("link.jpg", b"/etc/passwd", attributes=SYMLINK), "link"),
-    (Entry("link.jpg", b"../../ann/photo.jpg", STORED, attributes=SYMLINK), "link"),
-    (Entry("__MACOSX/._a.jpg", photo()), "hidden"),
-    (Entry("__MACOSX/a.jpg", photo()), "hidden"),
-    (Entry("sub/__MACOSX/a.jpg", photo()), "hidden"),
-    (Entry(".hidden.jpg", photo()), "hidden"),
-    (Entry("sub/._a.jpg", photo()), "hidden"),
-    (Entry("sub\\.a.jpg", photo()), "hidden"),
-    (Entry("inner.zip", zipped({"a.jpg": photo()})), "archive"),
-    (Entry("inner.jpg", zipped({"a.jpg": photo()})), "archive"),
-    (Entry("empty.zip", build([])), "archive"),
-    (Entry("empty.jpg"), "not-a-photo"),
-], ids=lambda value: value if isinstance(value, str) else f"{value.name}")
+@pytest.mark.parametrize(
+    "entry, reason",
+    [
+        (Entry("folder/"), "directory"),
+        (Entry("folder/", method=STORED, attributes=0o040755 << 16 | 0x10), "directory"),
+        (Entry("a/b/c/"), "directory"),
+        (Entry("link.jpg", b"/etc/passwd", attributes=SYMLINK), "link"),
+        (Entry("link.jpg", b"../../ann/photo.jpg", STORED, attributes=SYMLINK), "link"),
+        (Entry("__MACOSX/._a.jpg", photo()), "hidden"),
+        (Entry("__MACOSX/a.jpg", photo()), "hidden"),
+        (Entry("sub/__MACOSX/a.jpg", photo()), "hidden"),
+        (Entry(".hidden.jpg", photo()), "hidden"),
+        (Entry("sub/._a.jpg", photo()), "hidden"),
+        (Entry("sub\\.a.jpg", photo()), "hidden"),
+        (Entry("inner.zip", zipped({"a.jpg": photo()})), "archive"),
+        (Entry("inner.jpg", zipped({"a.jpg": photo()})), "archive"),
+        (Entry("empty.zip", build([])), "archive"),
+        (Entry("empty.jpg"), "not-a-photo"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.name}",
+)
 def test_what_is_left_out_on_purpose_is_skipped_with_its_reason(user, entry, reason):
     report = user.unzip(build([entry, Entry("photo.jpg", photo())]))
     assert [(item["entry"], item["reason"]) for item in report.skipped] == [(entry.name, reason)]
@@ -228,29 +255,70 @@ def test_what_is_left_out_on_purpose_is_skipped_with_its_reason(user, entry, rea
 # Names
 
 
-@pytest.mark.parametrize("entry, kept", [
-    ("a b.jpg", "a b"), ("summer/a+b.jpg", "a+b"), ("100%25.jpg", "100%25"), ("été/写真.jpg", "写真"), ("🏖️.jpg", "🏖️"),
-    ("../../../etc/passwd.jpg", "passwd"), ("/etc/passwd.jpg", "passwd"), ("..\\..\\evil.jpg", "evil"), ("C:\\photos\\a.jpg", "a"),
-    ("a/../../b.jpg", "b"), ("./././c.jpg", "c"), ("//server/share/d.jpg", "d"), ("sub\\mixed/e.jpg", "e"), ("sub/..\\f.jpg", "f"),
-    ("photos/ann/g.jpg", "g"), ("x" * 900 + ".jpg", "x" * 100), ("写" * 300 + ".jpg", "写" * 33),
-])
+@pytest.mark.parametrize(
+    "entry, kept",
+    [
+        ("a b.jpg", "a b"),
+        ("summer/a+b.jpg", "a+b"),
+        ("100%25.jpg", "100%25"),
+        ("été/写真.jpg", "写真"),
+        ("🏖️.jpg", "🏖️"),
+        ("../../../etc/passwd.jpg", "passwd"),
+        ("/etc/passwd.jpg", "passwd"),
+        ("..\\..\\evil.jpg", "evil"),
+        ("C:\\photos\\a.jpg", "a"),
+        ("a/../../b.jpg", "b"),
+        ("./././c.jpg", "c"),
+        ("//server/share/d.jpg", "d"),
+        ("sub\\mixed/e.jpg", "e"),
+        ("sub/..\\f.jpg", "f"),
+        ("photos/ann/g.jpg", "g"),
+        ("x" * 900 + ".jpg", "x" * 100),
+        ("写" * 300 + ".jpg", "写" * 33),
+    ],
+)
 def test_an_entry_is_stored_under_its_last_path_part_alone(user, entry, kept):
     [stored] = user.unzip(build([Entry(entry, photo())])).stored
     assert (stored["entry"], PHOTO_NAME.fullmatch(stored["filename"])["name"]) == (entry, kept)
     assert user.fetch(stored["filename"]).content == photo()
 
 
-@pytest.mark.parametrize("name, flags", [
-    ("grüße.jpg".encode("cp437"), 0), ("grüße.jpg".encode("latin-1"), 0), ("写真.jpg".encode("shift_jis"), 0),
-    (b"\xff\xfe\xfd.jpg", archives.UTF8), (b"a\xc3.jpg", archives.UTF8), (b"\x80" * 40, 0),
-], ids=["cp437", "latin-1", "shift-jis", "broken utf-8", "cut utf-8", "only high bytes"])
+@pytest.mark.parametrize(
+    "name, flags",
+    [
+        ("grüße.jpg".encode("cp437"), 0),
+        ("grüße.jpg".encode("latin-1"), 0),
+        ("写真.jpg".encode("shift_jis"), 0),
+        (b"\xff\xfe\xfd.jpg", archives.UTF8),
+        (b"a\xc3.jpg", archives.UTF8),
+        (b"\x80" * 40, 0),
+    ],
+    ids=["cp437", "latin-1", "shift-jis", "broken utf-8", "cut utf-8", "only high bytes"],
+)
 def test_a_name_that_is_no_utf8_does_not_hinder(user, name, flags):
     report = user.unzip(build([Entry(name, photo(), flags=flags), Entry("ok.jpg", photo("jpg", 1))]))
     assert sorted(contents(user, report).values()) == sorted([photo(), photo("jpg", 1)])
 
 
-@pytest.mark.parametrize("name", ["", "..", ".", "/", "\\", "\0", "\0\0.jpg", " ", "CON", "a:b.jpg", "\u202egpj.exe", "a\nb.jpg", "x" * 60_000],
-                         ids=lambda name: repr(name[:20]))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "..",
+        ".",
+        "/",
+        "\\",
+        "\0",
+        "\0\0.jpg",
+        " ",
+        "CON",
+        "a:b.jpg",
+        "\u202egpj.exe",
+        "a\nb.jpg",
+        "x" * 60_000,
+    ],
+    ids=lambda name: repr(name[:20]),
+)
 def test_a_strange_name_does_not_hinder(user, name):
     report = user.unzip(build([Entry(name, photo()), Entry("ok.jpg", photo("jpg", 1))]))
     assert len(report) == 2
@@ -265,58 +333,117 @@ def test_two_entries_of_one_name_are_both_stored(user):
 
 
 def test_duplicates_of_every_fate_are_each_reported(user):
-    report = user.unzip(build([Entry("x", photo()), Entry("x", b"text"), Entry("x", photo(), crc=1), Entry("x", photo(), flags=1)]))
-    assert ([item["entry"] for item in report.stored], [item["reason"] for item in report.skipped],
-            sorted(item["reason"] for item in report.failed)) == (["x"], ["not-a-photo"], ["damaged", "encrypted"])
+    report = user.unzip(
+        build(
+            [
+                Entry("x", photo()),
+                Entry("x", b"text"),
+                Entry("x", photo(), crc=1),
+                Entry("x", photo(), flags=1),
+            ]
+        )
+    )
+    assert (
+        [item["entry"] for item in report.stored],
+        [item["reason"] for item in report.skipped],
+        sorted(item["reason"] for item in report.failed),
+    ) == (["x"], ["not-a-photo"], ["damaged", "encrypted"])
 
 
 # Shapes of the format
 
 
-@pytest.mark.parametrize("archive", [
-    build([Entry("a.jpg", photo(), STORED)]),
-    build([Entry("a.jpg", photo(), descriptor="signed")]),
-    build([Entry("a.jpg", photo(), descriptor="unsigned")]),
-    build([Entry("a.jpg", photo(), STORED, descriptor="signed")]),
-    streamed({"a.jpg": photo()}),
-    build([Entry("a.jpg", photo(), zip64=True)]),
-    build([Entry("a.jpg", photo())], zip64_end=True),
-    build([Entry("a.jpg", photo(), zip64=True, descriptor="signed")], zip64_end=True),
-    build([Entry("a.jpg", photo())], comment=b"a comment"),
-    build([Entry("a.jpg", photo())], comment=b"PK\x05\x06 is how the end begins, PK\x01\x02 an entry"),
-    build([Entry("a.jpg", photo())], prefix=b"#!/bin/sh\nexit\n" * 100),
-    build([Entry("a.jpg", photo())], prefix=b"#!/bin/sh\nexit\n" * 100, shift=False),
-    build([Entry("a.jpg", photo())], suffix=b"\0" * 100),
-    build([Entry("a.jpg", photo())], suffix=b"\r\n"),
-    build([Entry("a.jpg", photo(), extra=b"UT\x05\0\x03\0\0\0\0")]),
-    build([Entry("a.jpg", photo(), attributes=0)]),
-], ids=["stored", "descriptor", "unsigned descriptor", "stored with descriptor", "written to a pipe", "zip64 entry", "zip64 end",
-        "zip64 with descriptor", "comment", "comment like an end", "junk before", "junk before, uncounted",
-        "junk after", "line end after", "extra field", "no attributes"])
+@pytest.mark.parametrize(
+    "archive",
+    [
+        build([Entry("a.jpg", photo(), STORED)]),
+        build([Entry("a.jpg", photo(), descriptor="signed")]),
+        build([Entry("a.jpg", photo(), descriptor="unsigned")]),
+        build([Entry("a.jpg", photo(), STORED, descriptor="signed")]),
+        streamed({"a.jpg": photo()}),
+        build([Entry("a.jpg", photo(), zip64=True)]),
+        build([Entry("a.jpg", photo())], zip64_end=True),
+        build([Entry("a.jpg", photo(), zip64=True, descriptor="signed")], zip64_end=True),
+        build([Entry("a.jpg", photo())], comment=b"a comment"),
+        build([Entry("a.jpg", photo())], comment=b"PK\x05\x06 is how the end begins, PK\x01\x02 an entry"),
+        build([Entry("a.jpg", photo())], prefix=b"#!/bin/sh\nexit\n" * 100),
+        build([Entry("a.jpg", photo())], prefix=b"#!/bin/sh\nexit\n" * 100, shift=False),
+        build([Entry("a.jpg", photo())], suffix=b"\0" * 100),
+        build([Entry("a.jpg", photo())], suffix=b"\r\n"),
+        build([Entry("a.jpg", photo(), extra=b"UT\x05\0\x03\0\0\0\0")]),
+        build([Entry("a.jpg", photo(), attributes=0)]),
+    ],
+    ids=[
+        "stored",
+        "descriptor",
+        "unsigned descriptor",
+        "stored with descriptor",
+        "written to a pipe",
+        "zip64 entry",
+        "zip64 end",
+        "zip64 with descriptor",
+        "comment",
+        "comment like an end",
+        "junk before",
+        "junk before, uncounted",
+        "junk after",
+        "line end after",
+        "extra field",
+        "no attributes",
+    ],
+)
 def test_every_lawful_shape_of_an_archive_is_read(user, archive):
     assert contents(user, user.unzip(archive)) == {"a.jpg": photo()}
 
 
-@pytest.mark.parametrize("archive", [
-    b"", b"PK", b"PK\x03\x04", b"not an archive at all", photo(), b"\0" * 5000, b"PK\x05\x06", b"PK\x05\x06" + b"\xff" * 18,
-    zipped({"a.jpg": photo()})[:-30],
-    zipped({"a.jpg": photo()})[: len(photo()) // 2],
-    zipped({"a.jpg": photo()})[:-1],
-    build([Entry("a.jpg", photo())], directory_offset=2**31),
-    build([Entry("a.jpg", photo())], directory_offset=2**63, zip64_end=True),
-], ids=["empty", "two bytes", "four bytes", "text", "a photo", "zeros", "cut end record", "wild end record", "cut directory",
-        "cut in the first entry", "cut end", "directory beyond the end", "zip64 beyond the end"])
+@pytest.mark.parametrize(
+    "archive",
+    [
+        b"",
+        b"PK",
+        b"PK\x03\x04",
+        b"not an archive at all",
+        photo(),
+        b"\0" * 5000,
+        b"PK\x05\x06",
+        b"PK\x05\x06" + b"\xff" * 18,
+        zipped({"a.jpg": photo()})[:-30],
+        zipped({"a.jpg": photo()})[: len(photo()) // 2],
+        zipped({"a.jpg": photo()})[:-1],
+        build([Entry("a.jpg", photo())], directory_offset=2**31),
+        build([Entry("a.jpg", photo())], directory_offset=2**63, zip64_end=True),
+    ],
+    ids=[
+        "empty",
+        "two bytes",
+        "four bytes",
+        "text",
+        "a photo",
+        "zeros",
+        "cut end record",
+        "wild end record",
+        "cut directory",
+        "cut in the first entry",
+        "cut end",
+        "directory beyond the end",
+        "zip64 beyond the end",
+    ],
+)
 def test_what_is_no_archive_or_has_lost_its_directory_is_unreadable(caller, archive):
     assert_problem(caller.post("/unzip", content=archive, headers={"Content-Type": "application/zip"}), 400)
 
 
-@pytest.mark.parametrize("archive", [
-    build([Entry("a.jpg", photo())], directory_size=2**31),
-    build([Entry("a.jpg", photo())], directory_size=0),
-    build([Entry("a.jpg", photo())], count=500),
-    build([Entry("a.jpg", photo())], count=0),
-    build([Entry("a.jpg", photo())], count=2**63, zip64_end=True),
-], ids=["larger", "empty", "more entries", "no entries", "zip64, more entries"])
+@pytest.mark.parametrize(
+    "archive",
+    [
+        build([Entry("a.jpg", photo())], directory_size=2**31),
+        build([Entry("a.jpg", photo())], directory_size=0),
+        build([Entry("a.jpg", photo())], count=500),
+        build([Entry("a.jpg", photo())], count=0),
+        build([Entry("a.jpg", photo())], count=2**63, zip64_end=True),
+    ],
+    ids=["larger", "empty", "more entries", "no entries", "zip64, more entries"],
+)
 def test_an_end_record_that_lies_about_its_directory_is_refused_or_seen_through(user, archive):
     answer = user.post("/unzip", content=archive, headers={"Content-Type": "application/zip"})
     if answer.status_code != 400:
@@ -334,7 +461,10 @@ def bad_entries():
         "wrong checksum": (Entry("bad", data, crc=0xDEADBEEF), {"damaged"}),
         "wrong checksum, stored": (Entry("bad", data, STORED, crc=0xDEADBEEF), {"damaged"}),
         "noise for data": (Entry("bad", data, packed=noise), {"damaged", "not-a-photo"}),
-        "damaged in the middle": (Entry("bad", data, packed=packed[:500] + noise[500:600] + packed[600:]), {"damaged"}),
+        "damaged in the middle": (
+            Entry("bad", data, packed=packed[:500] + noise[500:600] + packed[600:]),
+            {"damaged"},
+        ),
         "data cut off": (Entry("bad", data, packed=packed[: len(packed) // 2]), {"damaged"}),
         "says it is larger": (Entry("bad", data, size=len(data) + 5000), {"damaged", "stored"}),
         "says it is smaller": (Entry("bad", data, size=10), {"damaged", "stored"}),
@@ -347,16 +477,28 @@ def bad_entries():
         "offset beyond the end": (Entry("bad", data, offset=0x7FFFFFFF), {"damaged"}),
         "offset at nothing": (Entry("bad", data, offset=7), {"damaged"}),
         "no data of its own": (Entry("bad", data, directory_only=True, offset=None), {"damaged"}),
-        "another name in the local header": (Entry("bad", data, local_name="other.jpg"), {"damaged", "stored"}),
+        "another name in the local header": (
+            Entry("bad", data, local_name="other.jpg"),
+            {"damaged", "stored"},
+        ),
         "longer name in the local header": (Entry("bad", data, local_name="x" * 500), {"damaged", "stored"}),
         "encrypted flag": (Entry("bad", data, flags=1), {"encrypted"}),
         "strong encryption": (Entry("bad", data, flags=1 | 1 << 6), {"encrypted"}),
-        "AES": (Entry("bad", data, method=99, flags=1, extra=b"\x01\x99\x07\x00\x02\x00AE\x03\x08\x00"), {"encrypted"}),
+        "AES": (
+            Entry("bad", data, method=99, flags=1, extra=b"\x01\x99\x07\x00\x02\x00AE\x03\x08\x00"),
+            {"encrypted"},
+        ),
         "unknown method": (Entry("bad", data, method=WAVPACK), {"unsupported-method"}),
         "unassigned method": (Entry("bad", data, method=0xFFFF), {"unsupported-method"}),
         "wild extra field": (Entry("bad", data, extra=b"\x01\x00\xff\xff"), {"damaged", "stored"}),
-        "zip64 field missing": (Entry("bad", data, size=0xFFFFFFFF, packed_size=0xFFFFFFFF), {"damaged", "too-large"}),
-        "on another disk": (Entry("bad", data, extra=b"\x01\x00\x04\x00\xff\xff\xff\xff"), {"damaged", "stored"}),
+        "zip64 field missing": (
+            Entry("bad", data, size=0xFFFFFFFF, packed_size=0xFFFFFFFF),
+            {"damaged", "too-large"},
+        ),
+        "on another disk": (
+            Entry("bad", data, extra=b"\x01\x00\x04\x00\xff\xff\xff\xff"),
+            {"damaged", "stored"},
+        ),
     }
 
 
@@ -368,7 +510,8 @@ def test_a_bad_entry_is_reported_and_hinders_no_other(user, what):
     fate = report.reasons.pop("bad")
     assert fate in allowed
     assert contents(user, report) == {"before.jpg": photo("jpg", 1), "after.jpg": photo("jpg", 2)} | (
-        {"bad": photo("jpg", 99)} if fate == "stored" else {})
+        {"bad": photo("jpg", 99)} if fate == "stored" else {}
+    )
     assert len(report) == 3
 
 
@@ -379,7 +522,10 @@ def test_an_unsupported_method_of_a_real_program_is_reported_or_read(user):
 
 def test_an_entry_over_the_limit_is_too_large(user):
     big = archives.bloated_entry("big.jpg", photo(), 32 * MIB + 1)
-    assert user.unzip(build([big, Entry("small.jpg", photo())])).reasons == {"big.jpg": "too-large", "small.jpg": "stored"}
+    assert user.unzip(build([big, Entry("small.jpg", photo())])).reasons == {
+        "big.jpg": "too-large",
+        "small.jpg": "stored",
+    }
 
 
 def test_an_entry_of_exactly_the_limit_is_stored(user, bucket):
@@ -396,22 +542,32 @@ def test_an_entry_that_hides_its_size_is_too_large_too(user):
 
 
 def test_a_large_entry_that_is_no_photo_is_skipped(user):
-    assert user.unzip(build([archives.bloated_entry("zeros", b"", 600 * MIB)])).reasons == {"zeros": "not-a-photo"}
+    assert user.unzip(build([archives.bloated_entry("zeros", b"", 600 * MIB)])).reasons == {
+        "zeros": "not-a-photo"
+    }
 
 
 # How many
 
 
 def test_a_thousand_entries_are_read(user):
-    report = user.unzip(build([Entry(f"{count}/", method=STORED) for count in range(999)] + [Entry("a.jpg", photo())]))
+    report = user.unzip(
+        build([Entry(f"{count}/", method=STORED) for count in range(999)] + [Entry("a.jpg", photo())])
+    )
     assert (len(report.skipped), len(report.stored)) == (999, 1)
 
 
-@pytest.mark.parametrize("archive", [
-    lambda: build([Entry(f"{count}/", method=STORED) for count in range(1001)]),
-    lambda: build([Entry("a.jpg", photo())] + [Entry("a", offset=0, directory_only=True)] * 69_999, zip64_end=True),
-    lambda: build([Entry("a.jpg", photo())] + [Entry("a", offset=0, directory_only=True)] * 69_999),
-], ids=["1,001", "70,000", "70,000 counted modulo 65,536"])
+@pytest.mark.parametrize(
+    "archive",
+    [
+        lambda: build([Entry(f"{count}/", method=STORED) for count in range(1001)]),
+        lambda: build(
+            [Entry("a.jpg", photo())] + [Entry("a", offset=0, directory_only=True)] * 69_999, zip64_end=True
+        ),
+        lambda: build([Entry("a.jpg", photo())] + [Entry("a", offset=0, directory_only=True)] * 69_999),
+    ],
+    ids=["1,001", "70,000", "70,000 counted modulo 65,536"],
+)
 def test_more_than_a_thousand_entries_are_too_many(user, archive):
     data = archive()
     assert len(data) <= MAX_UPLOAD
@@ -445,7 +601,9 @@ def test_a_bomb_of_overlapping_entries_is_bounded(user, bucket):
 def test_a_bomb_of_large_entries_is_bounded(user):
     """Nothing of it is stored, so what counts is what was read."""
     packed, crc, size = archives.bloated(photo(), 40 * MIB)
-    report = user.unzip(build([Entry(f"{count:03}.jpg", packed=packed, crc=crc, size=size) for count in range(80)]))
+    report = user.unzip(
+        build([Entry(f"{count:03}.jpg", packed=packed, crc=crc, size=size) for count in range(80)])
+    )
     assert report.stored == []
     assert {item["reason"] for item in report.failed} <= {"too-large", "over-total", "out-of-time"}
 
@@ -475,9 +633,16 @@ def test_the_memory_of_the_function_stays_small_for_an_archive_of_500_mb(user, b
 # What was there before
 
 
-@pytest.mark.parametrize("archive", [
-    b"not an archive", build([Entry("../a.jpg", photo(), crc=1)]), build([Entry("a.jpg", photo())]), zipped({"a.jpg": photo()})[:-25],
-], ids=["no archive", "bad entry", "same name", "truncated"])
+@pytest.mark.parametrize(
+    "archive",
+    [
+        b"not an archive",
+        build([Entry("../a.jpg", photo(), crc=1)]),
+        build([Entry("a.jpg", photo())]),
+        zipped({"a.jpg": photo()})[:-25],
+    ],
+    ids=["no archive", "bad entry", "same name", "truncated"],
+)
 def test_the_photos_that_were_there_stay_as_they_are(user, archive):
     stored = user.upload(photo("jpg", 1), "a.jpg")
     user.post("/unzip", content=archive, headers={"Content-Type": "application/zip"})

@@ -47,13 +47,20 @@ def test_other_shapes_of_a_format_are_known_too(user, what, kind, data):
 
 
 def test_neither_the_name_nor_the_content_type_says_what_a_photo_is(user):
-    answer = user.post(ROUTE, content=photo("png"), params={"filename": "x.gif"}, headers={"Content-Type": "image/jpeg"})
+    answer = user.post(
+        ROUTE, content=photo("png"), params={"filename": "x.gif"}, headers={"Content-Type": "image/jpeg"}
+    )
     assert (answer.json()["type"], answer.json()["filename"].rpartition(".")[2]) == ("png", "png")
 
 
 @pytest.mark.parametrize("what", NOT_PHOTOS)
 def test_what_is_no_photo_is_refused(caller, what):
-    answer = caller.post(ROUTE, content=NOT_PHOTOS[what], params={"filename": "photo.jpg"}, headers={"Content-Type": "image/jpeg"})
+    answer = caller.post(
+        ROUTE,
+        content=NOT_PHOTOS[what],
+        params={"filename": "photo.jpg"},
+        headers={"Content-Type": "image/jpeg"},
+    )
     assert_problem(answer, 415)
 
 
@@ -85,7 +92,9 @@ def test_the_time_of_a_photo_is_when_it_came(user):
 
 
 def test_the_location_is_the_address_of_the_download(user, settings):
-    answer = user.post(ROUTE, content=photo(), params={"filename": "a +%&#é😀.jpg"}, headers={"Content-Type": "image/jpeg"})
+    answer = user.post(
+        ROUTE, content=photo(), params={"filename": "a +%&#é😀.jpg"}, headers={"Content-Type": "image/jpeg"}
+    )
     location = answer.headers["location"]
     assert location.startswith(f"{settings.base_url}/download?filename=")
     assert user.get(location, follow_redirects=True).content == photo()
@@ -94,8 +103,17 @@ def test_the_location_is_the_address_of_the_download(user, settings):
 # The ways to send one
 
 
-@pytest.mark.parametrize("content_type", [None, "image/jpeg", "application/octet-stream", "application/x-www-form-urlencoded",
-                                          "image/png", "nonsense"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "image/jpeg",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "image/png",
+        "nonsense",
+    ],
+)
 def test_a_raw_body_is_the_photo_under_any_content_type(user, content_type):
     answer = user.post(ROUTE, content=photo(), headers={"Content-Type": content_type} if content_type else {})
     assert answer.status_code == 201, answer.text
@@ -106,21 +124,31 @@ def test_a_raw_body_without_a_name_is_called_photo(user):
     assert named(user.upload(photo())) == "photo"
 
 
-@pytest.mark.parametrize("header, name", [
-    ('attachment; filename="sunset.jpg"', "sunset"),
-    ("attachment; filename=sunset.jpg", "sunset"),
-    ("attachment; filename*=UTF-8''%E6%B5%B7%20%F0%9F%8C%8A.jpg", "海 🌊"),
-    ("attachment; filename=\"sea.jpg\"; filename*=UTF-8''%E6%B5%B7.jpg", "海"),
-    ('form-data; name="file"; filename="sunset.jpg"', "sunset"),
-], ids=["quoted", "bare", "extended", "both", "form-data"])
+@pytest.mark.parametrize(
+    "header, name",
+    [
+        ('attachment; filename="sunset.jpg"', "sunset"),
+        ("attachment; filename=sunset.jpg", "sunset"),
+        ("attachment; filename*=UTF-8''%E6%B5%B7%20%F0%9F%8C%8A.jpg", "海 🌊"),
+        ("attachment; filename=\"sea.jpg\"; filename*=UTF-8''%E6%B5%B7.jpg", "海"),
+        ('form-data; name="file"; filename="sunset.jpg"', "sunset"),
+    ],
+    ids=["quoted", "bare", "extended", "both", "form-data"],
+)
 def test_a_raw_body_takes_its_name_from_the_content_disposition(user, header, name):
-    answer = user.post(ROUTE, content=photo(), headers={"Content-Type": "image/jpeg", "Content-Disposition": header})
+    answer = user.post(
+        ROUTE, content=photo(), headers={"Content-Type": "image/jpeg", "Content-Disposition": header}
+    )
     assert named(answer.json()) == name
 
 
 def test_the_query_names_a_raw_body_before_the_content_disposition_does(user):
-    answer = user.post(ROUTE, content=photo(), params={"filename": "query.jpg"},
-                       headers={"Content-Type": "image/jpeg", "Content-Disposition": 'attachment; filename="header.jpg"'})
+    answer = user.post(
+        ROUTE,
+        content=photo(),
+        params={"filename": "query.jpg"},
+        headers={"Content-Type": "image/jpeg", "Content-Disposition": 'attachment; filename="header.jpg"'},
+    )
     assert named(answer.json()) == "query"
 
 
@@ -135,13 +163,18 @@ def test_a_multipart_file_keeps_its_name(user):
 
 
 def test_a_multipart_file_without_a_name_is_called_photo(user):
-    body = b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n" + photo() + b"\r\n--x--\r\n"
+    body = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + photo() + b"\r\n--x--\r\n"
     answer = user.post(ROUTE, content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
     assert named(answer.json()) == "photo"
 
 
 def test_other_parts_of_a_multipart_body_are_left_alone(user):
-    parts = [("comment", (None, "hello")), ("other", ("o.png", photo("png"))), ("file", ("a.jpg", photo())), ("z", (None, "z"))]
+    parts = [
+        ("comment", (None, "hello")),
+        ("other", ("o.png", photo("png"))),
+        ("file", ("a.jpg", photo())),
+        ("z", (None, "z")),
+    ]
     answer = user.post(ROUTE, files=parts)
     assert (answer.status_code, answer.json().get("type"), len(user.photos())) == (201, "jpg", 1)
 
@@ -150,12 +183,19 @@ def test_a_multipart_body_without_a_file_is_refused(caller):
     assert caller.post(ROUTE, files=multipart(photo(), field="picture")).status_code in (400, 422)
 
 
-@pytest.mark.parametrize("body, content_type", [
-    (b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n" + photo(), "multipart/form-data; boundary=x"),
-    (b"no parts at all", "multipart/form-data; boundary=x"),
-    (photo(), "multipart/form-data"),
-    (b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
-], ids=["cut off", "no parts", "no boundary", "no headers"])
+@pytest.mark.parametrize(
+    "body, content_type",
+    [
+        (
+            b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + photo(),
+            "multipart/form-data; boundary=x",
+        ),
+        (b"no parts at all", "multipart/form-data; boundary=x"),
+        (photo(), "multipart/form-data"),
+        (b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
+    ],
+    ids=["cut off", "no parts", "no boundary", "no headers"],
+)
 def test_an_unreadable_multipart_body_is_refused(caller, body, content_type):
     assert_problem(caller.post(ROUTE, content=body, headers={"Content-Type": content_type}), 400)
 
@@ -166,19 +206,29 @@ def test_base64_in_json_is_stored(user):
     assert user.fetch(answer.json()["filename"]).content == photo("webp")
 
 
-@pytest.mark.parametrize("members, name", [({"filename": "sea.webp"}, "sea"), ({}, "photo"), ({"filename": None}, "photo")],
-                         ids=["named", "unnamed", "null"])
+@pytest.mark.parametrize(
+    "members, name",
+    [({"filename": "sea.webp"}, "sea"), ({}, "photo"), ({"filename": None}, "photo")],
+    ids=["named", "unnamed", "null"],
+)
 def test_base64_in_json_carries_its_name(user, members, name):
     assert named(user.post(ROUTE, json=as_json(photo("webp"), **members)).json()) == name
 
 
 def test_json_may_say_its_character_set(user):
-    answer = user.post(ROUTE, content=json.dumps(as_json(photo())), headers={"Content-Type": "application/json; charset=utf-8"})
+    answer = user.post(
+        ROUTE,
+        content=json.dumps(as_json(photo())),
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize("body", [{}, {"file": None}, {"file": 5}, {"file": "not base64!"}, {"file": "QUJD="}, {"filename": "a.jpg"}],
-                         ids=["missing", "null", "number", "not base64", "wrong padding", "name alone"])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"file": None}, {"file": 5}, {"file": "not base64!"}, {"file": "QUJD="}, {"filename": "a.jpg"}],
+    ids=["missing", "null", "number", "not base64", "wrong padding", "name alone"],
+)
 def test_json_without_a_readable_file_says_so(caller, body):
     assert_problem(caller.post(ROUTE, json=body), 422, "/file")
 
@@ -238,40 +288,59 @@ def test_a_body_that_the_gateway_itself_refuses_is_too_large_too(caller):
 # Names
 
 
-@pytest.mark.parametrize("given, kept", [
-    ("holiday.jpg", "holiday"),
-    ("holiday.JPEG", "holiday"),
-    ("my holiday.jpg", "my holiday"),
-    ("a+b.jpg", "a+b"),
-    ("100%.jpg", "100%"),
-    ("100%25.jpg", "100%25"),
-    ("a_b-c.d.jpg", "a_b-c.d"),
-    ("Grüße.jpg", "Grüße"),
-    ("写真.jpg", "写真"),
-    ("صورة.jpg", "صورة"),
-    ("фото 1.jpg", "фото 1"),
-    ("🏖️.jpg", "🏖️"),
-    ("a&b=c#d?e.jpg", "a&b=c#d?e"),
-    ("/etc/passwd.jpg", "passwd"),
-    ("../../etc/passwd.jpg", "passwd"),
-    ("C:\\photos\\me.jpg", "me"),
-    ("a\\..\\me.jpg", "me"),
-    ("", "photo"),
-    (".", "photo"),
-    ("..", "photo"),
-    ("///", "photo"),
-    ("a\r\nSet-Cookie: x.jpg", "aSet-Cookie: x"),
-    ("a\0b.jpg", "ab"),
-])
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ("holiday.jpg", "holiday"),
+        ("holiday.JPEG", "holiday"),
+        ("my holiday.jpg", "my holiday"),
+        ("a+b.jpg", "a+b"),
+        ("100%.jpg", "100%"),
+        ("100%25.jpg", "100%25"),
+        ("a_b-c.d.jpg", "a_b-c.d"),
+        ("Grüße.jpg", "Grüße"),
+        ("写真.jpg", "写真"),
+        ("صورة.jpg", "صورة"),
+        ("фото 1.jpg", "фото 1"),
+        ("🏖️.jpg", "🏖️"),
+        ("a&b=c#d?e.jpg", "a&b=c#d?e"),
+        ("/etc/passwd.jpg", "passwd"),
+        ("../../etc/passwd.jpg", "passwd"),
+        ("C:\\photos\\me.jpg", "me"),
+        ("a\\..\\me.jpg", "me"),
+        ("", "photo"),
+        (".", "photo"),
+        ("..", "photo"),
+        ("///", "photo"),
+        ("a\r\nSet-Cookie: x.jpg", "aSet-Cookie: x"),
+        ("a\0b.jpg", "ab"),
+    ],
+)
 def test_a_name_is_kept_but_for_what_could_do_harm(user, given, kept):
     assert named(user.post(ROUTE, json=as_json(photo(), filename=given)).json()) == kept
 
 
-@pytest.mark.parametrize("given", ["my holiday.jpg", "a+b.jpg", "100%.jpg", "100%25.jpg", "写真.jpg", "🏖️ été.jpg", "a&b=c#d?e.jpg", "..jpg"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "my holiday.jpg",
+        "a+b.jpg",
+        "100%.jpg",
+        "100%25.jpg",
+        "写真.jpg",
+        "🏖️ été.jpg",
+        "a&b=c#d?e.jpg",
+        "..jpg",
+    ],
+)
 @pytest.mark.parametrize("way", ["query", "multipart", "json"])
 def test_a_photo_of_any_name_comes_back(user, given, way):
     request = {
-        "query": {"content": photo(), "params": {"filename": given}, "headers": {"Content-Type": "image/jpeg"}},
+        "query": {
+            "content": photo(),
+            "params": {"filename": given},
+            "headers": {"Content-Type": "image/jpeg"},
+        },
         "multipart": {"files": multipart(photo(), given)},
         "json": {"json": as_json(photo(), filename=given)},
     }[way]
@@ -289,11 +358,16 @@ def test_a_long_name_is_cut_to_a_hundred_bytes(user, sign):
 
 def test_two_uploads_of_one_name_both_stay(user):
     first, second = user.upload(photo("jpg", 1), "one.jpg"), user.upload(photo("jpg", 2), "one.jpg")
-    assert [user.fetch(stored["filename"]).content for stored in (first, second)] == [photo("jpg", 1), photo("jpg", 2)]
+    assert [user.fetch(stored["filename"]).content for stored in (first, second)] == [
+        photo("jpg", 1),
+        photo("jpg", 2),
+    ]
 
 
 def test_fifty_uploads_of_one_name_at_once_are_fifty_photos(user):
     with ThreadPoolExecutor(50) as workers:
         stored = list(workers.map(lambda seed: user.upload(photo("jpg", seed), "same.jpg"), range(50)))
     assert len({item["filename"] for item in stored}) == 50
-    assert {user.fetch(item["filename"]).content for item in stored} == {photo("jpg", seed) for seed in range(50)}
+    assert {user.fetch(item["filename"]).content for item in stored} == {
+        photo("jpg", seed) for seed in range(50)
+    }

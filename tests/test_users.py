@@ -67,8 +67,11 @@ def test_a_taken_name_is_a_conflict(http, signed_up, change):
     assert_problem(http.post("/signup", json=signed_up | {"username": change(signed_up["username"])}), 409)
 
 
-@pytest.mark.parametrize("shape", ["{}@example.com", "{}.x", "{}_x", "{}+tag", "{}-", "1{}", "{:x<128}"],
-                         ids=["mail address", "dot", "underscore", "plus", "hyphen", "digit first", "128 characters"])
+@pytest.mark.parametrize(
+    "shape",
+    ["{}@example.com", "{}.x", "{}_x", "{}+tag", "{}-", "1{}", "{:x<128}"],
+    ids=["mail address", "dot", "underscore", "plus", "hyphen", "digit first", "128 characters"],
+)
 def test_a_name_that_fits_the_rules_is_taken(http, newcomer, pool, shape):
     name = shape.format(newcomer["username"])
     pool.made[-1] = name
@@ -76,8 +79,27 @@ def test_a_name_that_fits_the_rules_is_taken(http, newcomer, pool, shape):
     assert (answer.status_code, answer.json().get("username")) == (201, name)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 129, ".", "..", "a b", "ann/bob", "../ann", "ann\\bob", "änn", "ann~", "ann%2f",
-                                  "ann\n", "ann\0", "😀", "ann,bob", "ann'"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "x" * 129,
+        ".",
+        "..",
+        "a b",
+        "ann/bob",
+        "../ann",
+        "ann\\bob",
+        "änn",
+        "ann~",
+        "ann%2f",
+        "ann\n",
+        "ann\0",
+        "😀",
+        "ann,bob",
+        "ann'",
+    ],
+)
 def test_a_name_that_breaks_the_rules_is_refused(http, newcomer, name):
     assert_problem(http.post("/signup", json=newcomer | {"username": name}), 422, "/username")
 
@@ -121,7 +143,10 @@ def test_the_code_from_the_mail_confirms(http, signed_up, code_for, login):
 @pytest.mark.local_cloud
 def test_a_user_confirms_under_any_case_of_the_name(http, signed_up, code_for):
     code = code_for(signed_up["email"])
-    assert http.post("/confirm", json={"username": signed_up["username"].upper(), "code": code}).status_code == 204
+    assert (
+        http.post("/confirm", json={"username": signed_up["username"].upper(), "code": code}).status_code
+        == 204
+    )
 
 
 def test_a_wrong_code_does_not_confirm(http, signed_up):
@@ -135,19 +160,22 @@ def test_confirming_does_not_tell_who_exists(http, signed_up, member, who):
     assert words(http.post("/confirm", json={"username": other, "code": "000000"})) == words(wrong_code)
 
 
-@pytest.mark.parametrize("path, body, pointers", [
-    ("/confirm", {}, ["/username", "/code"]),
-    ("/confirm", {"username": "ann"}, ["/code"]),
-    ("/confirm/resend", {}, ["/username"]),
-    ("/login", {}, ["/username", "/password"]),
-    ("/login", {"username": "ann"}, ["/password"]),
-    ("/login", {"username": 1, "password": 2}, ["/username", "/password"]),
-    ("/login/new_password", {}, ["/username", "/session", "/new_password"]),
-    ("/login/refresh", {}, ["/refresh_token"]),
-    ("/login/refresh", {"refresh_token": 5}, ["/refresh_token"]),
-    ("/password/forgot", {}, ["/username"]),
-    ("/password/reset", {}, ["/username", "/code", "/new_password"]),
-])
+@pytest.mark.parametrize(
+    "path, body, pointers",
+    [
+        ("/confirm", {}, ["/username", "/code"]),
+        ("/confirm", {"username": "ann"}, ["/code"]),
+        ("/confirm/resend", {}, ["/username"]),
+        ("/login", {}, ["/username", "/password"]),
+        ("/login", {"username": "ann"}, ["/password"]),
+        ("/login", {"username": 1, "password": 2}, ["/username", "/password"]),
+        ("/login/new_password", {}, ["/username", "/session", "/new_password"]),
+        ("/login/refresh", {}, ["/refresh_token"]),
+        ("/login/refresh", {"refresh_token": 5}, ["/refresh_token"]),
+        ("/password/forgot", {}, ["/username"]),
+        ("/password/reset", {}, ["/username", "/code", "/new_password"]),
+    ],
+)
 def test_missing_members_are_all_named(http, path, body, pointers):
     assert_problem(http.post(path, json=body), 422, *pointers)
 
@@ -211,7 +239,12 @@ def test_a_form_logs_in_too(http, member):
 
 @pytest.mark.parametrize("path", ["/login", "/signup", "/password/forgot", "/login/refresh"])
 def test_the_user_routes_never_read_the_query_string(http, member, path):
-    everything = {"username": member["username"], "password": PASSWORD, "email": "x@example.com", "refresh_token": "x"}
+    everything = {
+        "username": member["username"],
+        "password": PASSWORD,
+        "email": "x@example.com",
+        "refresh_token": "x",
+    }
     assert_problem(http.post(path, params=everything), 400)
 
 
@@ -266,7 +299,9 @@ def test_a_log_in_says_that_a_new_password_is_due(login, invited):
 
 def test_a_new_password_logs_in(http, login, invited):
     session = login(invited).json()["session"]
-    answer = http.post("/login/new_password", json={"username": invited, "session": session, "new_password": NEW_PASSWORD})
+    answer = http.post(
+        "/login/new_password", json={"username": invited, "session": session, "new_password": NEW_PASSWORD}
+    )
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == TOKENS
     assert answer.json()["credentials"] == invited
@@ -274,13 +309,17 @@ def test_a_new_password_logs_in(http, login, invited):
 
 def test_a_new_password_holds(http, login, invited):
     session = login(invited).json()["session"]
-    http.post("/login/new_password", json={"username": invited, "session": session, "new_password": NEW_PASSWORD})
+    http.post(
+        "/login/new_password", json={"username": invited, "session": session, "new_password": NEW_PASSWORD}
+    )
     assert login(invited, NEW_PASSWORD).status_code == 200
 
 
 @pytest.mark.not_local_cloud("it does not look at the session of a due password")
 def test_a_made_up_session_is_refused(http, invited):
-    answer = http.post("/login/new_password", json={"username": invited, "session": "x" * 40, "new_password": NEW_PASSWORD})
+    answer = http.post(
+        "/login/new_password", json={"username": invited, "session": "x" * 40, "new_password": NEW_PASSWORD}
+    )
     assert_problem(answer, 401)
 
 
@@ -292,7 +331,9 @@ def test_a_new_password_for_an_unknown_user_is_refused(http):
 @pytest.mark.not_local_cloud("it takes any password when one is due")
 def test_a_weak_new_password_is_refused(http, login, invited):
     session = login(invited).json()["session"]
-    answer = http.post("/login/new_password", json={"username": invited, "session": session, "new_password": "short-1"})
+    answer = http.post(
+        "/login/new_password", json={"username": invited, "session": session, "new_password": "short-1"}
+    )
     assert_problem(answer, 422, "/new_password")
 
 
@@ -362,7 +403,9 @@ def test_a_wrong_code_resets_nothing(http, login, forgetful):
 
 @pytest.mark.local_cloud
 def test_a_weak_password_is_refused_in_a_reset(http, forgetful):
-    assert_problem(http.post("/password/reset", json=forgetful | {"new_password": "short-1"}), 422, "/new_password")
+    assert_problem(
+        http.post("/password/reset", json=forgetful | {"new_password": "short-1"}), 422, "/new_password"
+    )
 
 
 @pytest.mark.local_cloud

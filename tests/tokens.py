@@ -1,4 +1,4 @@
-"""Tokens made by hand: with the user pool's own keys (local cloud only), with foreign keys, and with no key at all."""
+"""Tokens made by hand: with the user pool's own keys (local cloud only), with foreign keys, with none."""
 
 import base64
 import hashlib
@@ -34,7 +34,14 @@ class Key:
 
     def jwk(self):
         numbers = self.private.public_key().public_numbers()
-        return {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.kid, "n": number(numbers.n), "e": number(numbers.e)}
+        return {
+            "kty": "RSA",
+            "alg": "RS256",
+            "use": "sig",
+            "kid": self.kid,
+            "n": number(numbers.n),
+            "e": number(numbers.e),
+        }
 
     def sign(self, claims, algorithm="RS256", **header):
         """A token; `claims` may be bytes, to sign what is no JSON."""
@@ -65,7 +72,9 @@ def pool_key(state_dir, pool, use):
     if not found:
         raise FileNotFoundError(f"no key of the pool {pool} under STATE_DIR={state_dir}")
     private = serialization.load_pem_private_key(found[0].read_bytes(), password=None)
-    public = private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return Key(private, base64.b64encode(hashlib.sha256(public).digest()).decode())
 
 

@@ -12,11 +12,14 @@ CARGO_DENY_VERSION = "0.20.2"
 
 
 def fmt() -> str:
-    """Formatting, of Rust and of the scripts' Python; and the scripts' lints."""
+    """Formatting, of Rust and of Python; and the lints of Python."""
     run([need_cargo(), "fmt", "--all", "--check"], "Run `cargo fmt --all`.")
     ruff = virtual_environment("lint", SCRIPTS / "requirements-lint.txt").with_name("ruff")
-    run([ruff, "format", "--check", "--quiet", "scripts"], "Run `.local/venv/lint/bin/ruff format scripts`.")
-    run([ruff, "check", "--quiet", "scripts"], "Mend what is shown above.")
+    run(
+        [ruff, "format", "--check", "--quiet", "scripts", "tests"],
+        "Run `.local/venv/lint/bin/ruff format scripts tests`.",
+    )
+    run([ruff, "check", "--quiet", "scripts", "tests"], "Mend what is shown above.")
     return ""
 
 
