@@ -3,7 +3,10 @@
 use std::{env, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_s3::config::{BehaviorVersion, Region, timeout::TimeoutConfig};
+use aws_sdk_s3::{
+    config::{BehaviorVersion, Region, timeout::TimeoutConfig},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
 use aws_types::SdkConfig;
 
 use crate::config::{ConfigError, required};
@@ -53,4 +56,38 @@ pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 #[must_use]
 pub fn cognito(config: &SdkConfig) -> aws_sdk_cognitoidentityprovider::Client {
     aws_sdk_cognitoidentityprovider::Client::new(config)
+}
+
+/// `DynamoDB`.
+#[must_use]
+pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(config)
+}
+
+/// SQS.
+#[must_use]
+pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::new(config)
+}
+
+/// SES.
+#[must_use]
+pub fn ses(config: &SdkConfig) -> aws_sdk_ses::Client {
+    aws_sdk_ses::Client::new(config)
+}
+
+/// An error of AWS for the log, without the body of its response: that may hold an item, and so mail addresses.
+pub fn explain<E, R>(error: SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ServiceError(error) => {
+            let error = error.err();
+            format!("{}: {}", error.code().unwrap_or("unknown"), error.message().unwrap_or_default())
+        }
+        SdkError::ResponseError(_) => "the response cannot be read".to_owned(),
+        error => DisplayErrorContext(error).to_string(),
+    }
 }

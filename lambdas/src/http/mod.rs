@@ -4,7 +4,9 @@ pub mod auth;
 pub mod etag;
 pub mod fields;
 pub mod params;
+pub mod path;
 pub mod problem;
+pub mod schema;
 pub mod upload;
 
 use std::{convert::Infallible, sync::Arc};

@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use super::{Answer, auth::AuthError};
 use crate::{
     archive::ArchiveError,
+    auctions::{AuctionError, Refusal},
     index::{RecordError, StorageError},
+    money::Amount,
     photos::StoreError,
     users::{PoolError, TooLong},
 };
@@ -113,6 +115,28 @@ impl Problem {
         )
     }
 
+    /// There is no auction of that id.
+    #[must_use]
+    pub fn no_such_auction() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-such-auction",
+            "There is no such auction",
+            "GET /auctions names the auctions; send the `id` of one.",
+        )
+    }
+
+    /// The token names no verified mail address, without which nobody can be told how an auction ended.
+    #[must_use]
+    pub fn email_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "email-required",
+            "The token names no verified mail address",
+            "Use the `jwt` of POST /login, not its `access_token`: only the former names your mail address.",
+        )
+    }
+
     /// A fault of ours. The log gets it whole, the client gets the request's id alone.
     pub fn internal(error: impl Display) -> Self {
         tracing::error!(%error, "internal error");
@@ -197,6 +221,47 @@ impl From<RecordError> for Problem {
                 )
             }
             RecordError::Unreadable(_) | RecordError::Storage(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<AuctionError> for Problem {
+    fn from(error: AuctionError) -> Self {
+        match error {
+            AuctionError::NotFound => Self::no_such_auction(),
+            AuctionError::NotSeller => Self::new(
+                StatusCode::FORBIDDEN,
+                "not-the-seller",
+                "This is not your auction",
+                "Only its seller may change the picture of an auction.",
+            ),
+            AuctionError::Closed => Self::from(Refusal::Closed),
+            AuctionError::Refused(refusal) => Self::from(refusal),
+            AuctionError::Storage(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let conflict = |name, title, detail| Self::new(StatusCode::CONFLICT, name, title, detail);
+        match refusal {
+            Refusal::Closed => {
+                conflict("auction-closed", "The auction has ended", "GET /auctions names those that are open.")
+            }
+            Refusal::Own => {
+                conflict("own-auction", "This is your own auction", "A seller cannot bid; choose another auction.")
+            }
+            Refusal::AlreadyHighest => conflict(
+                "already-highest",
+                "You have the highest bid already",
+                "Wait until somebody bids more before you bid again.",
+            ),
+            Refusal::TooLow { highest, minimum } => {
+                conflict("bid-too-low", "The bid is too low", "Bid at least `minimum_amount`.")
+                    .with("highest_amount", highest.map(Amount::get))
+                    .with("minimum_amount", minimum)
+            }
         }
     }
 }
@@ -289,5 +354,28 @@ impl From<PoolError> for Problem {
             ),
             PoolError::Service(error) => Self::internal(error),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Pointer and detail of each wrong member, in the order of the pointers.
+    pub(crate) fn wrong_members(problem: &Problem) -> Vec<(String, String)> {
+        assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let text = |error: &Value, member: &str| error[member].as_str().unwrap().to_owned();
+        let errors = problem.members["errors"].as_array().unwrap().iter();
+        let mut wrong: Vec<_> = errors.map(|error| (text(error, "pointer"), text(error, "detail"))).collect();
+        wrong.sort_by(|a, b| a.0.cmp(&b.0));
+        wrong
+    }
+
+    #[test]
+    fn a_bid_that_is_too_low_is_told_what_is_enough() {
+        let refusal = Refusal::TooLow { highest: None, minimum: 500 };
+        let problem = Problem::from(AuctionError::Refused(refusal));
+        assert_eq!((problem.status, problem.name), (StatusCode::CONFLICT, "bid-too-low"));
+        assert_eq!(Value::Object(problem.members), json!({"highest_amount": null, "minimum_amount": 500}));
     }
 }

@@ -1,5 +1,10 @@
 //! One file per route: from the request to the domain and back.
 
+pub mod auctions_bid;
+pub mod auctions_create;
+pub mod auctions_get;
+pub mod auctions_list;
+pub mod auctions_picture;
 pub mod confirm;
 pub mod confirm_resend;
 pub mod delete;
@@ -13,6 +18,8 @@ pub mod me;
 pub mod me_images;
 pub mod password_forgot;
 pub mod password_reset;
+pub mod process_auctions;
+pub mod send_mail;
 pub mod signup;
 pub mod unzip;
 pub mod upload_single_photo;

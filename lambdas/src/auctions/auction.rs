@@ -1,0 +1,375 @@
+use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use uuid::Uuid;
+
+use super::PictureKey;
+use crate::{
+    mail::{Message, Role, Sale},
+    money::{Amount, Currency, whole_number},
+    time::rfc3339,
+    users::User,
+};
+
+/// An auction as it is stored. Holds mail addresses, so it has no `Debug`: answers are made by [`Auction::show`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Auction {
+    /// UUID version 7: later ones are greater.
+    pub id: Uuid,
+    /// Trimmed; 1 to 100 characters.
+    pub title: String,
+    /// At most 2,000 characters.
+    pub description: Option<String>,
+    /// What the schedule made of it. Bids stop by [`Auction::ending_at`], not by this.
+    pub status: Status,
+    /// When it was created, in whole milliseconds.
+    pub created_at: Timestamp,
+    /// When bidding ends, in whole milliseconds.
+    pub ending_at: Timestamp,
+    /// Whether `process_auctions` has begun to close it: what is stored then is final.
+    pub settled: bool,
+    /// Who sells.
+    pub seller: Party,
+    /// Of every amount in it.
+    pub currency: Currency,
+    /// The least that the first bid may be.
+    pub starting_price: Amount,
+    /// None before the first bid.
+    pub highest_bid: Option<Bid>,
+    /// None before the first picture.
+    pub picture: Option<PictureKey>,
+}
+
+/// Whether an auction takes bids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// It does, until its end.
+    Open,
+    /// It has ended.
+    Closed,
+}
+
+/// Somebody who sells or bids.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Party {
+    /// The user's folder name: no two users share one.
+    pub user: String,
+    /// What others are shown.
+    pub name: String,
+    /// The mail address that was verified when the auction or the bid was made.
+    pub email: String,
+}
+
+/// A bid.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bid {
+    /// Tells this very request from all others, so that a call that the SDK repeats knows its own first try.
+    pub id: Uuid,
+    /// At least 1.
+    pub amount: Amount,
+    /// Who made it.
+    pub bidder: Party,
+}
+
+/// Why a bid is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The auction has ended.
+    Closed,
+    /// The seller bids.
+    Own,
+    /// The bidder has the highest bid already.
+    AlreadyHighest,
+    /// There is a higher bid, or the starting price is higher.
+    TooLow {
+        /// The highest bid, if there is one.
+        highest: Option<Amount>,
+        /// The least that would have been taken, in minor units.
+        minimum: u64,
+    },
+}
+
+/// What a seller says of a new auction.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NewAuction {
+    /// Trimmed; 1 to 100 characters.
+    pub title: String,
+    /// At most 2,000 characters.
+    pub description: Option<String>,
+    /// The least that the first bid may be.
+    #[serde(default)]
+    pub starting_price: Amount,
+    /// How long it takes bids: 1 to 10,080 minutes.
+    #[serde(default = "an_hour", deserialize_with = "minutes")]
+    pub duration_minutes: u16,
+}
+
+/// An auction as every route shows it, without mail addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    id: Uuid,
+    title: String,
+    description: Option<String>,
+    status: Status,
+    created_at: String,
+    ending_at: String,
+    seller: String,
+    currency: Currency,
+    starting_price: Amount,
+    highest_bid: Option<ShownBid>,
+    picture_url: Option<String>,
+}
+
+/// The highest bid as every route shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownBid {
+    amount: Amount,
+    bidder: String,
+}
+
+impl Status {
+    /// As it is stored and asked for.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Closed => "CLOSED",
+        }
+    }
+
+    /// Reads what [`Status::as_str`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Open, Self::Closed].into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+impl Party {
+    /// The caller, who needs a verified mail address to sell or bid; none without one.
+    #[must_use]
+    pub fn new(user: &User) -> Option<Self> {
+        Some(Self {
+            user: user.folder().as_str().to_owned(),
+            name: user.public_name(),
+            email: user.email().filter(|email| !email.is_empty())?.to_owned(),
+        })
+    }
+}
+
+impl Bid {
+    /// A bid that is made now.
+    #[must_use]
+    pub fn new(amount: Amount, bidder: Party) -> Self {
+        Self { id: Uuid::now_v7(), amount, bidder }
+    }
+}
+
+impl Auction {
+    /// An auction that begins at `now`.
+    #[must_use]
+    pub fn new(new: NewAuction, seller: Party, currency: Currency, now: Timestamp) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            title: new.title,
+            description: new.description,
+            status: Status::Open,
+            created_at: now,
+            ending_at: now + i64::from(new.duration_minutes).minutes(),
+            settled: false,
+            seller,
+            currency,
+            starting_price: new.starting_price,
+            highest_bid: None,
+            picture: None,
+        }
+    }
+
+    /// Whether it takes bids at `now`.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.status == Status::Open && !self.settled && self.ending_at > now
+    }
+
+    /// The least that a bid must be, in minor units.
+    #[must_use]
+    pub fn minimum_bid(&self) -> u64 {
+        match &self.highest_bid {
+            Some(highest) => highest.amount.get() + 1,
+            None => self.starting_price.get().max(1),
+        }
+    }
+
+    /// Why a bid of `amount` by `bidder` is not taken at `now`: the first reason that holds; none when it is taken. The
+    /// conditional update of [`super::AuctionStore::bid`] decides; this tells its reason, and must agree with it.
+    #[must_use]
+    pub fn refusal(&self, bidder: &str, amount: Amount, now: Timestamp) -> Option<Refusal> {
+        if !self.is_open(now) {
+            Some(Refusal::Closed)
+        } else if self.seller.user == bidder {
+            Some(Refusal::Own)
+        } else if self.highest_bid.as_ref().is_some_and(|highest| highest.bidder.user == bidder) {
+            Some(Refusal::AlreadyHighest)
+        } else if amount.get() < self.minimum_bid() {
+            let highest = self.highest_bid.as_ref().map(|highest| highest.amount);
+            Some(Refusal::TooLow { highest, minimum: self.minimum_bid() })
+        } else {
+            None
+        }
+    }
+
+    /// The auction as it is shown at `now`, with the address of its picture.
+    #[must_use]
+    pub fn show(self, now: Timestamp, picture_url: Option<String>) -> Shown {
+        let status = if self.is_open(now) { Status::Open } else { Status::Closed };
+        Shown {
+            id: self.id,
+            title: self.title,
+            description: self.description,
+            status,
+            created_at: rfc3339(self.created_at),
+            ending_at: rfc3339(self.ending_at),
+            seller: self.seller.name,
+            currency: self.currency,
+            starting_price: self.starting_price,
+            highest_bid: self.highest_bid.map(|bid| ShownBid { amount: bid.amount, bidder: bid.bidder.name }),
+            picture_url,
+        }
+    }
+
+    /// The mails that are due when it has ended: to the seller, and to the highest bidder if there is one.
+    #[must_use]
+    pub fn mails(&self) -> Vec<Message> {
+        let sale = self.highest_bid.as_ref().map(|bid| Sale { amount: bid.amount, bidder: bid.bidder.name.clone() });
+        let mail = |role, to: &Party| Message {
+            auction: self.id,
+            role,
+            to: to.email.clone(),
+            title: self.title.clone(),
+            currency: self.currency,
+            sale: sale.clone(),
+        };
+        let to_seller = mail(Role::Seller, &self.seller);
+        let to_bidder = self.highest_bid.as_ref().map(|bid| mail(Role::Bidder, &bid.bidder));
+        [Some(to_seller), to_bidder].into_iter().flatten().collect()
+    }
+}
+
+const fn an_hour() -> u16 {
+    60
+}
+
+fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    u16::try_from(whole_number(deserializer)?).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn party(user: &str) -> Party {
+        Party { user: user.to_owned(), name: user.to_owned(), email: format!("{user}@example.org") }
+    }
+
+    pub(crate) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    pub(crate) fn amount(minor_units: u64) -> Amount {
+        Amount::new(minor_units).unwrap()
+    }
+
+    /// Runs from second 0 to second 60.
+    pub(crate) fn lamp(starting_price: u64) -> Auction {
+        let new = NewAuction {
+            title: "A lamp".to_owned(),
+            description: None,
+            starting_price: amount(starting_price),
+            duration_minutes: 1,
+        };
+        Auction::new(new, party("ann"), Currency::EUR, at(0))
+    }
+
+    fn with_bid(starting_price: u64, highest: u64) -> Auction {
+        let highest_bid = Some(Bid::new(amount(highest), party("bob")));
+        Auction { highest_bid, ..lamp(starting_price) }
+    }
+
+    #[test]
+    fn bids_stop_at_the_end_whatever_the_status() {
+        let lamp = lamp(0);
+        assert_eq!(lamp.refusal("bob", amount(1), at(59)), None);
+        assert_eq!(lamp.refusal("bob", amount(1), at(60)), Some(Refusal::Closed));
+        let closed = Auction { status: Status::Closed, ..lamp.clone() };
+        assert_eq!(closed.refusal("bob", amount(1), at(1)), Some(Refusal::Closed));
+        let settled = Auction { settled: true, ..lamp };
+        assert_eq!(settled.refusal("bob", amount(1), at(1)), Some(Refusal::Closed));
+    }
+
+    #[test]
+    fn the_first_bid_is_at_least_one_and_the_starting_price() {
+        for (starting_price, minimum) in [(0, 1), (1, 1), (500, 500)] {
+            let lamp = lamp(starting_price);
+            assert_eq!(lamp.refusal("bob", amount(minimum), at(1)), None);
+            assert_eq!(
+                lamp.refusal("bob", amount(minimum - 1), at(1)),
+                Some(Refusal::TooLow { highest: None, minimum })
+            );
+        }
+    }
+
+    #[test]
+    fn a_later_bid_is_above_the_highest() {
+        let lamp = with_bid(500, 700);
+        assert_eq!(lamp.refusal("cat", amount(701), at(1)), None);
+        let too_low = Refusal::TooLow { highest: Some(amount(700)), minimum: 701 };
+        assert_eq!(lamp.refusal("cat", amount(700), at(1)), Some(too_low));
+    }
+
+    #[test]
+    fn the_first_reason_that_holds_is_told() {
+        let lamp = with_bid(500, 700);
+        assert_eq!(lamp.refusal("ann", amount(1), at(60)), Some(Refusal::Closed));
+        assert_eq!(lamp.refusal("ann", amount(1), at(1)), Some(Refusal::Own));
+        assert_eq!(lamp.refusal("bob", amount(1), at(1)), Some(Refusal::AlreadyHighest));
+        assert_eq!(lamp.refusal("bob", amount(900), at(1)), Some(Refusal::AlreadyHighest));
+    }
+
+    #[test]
+    fn an_ended_auction_is_shown_as_closed_before_the_schedule_closes_it() {
+        let shown = |second| lamp(0).show(at(second), None).status;
+        assert_eq!(shown(59), Status::Open);
+        assert_eq!(shown(60), Status::Closed);
+    }
+
+    #[test]
+    fn no_answer_has_a_mail_address() {
+        let shown = serde_json::to_value(with_bid(5, 7).show(at(1), Some("https://picture".to_owned()))).unwrap();
+        assert!(!shown.to_string().contains('@'));
+        assert_eq!(
+            shown,
+            serde_json::json!({
+                "id": shown["id"], "title": "A lamp", "description": null, "status": "OPEN",
+                "created_at": "2027-01-15T08:00:00.000Z", "ending_at": "2027-01-15T08:01:00.000Z",
+                "seller": "ann", "currency": "EUR", "starting_price": 5,
+                "highest_bid": {"amount": 7, "bidder": "bob"}, "picture_url": "https://picture",
+            })
+        );
+    }
+
+    #[test]
+    fn the_seller_alone_is_told_of_an_auction_without_bids() {
+        let receivers = |auction: Auction| {
+            auction.mails().iter().map(|mail| (mail.id(), mail.to.clone(), mail.sale.is_some())).collect::<Vec<_>>()
+        };
+        let sold = with_bid(0, 7);
+        assert_eq!(
+            receivers(sold.clone()),
+            [
+                (format!("{}:seller", sold.id), "ann@example.org".to_owned(), true),
+                (format!("{}:bidder", sold.id), "bob@example.org".to_owned(), true),
+            ]
+        );
+        let unsold = lamp(0);
+        assert_eq!(receivers(unsold.clone()), [(format!("{}:seller", unsold.id), "ann@example.org".to_owned(), false)]);
+    }
+}

@@ -1,0 +1,12 @@
+//! Auctions: what they are, who may bid, and how they end.
+
+mod auction;
+mod closing;
+mod item;
+mod pictures;
+mod store;
+
+pub use auction::{Auction, Bid, NewAuction, Party, Refusal, Shown, ShownBid, Status};
+pub use closing::{Closing, Report};
+pub use pictures::{PICTURE_EXPIRES_IN, PictureKey, PictureStore};
+pub use store::{AuctionError, AuctionStore, Page, PictureChange, Position};

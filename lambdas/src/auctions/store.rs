@@ -1,0 +1,513 @@
+use aws_sdk_dynamodb::{
+    Client,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    Auction, Bid, PictureKey, Refusal, Status,
+    item::{Item, WrongItem, from_item, number, text, time, to_item},
+};
+use crate::aws::explain;
+
+/// The index by `status` and `endingAt`. It holds all attributes, and may lag behind the table.
+const INDEX: &str = "statusAndEndDate";
+
+/// How many ended auctions are looked for at once.
+const ENDED_PAGE: i32 = 200;
+
+/// What a bid changes.
+const BID: &str = "SET highestBidId = :bid, highestBidAmount = :amount, highestBidder = :bidder, \
+                   highestBidderName = :name, highestBidderEmail = :email";
+
+/// When a bid is taken. [`Auction::refusal`] says the same.
+const BID_CONDITION: &str = "#status = :open AND attribute_not_exists(settledAt) AND endingAt > :now \
+                             AND seller <> :bidder AND startingPrice <= :amount \
+                             AND (attribute_not_exists(highestBidAmount) \
+                             OR (highestBidAmount < :amount AND highestBidder <> :bidder))";
+
+/// When a picture is taken, beside that no other came in between.
+const PICTURE_CONDITION: &str =
+    "#status = :open AND attribute_not_exists(settledAt) AND endingAt > :now AND seller = :caller";
+
+/// When an auction is settled.
+const SETTLE_CONDITION: &str = "#status = :open AND endingAt <= :now";
+
+/// The auctions: the table `auctions`.
+#[derive(Clone, Debug)]
+pub struct AuctionStore {
+    dynamodb: Client,
+    table: String,
+}
+
+/// An auction could not be found, changed or stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AuctionError {
+    /// There is none of that id.
+    #[error("no such auction")]
+    NotFound,
+    /// Somebody else sells it.
+    #[error("not the seller")]
+    NotSeller,
+    /// It has ended.
+    #[error("the auction has ended")]
+    Closed,
+    /// A bid is not taken.
+    #[error("the bid is refused: {0:?}")]
+    Refused(Refusal),
+    /// AWS did not do it, or what is stored cannot be read; the text is for the log alone.
+    #[error("storage: {0}")]
+    Storage(String),
+}
+
+/// One page of a list.
+pub struct Page {
+    /// Soonest end first.
+    pub auctions: Vec<Auction>,
+    /// Where the next page goes on; none when this was the last.
+    pub next: Option<Position>,
+}
+
+/// A place in the list of one status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Of the auction before it.
+    pub ending_at: Timestamp,
+    /// Of the auction before it.
+    pub id: Uuid,
+}
+
+/// What came of a new picture.
+pub struct PictureChange {
+    /// As it is now.
+    pub auction: Auction,
+    /// Pictures that no auction shows any more, to be removed.
+    pub unused: Vec<PictureKey>,
+}
+
+/// Some of the auctions that have ended and are not closed.
+pub(super) struct Ended {
+    pub(super) ids: Vec<Uuid>,
+    /// Where to go on; none at the end.
+    pub(super) next: Option<Item>,
+}
+
+impl AuctionStore {
+    /// The auctions in `table`.
+    #[must_use]
+    pub const fn new(dynamodb: Client, table: String) -> Self {
+        Self { dynamodb, table }
+    }
+
+    /// Stores a new auction. Its id is its own, so there is nothing to overwrite, and a repeated call does no harm.
+    ///
+    /// # Errors
+    /// [`AuctionError::Storage`].
+    pub async fn create(&self, auction: &Auction) -> Result<(), AuctionError> {
+        let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(to_item(auction)));
+        put.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
+        Ok(())
+    }
+
+    /// An auction as it is now.
+    ///
+    /// # Errors
+    /// [`AuctionError::NotFound`] and [`AuctionError::Storage`].
+    pub async fn get(&self, id: Uuid) -> Result<Auction, AuctionError> {
+        let get = self.dynamodb.get_item().table_name(&self.table).key("id", text(id)).consistent_read(true);
+        let answer = get.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
+        Ok(from_item(answer.item().ok_or(AuctionError::NotFound)?)?)
+    }
+
+    /// At most `limit` auctions of a status, soonest end first, from the one after `after` on. An open one whose end
+    /// has come is in neither list until the schedule closes it.
+    ///
+    /// # Errors
+    /// [`AuctionError::Storage`].
+    pub async fn list(
+        &self,
+        status: Status,
+        now: Timestamp,
+        limit: u16,
+        after: Option<Position>,
+    ) -> Result<Page, AuctionError> {
+        let limit = usize::from(limit);
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status.as_str()))
+            // One more than is shown tells whether there is a next page.
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX));
+        let (query, after) = match status {
+            // DynamoDB refuses to start outside of the key condition. After an auction that has ended meanwhile comes
+            // every one that has not: the list from its beginning on.
+            Status::Open => (
+                query
+                    .key_condition_expression("#status = :status AND endingAt > :now")
+                    .expression_attribute_values(":now", time(now)),
+                after.filter(|position| position.ending_at > now),
+            ),
+            Status::Closed => (query.key_condition_expression("#status = :status"), after),
+        };
+        let start = after.map(|position| {
+            Item::from([
+                ("id".to_owned(), text(position.id)),
+                ("status".to_owned(), text(status.as_str())),
+                ("endingAt".to_owned(), time(position.ending_at)),
+            ])
+        });
+        let query = query.set_exclusive_start_key(start);
+        let answer = query.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
+        let mut auctions = answer.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
+        let more = auctions.len() > limit || answer.last_evaluated_key().is_some();
+        auctions.truncate(limit);
+        let position = |last: &Auction| Position { ending_at: last.ending_at, id: last.id };
+        Ok(Page { next: more.then(|| auctions.last().map(position)).flatten(), auctions })
+    }
+
+    /// Makes a bid: one conditional update decides, and nothing is read first. Whatever comes at the same time, each
+    /// bid that is taken is above the one before it.
+    ///
+    /// # Errors
+    /// [`AuctionError::NotFound`]; [`AuctionError::Refused`] with the reason, told from the values that the failed
+    /// condition returns; [`AuctionError::Storage`].
+    pub async fn bid(&self, id: Uuid, bid: &Bid, now: Timestamp) -> Result<Auction, AuctionError> {
+        let update = self
+            .update(id, bid_values(bid, now))
+            .update_expression(BID)
+            .condition_expression(BID_CONDITION)
+            .return_values(ReturnValue::AllNew);
+        let old = match decided(update).await? {
+            Decision::Done(new) => return Ok(new),
+            Decision::Refused(old) => old,
+        };
+        // The SDK repeats a call whose answer was lost. When the first one was taken, the second is refused, and finds
+        // this bid as the highest. (When a third outbid it in between, the answer is that third bid's `bid-too-low`:
+        // true as well, and nothing is lost.)
+        if old.highest_bid.as_ref().is_some_and(|highest| highest.id == bid.id) {
+            return Ok(old);
+        }
+        match old.refusal(&bid.bidder.user, bid.amount, now) {
+            Some(refusal) => Err(AuctionError::Refused(refusal)),
+            None => Err(AuctionError::Storage("a bid was refused without a reason".to_owned())),
+        }
+    }
+
+    /// The picture of an auction whose picture `caller` may change. [`AuctionStore::set_picture`] decides; this keeps
+    /// others from storing anything.
+    ///
+    /// # Errors
+    /// [`AuctionError::NotFound`], [`AuctionError::NotSeller`], [`AuctionError::Closed`] and [`AuctionError::Storage`].
+    pub async fn changeable_picture(
+        &self,
+        id: Uuid,
+        caller: &str,
+        now: Timestamp,
+    ) -> Result<Option<PictureKey>, AuctionError> {
+        let auction = self.get(id).await?;
+        picture_refusal(&auction, caller, now).map_or(Ok(auction.picture), Err)
+    }
+
+    /// Makes `picture` the picture of an auction that had `before`. When another picture came in between, that one
+    /// stays, as if it had replaced this one at once: were this one set then, a repeated call of the SDK could show a
+    /// picture that its successor has removed.
+    ///
+    /// # Errors
+    /// [`AuctionError::NotFound`], [`AuctionError::NotSeller`] and [`AuctionError::Closed`]: the picture is not shown.
+    /// After [`AuctionError::Storage`] nobody knows.
+    pub async fn set_picture(
+        &self,
+        id: Uuid,
+        caller: &str,
+        before: Option<PictureKey>,
+        picture: PictureKey,
+        now: Timestamp,
+    ) -> Result<PictureChange, AuctionError> {
+        let mut values = vec![
+            (":open", text(Status::Open.as_str())),
+            (":now", time(now)),
+            (":caller", text(caller)),
+            (":picture", text(picture.as_str())),
+        ];
+        let unchanged = match &before {
+            Some(before) => {
+                values.push((":before", text(before.as_str())));
+                "pictureKey = :before"
+            }
+            None => "attribute_not_exists(pictureKey)",
+        };
+        let update = self
+            .update(id, values)
+            .update_expression("SET pictureKey = :picture")
+            .condition_expression(format!("{PICTURE_CONDITION} AND {unchanged}"))
+            .return_values(ReturnValue::AllNew);
+        let old = match decided(update).await? {
+            Decision::Done(auction) => return Ok(PictureChange { auction, unused: before.into_iter().collect() }),
+            Decision::Refused(old) => old,
+        };
+        if old.picture.as_ref() == Some(&picture) {
+            // The SDK repeated a call that had been done.
+            return Ok(PictureChange { auction: old, unused: before.into_iter().collect() });
+        }
+        if let Some(refusal) = picture_refusal(&old, caller, now) {
+            return Err(refusal);
+        }
+        if old.picture == before {
+            return Err(AuctionError::Storage("a picture was refused without a reason".to_owned()));
+        }
+        Ok(PictureChange { auction: old, unused: before.into_iter().chain([picture]).collect() })
+    }
+
+    /// Some of the auctions that have ended by `now` and are not closed, as the index knows it, from `after` on.
+    pub(super) async fn ended(&self, now: Timestamp, after: Option<Item>) -> Result<Ended, AuctionError> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .key_condition_expression("#status = :open AND endingAt <= :now")
+            .projection_expression("id")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":open", text(Status::Open.as_str()))
+            .expression_attribute_values(":now", time(now))
+            .set_exclusive_start_key(after)
+            .limit(ENDED_PAGE);
+        let answer = query.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
+        let id = |item: &Item| item.get("id").and_then(|id| Uuid::try_parse(id.as_s().ok()?).ok());
+        Ok(Ended { ids: answer.items().iter().filter_map(id).collect(), next: answer.last_evaluated_key })
+    }
+
+    /// Stops bids for good, and gives the auction as it came out; none when it is closed already. May be repeated.
+    pub(super) async fn settle(&self, id: Uuid, now: Timestamp) -> Result<Option<Auction>, AuctionError> {
+        let values = [(":open", text(Status::Open.as_str())), (":now", time(now))];
+        let update = self
+            .update(id, values)
+            .update_expression("SET settledAt = if_not_exists(settledAt, :now)")
+            .condition_expression(SETTLE_CONDITION)
+            .return_values(ReturnValue::AllNew);
+        match decided(update).await {
+            Ok(Decision::Done(auction)) => Ok(Some(auction)),
+            Ok(Decision::Refused(_)) | Err(AuctionError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Marks a settled auction as closed. May be repeated.
+    pub(super) async fn close(&self, id: Uuid) -> Result<(), AuctionError> {
+        let values = [(":open", text(Status::Open.as_str())), (":closed", text(Status::Closed.as_str()))];
+        let update = self
+            .update(id, values)
+            .update_expression("SET #status = :closed")
+            .condition_expression("#status = :open AND attribute_exists(settledAt)")
+            .return_values(ReturnValue::AllNew);
+        match decided(update).await {
+            Ok(Decision::Done(_)) | Err(AuctionError::NotFound) => Ok(()),
+            Ok(Decision::Refused(old)) if old.status == Status::Closed => Ok(()),
+            Ok(Decision::Refused(_)) => Err(AuctionError::Storage("it is not settled".to_owned())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn update(
+        &self,
+        id: Uuid,
+        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+    ) -> UpdateItemFluentBuilder {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key("id", text(id))
+            .expression_attribute_names("#status", "status")
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+impl From<WrongItem> for AuctionError {
+    fn from(error: WrongItem) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+/// What came of a conditional update.
+enum Decision {
+    /// The values it returns.
+    Done(Auction),
+    /// The condition failed for these values.
+    Refused(Auction),
+}
+
+async fn decided(update: UpdateItemFluentBuilder) -> Result<Decision, AuctionError> {
+    match update.send().await {
+        Ok(answer) => Ok(Decision::Done(from_item(answer.attributes().ok_or(AuctionError::NotFound)?)?)),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
+                Some(old) if !old.is_empty() => Ok(Decision::Refused(from_item(old)?)),
+                _ => Err(AuctionError::NotFound),
+            },
+            _ => Err(AuctionError::Storage(explain(error))),
+        },
+    }
+}
+
+fn bid_values(bid: &Bid, now: Timestamp) -> [(&'static str, AttributeValue); 7] {
+    [
+        (":open", text(Status::Open.as_str())),
+        (":now", time(now)),
+        (":bid", text(bid.id)),
+        (":amount", number(bid.amount)),
+        (":bidder", text(&bid.bidder.user)),
+        (":name", text(&bid.bidder.name)),
+        (":email", text(&bid.bidder.email)),
+    ]
+}
+
+fn picture_refusal(auction: &Auction, caller: &str, now: Timestamp) -> Option<AuctionError> {
+    if auction.seller.user != caller {
+        Some(AuctionError::NotSeller)
+    } else if auction.is_open(now) {
+        None
+    } else {
+        Some(AuctionError::Closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::{
+        super::auction::tests::{amount, at, lamp, party},
+        *,
+    };
+
+    /// As much of DynamoDB's condition expressions as is used here ("Condition and filter expressions" in its guide): a
+    /// comparison with an attribute that is missing is false.
+    struct Condition<'a> {
+        tokens: std::iter::Peekable<std::vec::IntoIter<String>>,
+        item: &'a Item,
+        values: &'a HashMap<&'static str, AttributeValue>,
+    }
+
+    impl<'a> Condition<'a> {
+        fn holds(text: &str, item: &'a Item, values: &'a HashMap<&'static str, AttributeValue>) -> bool {
+            let spaced = text.replace('(', " ( ").replace(')', " ) ");
+            let tokens: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
+            let mut condition = Self { tokens: tokens.into_iter().peekable(), item, values };
+            let holds = condition.any();
+            assert_eq!(condition.tokens.next(), None);
+            holds
+        }
+
+        fn any(&mut self) -> bool {
+            let mut holds = self.all();
+            while self.tokens.next_if_eq("OR").is_some() {
+                holds |= self.all();
+            }
+            holds
+        }
+
+        fn all(&mut self) -> bool {
+            let mut holds = self.one();
+            while self.tokens.next_if_eq("AND").is_some() {
+                holds &= self.one();
+            }
+            holds
+        }
+
+        fn one(&mut self) -> bool {
+            let first = self.tokens.next().unwrap();
+            match first.as_str() {
+                "(" => {
+                    let holds = self.any();
+                    assert_eq!(self.tokens.next().unwrap(), ")");
+                    holds
+                }
+                "attribute_not_exists" => {
+                    let [_, name, _] = [(); 3].map(|()| self.tokens.next().unwrap());
+                    !self.item.contains_key(&name)
+                }
+                _ => {
+                    let (operator, second) = (self.tokens.next().unwrap(), self.tokens.next().unwrap());
+                    let (Some(a), Some(b)) = (self.value(&first), self.value(&second)) else { return false };
+                    let order = match (a, b) {
+                        (AttributeValue::S(a), AttributeValue::S(b)) => a.cmp(b),
+                        (AttributeValue::N(a), AttributeValue::N(b)) => {
+                            a.parse::<u64>().unwrap().cmp(&b.parse().unwrap())
+                        }
+                        _ => return false,
+                    };
+                    match operator.as_str() {
+                        "=" => order.is_eq(),
+                        "<>" => order.is_ne(),
+                        "<" => order.is_lt(),
+                        "<=" => order.is_le(),
+                        ">" => order.is_gt(),
+                        _ => unreachable!("{operator}"),
+                    }
+                }
+            }
+        }
+
+        fn value(&self, name: &str) -> Option<&AttributeValue> {
+            if name.starts_with(':') { self.values.get(name) } else { self.item.get(name.trim_start_matches('#')) }
+        }
+    }
+
+    fn with_bid(auction: &Auction, bid: &Bid) -> Item {
+        let mut item = to_item(auction);
+        let [_, _, id, amount, bidder, name, email] = bid_values(bid, at(0)).map(|(_, value)| value);
+        for (attribute, value) in [
+            ("highestBidId", id),
+            ("highestBidAmount", amount),
+            ("highestBidder", bidder),
+            ("highestBidderName", name),
+            ("highestBidderEmail", email),
+        ] {
+            item.insert(attribute.to_owned(), value);
+        }
+        item
+    }
+
+    proptest! {
+        /// A bid that the condition refuses has a reason, and one that it takes has none.
+        #[test]
+        fn the_condition_and_the_reasons_agree(
+            starting_price in 0..4_u64,
+            highest in proptest::option::of((1..6_u64, "[bc]")),
+            closed in proptest::bool::weighted(0.1),
+            settled in proptest::bool::weighted(0.1),
+            bidder in "[abc]",
+            bid in 1..7_u64,
+            second in 55..65_i64,
+        ) {
+            let status = if closed { Status::Closed } else { Status::Open };
+            let auction = Auction { status, seller: party("a"), ..lamp(starting_price) };
+            let mut item = match highest {
+                Some((highest, bidder)) => with_bid(&auction, &Bid::new(amount(highest), party(&bidder))),
+                None => to_item(&auction),
+            };
+            if settled {
+                item.insert("settledAt".to_owned(), time(at(60)));
+            }
+            let values = HashMap::from(bid_values(&Bid::new(amount(bid), party(&bidder)), at(second)));
+            let taken = Condition::holds(BID_CONDITION, &item, &values);
+            let refusal = from_item(&item).unwrap().refusal(&bidder, amount(bid), at(second));
+            prop_assert_eq!(taken, refusal.is_none(), "{:?}", refusal);
+        }
+    }
+
+    #[test]
+    fn no_bid_is_taken_for_an_auction_that_is_not_there() {
+        let values = HashMap::from(bid_values(&Bid::new(amount(5), party("bob")), at(1)));
+        assert!(!Condition::holds(BID_CONDITION, &Item::new(), &values));
+    }
+}

@@ -1,0 +1,23 @@
+//! `POST /auctions`
+
+use yourplace::{
+    auctions::AuctionStore,
+    aws,
+    config::{optional, required},
+    http,
+    http::auth::Auth,
+    money::Currency,
+    routes::auctions_create::AuctionsCreate,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    http::serve(|| {
+        let aws = aws::sdk_config()?;
+        let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
+        let currency = optional("CURRENCY", Currency::EUR)?;
+        let (schema, api_url) = (AuctionsCreate::schema()?, required("API_URL")?);
+        Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, currency, schema, api_url })
+    })
+    .await
+}

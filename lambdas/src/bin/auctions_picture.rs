@@ -1,0 +1,21 @@
+//! `PATCH /auctions/{id}/picture`
+
+use yourplace::{
+    auctions::{AuctionStore, PictureStore},
+    aws,
+    config::{Uploads, required},
+    http,
+    http::auth::Auth,
+    routes::auctions_picture::AuctionsPicture,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    http::serve(|| {
+        let aws = aws::sdk_config()?;
+        let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
+        let pictures = PictureStore::new(aws::s3(&aws), required("BUCKET")?);
+        Ok(AuctionsPicture { auth: Auth::from_env()?, auctions, pictures, uploads: Uploads::from_env()? })
+    })
+    .await
+}

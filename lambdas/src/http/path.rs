@@ -1,0 +1,19 @@
+//! What a route's path holds.
+
+use lambda_http::RequestExt as _;
+use uuid::Uuid;
+
+use super::{Problem, Request};
+
+/// The length of a UUID with its hyphens, the only form that ids are given in.
+const UUID_CHARACTERS: usize = 36;
+
+/// The auction's id, `{id}` in the path.
+///
+/// # Errors
+/// 404 when it is no UUID: no auction has such an id.
+pub fn auction_id(request: &Request) -> Result<Uuid, Problem> {
+    let parameters = request.path_parameters();
+    let id = parameters.first("id").filter(|id| id.len() == UUID_CHARACTERS);
+    id.and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(Problem::no_such_auction)
+}

@@ -1,0 +1,97 @@
+//! Bodies that are checked by a JSON Schema, so that every wrong member is named at once.
+
+use jsonschema::{
+    JsonType, ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{
+    Problem, Request, body_bytes,
+    fields::{json_object, not_an_object},
+    problem::WrongMember,
+};
+use crate::config::ConfigError;
+
+/// A compiled schema (JSON Schema 2020-12).
+#[derive(Debug)]
+pub struct Schema(Validator);
+
+impl Schema {
+    /// Compiles a schema; to be done once, at the start.
+    ///
+    /// # Errors
+    /// When it is no schema.
+    pub fn compile(text: &str) -> Result<Self, ConfigError> {
+        let schema: Value = serde_json::from_str(text).map_err(|error| ConfigError::Schema(error.to_string()))?;
+        let validator =
+            jsonschema::draft202012::new(&schema).map_err(|error| ConfigError::Schema(error.to_string()))?;
+        Ok(Self(validator))
+    }
+
+    /// Reads members that fit the schema. `T` must take whatever fits.
+    ///
+    /// # Errors
+    /// 422 that names every member that does not fit.
+    pub fn read<T: DeserializeOwned>(&self, members: Map<String, Value>) -> Result<T, Problem> {
+        let body = Value::Object(members);
+        let wrong: Vec<WrongMember> = self.0.iter_errors(&body).flat_map(|error| wrong_members(&error)).collect();
+        if !wrong.is_empty() {
+            return Err(Problem::invalid(&wrong));
+        }
+        serde_json::from_value(body).map_err(Problem::internal)
+    }
+}
+
+/// The members of a body that is a JSON object, whatever its `Content-Type` says.
+///
+/// # Errors
+/// 400 when it is none.
+pub fn members(request: &Request) -> Result<Map<String, Value>, Problem> {
+    let body = body_bytes(request);
+    json_object(body).ok_or_else(|| not_an_object(body))
+}
+
+fn wrong_members(error: &ValidationError<'_>) -> Vec<WrongMember> {
+    let at = error.instance_path().as_str();
+    let member = |name: &str| format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+    match error.kind() {
+        ValidationErrorKind::Required { property: Value::String(name) } => {
+            vec![WrongMember::new(member(name), "is required")]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            unexpected.iter().map(|name| WrongMember::new(member(name), "is not known here; leave it out")).collect()
+        }
+        kind => vec![WrongMember::new(at, detail(kind))],
+    }
+}
+
+/// What to do about it. The crate's own words repeat the value, and are made for those who know the schema.
+fn detail(kind: &ValidationErrorKind) -> String {
+    match kind {
+        ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => format!("must be {}", name_of(*kind)),
+        ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
+            let names: Vec<_> = kinds.iter().map(name_of).collect();
+            format!("must be {}", names.join(" or "))
+        }
+        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
+        ValidationErrorKind::MinLength { limit: 1 } => "must not be empty or blank".to_owned(),
+        ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        kind => format!("breaks the rule `{}` of the schema", kind.keyword()),
+    }
+}
+
+const fn name_of(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Array => "an array",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "null",
+        JsonType::Number => "a number",
+        JsonType::Object => "an object",
+        JsonType::String => "a string",
+    }
+}

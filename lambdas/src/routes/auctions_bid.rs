@@ -1,0 +1,96 @@
+//! `PATCH /auctions/{id}/bid`
+
+use ::http::StatusCode;
+use serde::Deserialize;
+
+use crate::{
+    auctions::{AuctionStore, Bid, Party, PictureStore},
+    config::ConfigError,
+    http::{
+        Answer, Problem, Request, Route,
+        auth::Auth,
+        json,
+        path::auction_id,
+        schema::{self, Schema},
+    },
+    money::Amount,
+    time::now,
+};
+
+/// Bids.
+pub struct AuctionsBid {
+    /// Who calls.
+    pub auth: Auth,
+    /// Where auctions are kept.
+    pub auctions: AuctionStore,
+    /// Where their pictures are kept.
+    pub pictures: PictureStore,
+    /// What a body may hold: [`AuctionsBid::schema`].
+    pub schema: Schema,
+}
+
+#[derive(Debug, Deserialize)]
+struct NewBid {
+    amount: Amount,
+}
+
+impl AuctionsBid {
+    /// Compiles the schema of the body.
+    ///
+    /// # Errors
+    /// Never, as a test shows.
+    pub fn schema() -> Result<Schema, ConfigError> {
+        Schema::compile(include_str!("auctions_bid.schema.json"))
+    }
+}
+
+impl Route for AuctionsBid {
+    async fn handle(&self, request: Request) -> Result<Answer, Problem> {
+        let user = self.auth.caller(request.headers()).await?;
+        let bidder = Party::new(&user).ok_or_else(Problem::email_required)?;
+        let id = auction_id(&request)?;
+        let new: NewBid = self.schema.read(schema::members(&request)?)?;
+        let now = now();
+        let auction = self.auctions.bid(id, &Bid::new(new.amount, bidder), now).await?;
+        json(StatusCode::OK, &self.pictures.show(auction, now).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::http::problem::tests::wrong_members;
+
+    fn read(body: Value) -> Result<NewBid, Problem> {
+        let Value::Object(members) = body else { unreachable!() };
+        AuctionsBid::schema().unwrap().read(members)
+    }
+
+    #[test]
+    fn absurd_amounts_are_refused() {
+        for (amount, details) in [
+            (json!(0), vec!["must be at least 1"]),
+            (json!(-5), vec!["must be at least 1"]),
+            (json!(-0.5), vec!["must be a whole number", "must be at least 1"]),
+            (json!(1.5), vec!["must be a whole number"]),
+            (json!("5"), vec!["must be a whole number"]),
+            (json!(null), vec!["must be a whole number"]),
+            (json!(true), vec!["must be a whole number"]),
+            (json!(1_u64 << 53), vec!["must be at most 9007199254740991"]),
+            (json!(1_u64 << 63), vec!["must be at most 9007199254740991"]),
+            (json!(1e300), vec!["must be at most 9007199254740991"]),
+        ] {
+            let wrong = wrong_members(&read(json!({"amount": amount})).unwrap_err());
+            let expected: Vec<_> =
+                details.into_iter().map(|detail| ("/amount".to_owned(), detail.to_owned())).collect();
+            assert_eq!(wrong, expected, "{amount}");
+        }
+    }
+
+    #[test]
+    fn the_largest_amount_is_taken() {
+        assert_eq!(read(json!({"amount": (1_u64 << 53) - 1})).unwrap().amount, Amount::MAX);
+    }
+}
