@@ -6,8 +6,6 @@ use super::ArchiveError;
 /// Signatures of APPNOTE.TXT: 4.3.7, 4.3.12, 4.3.15 and 4.3.14.
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 const DIRECTORY_HEADER: &[u8] = b"PK\x01\x02";
-/// As long as it is without the name and the rest that can have any length.
-const DIRECTORY_HEADER_BYTES: usize = 46;
 const ZIP64_LOCATOR: &[u8] = b"PK\x06\x07";
 const ZIP64_END: &[u8] = b"PK\x06\x06";
 
@@ -60,8 +58,8 @@ pub(super) fn find(mut bytes: Bytes, max_entries: usize) -> Result<ZipSliceArchi
     Err(error)
 }
 
-/// The entries, in the directory's order, duplicates too. What the archive declares is not believed: the directory ends
-/// where its bytes do. But when neither the number of entries nor their size is what it declares, some are missing.
+/// The entries, in the directory's order, duplicates too. The directory ends where its bytes do, however few entries the
+/// archive declares. But when it declares more than there are, some cannot be read, and would be lost.
 ///
 /// # Errors
 /// [`ArchiveError::TooManyEntries`], and [`ArchiveError::Damaged`] when the directory breaks off.
@@ -79,22 +77,12 @@ pub(super) fn list(
             Err(_) => break,
         }
     }
-    if is_whole(archive, &records) { Ok(records) } else { Err(ArchiveError::Damaged) }
-}
-
-fn is_whole(archive: &ZipSliceArchive<Bytes>, records: &[ZipFileHeaderRecord<'_>]) -> bool {
-    let size: usize = records
-        .iter()
-        .map(|record| {
-            let extra = record.extra_fields().remaining_bytes();
-            DIRECTORY_HEADER_BYTES + record.file_path().len() + extra.len() + record.comment().as_bytes().len()
-        })
-        .sum();
-    u64::try_from(records.len()) == Ok(archive.entries_hint())
-        || usize::try_from(archive.eocd_offset())
-            .ok()
-            .and_then(|end| le_u32(archive.get_ref(), end + 12))
-            .is_some_and(|declared| usize::try_from(declared) == Ok(size))
+    let declared = archive.entries_hint();
+    if u64::try_from(records.len()).is_ok_and(|found| found >= declared) {
+        Ok(records)
+    } else {
+        Err(ArchiveError::Damaged)
+    }
 }
 
 /// How many bytes come before the archive: as many as its directory lies further back than it says (APPNOTE.TXT,
