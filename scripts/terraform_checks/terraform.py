@@ -55,7 +55,7 @@ class Terraform:
             "TF_IN_AUTOMATION": "1",
             "TF_PLUGIN_CACHE_DIR": str(cache),
             "TF_DATA_DIR": str(data),
-            "NO_COLOR": "1",
+            "TF_CLI_ARGS": "-no-color",
             **(more or {}),
         }
 
