@@ -50,6 +50,8 @@ locals {
     { for name, table in module.table : "${name}_table_arn" => table.arn },
     { for name, queue in module.queue : "${name}_queue_url" => queue.url },
     { for name, queue in module.queue : "${name}_queue_arn" => queue.arn },
+    { for name, queue in module.queue : "${name}_dead_queue_url" => queue.dead_letter_url },
+    { for name, queue in module.queue : "${name}_dead_queue_arn" => queue.dead_letter_arn },
     { for mail in module.mail : "mail_sender" => mail.sender },
     { for mail in module.mail : "mail_identity_arn" => mail.identity_arn },
   )

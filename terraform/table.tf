@@ -85,7 +85,7 @@ locals {
   }
   queues = toset([
     for name in local.known_queues : name
-    if contains(local.triggering_queues, name) || length(setintersection(local.mentioned, ["${name}_queue_url", "${name}_queue_arn"])) > 0
+    if contains(local.triggering_queues, name) || anytrue([for end in ["queue_url", "queue_arn", "dead_queue_url", "dead_queue_arn"] : contains(local.mentioned, "${name}_${end}")])
   ])
   sends_mail = length(setintersection(local.mentioned, ["mail_sender", "mail_identity_arn"])) > 0
 
@@ -96,7 +96,7 @@ locals {
     ]...)
   }
 
-  problems = concat(
+  problems = distinct(concat(
     [for name in keys(local.entries) : "${name}: a function's name is 1 to 36 of a-z, 0-9 and _, beginning with a letter"
     if !can(regex("^[a-z][a-z0-9_]{0,35}$", name))],
 
@@ -151,5 +151,5 @@ locals {
     [for name in sort(setsubtract(local.mentioned, keys(local.placeholder_values))) :
       name == "mail_sender" || name == "mail_identity_arn" ? "a function sends mail: the variable mail_sender must be set" : "nobody fills in $${${name}}"
     ],
-  )
+  ))
 }

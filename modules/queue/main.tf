@@ -1,14 +1,17 @@
 data "aws_caller_identity" "current" {}
 
 locals {
-  tls_statements = [for arn in(var.tls_only ? [aws_sqs_queue.this.arn] : []) : {
-    Sid       = "TlsOnly"
-    Effect    = "Deny"
-    Principal = "*"
-    Action    = "sqs:*"
-    Resource  = arn
-    Condition = { Bool = { "aws:SecureTransport" = "false" } }
-  }]
+  # By queue: requests without TLS are refused.
+  tls_statements = { for name, arn in { this = aws_sqs_queue.this.arn, dead = aws_sqs_queue.dead.arn } : name => [
+    for refuse in [var.tls_only] : {
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = arn
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    } if refuse
+  ] }
 
   # The account too: a bucket's ARN does not say whose it is.
   bucket_statements = [for bucket in var.from_bucket[*] : {
@@ -60,6 +63,17 @@ resource "aws_sqs_queue_policy" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.tls_statements, local.bucket_statements)
+    Statement = concat(local.tls_statements.this, local.bucket_statements)
+  })
+}
+
+resource "aws_sqs_queue_policy" "dead" {
+  count = var.tls_only ? 1 : 0
+
+  queue_url = aws_sqs_queue.dead.id
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = local.tls_statements.dead
   })
 }

@@ -8,6 +8,16 @@ output "dead_letter_name" {
   value       = aws_sqs_queue.dead.name
 }
 
+output "dead_letter_url" {
+  description = "The URL of the queue of dead letters"
+  value       = aws_sqs_queue.dead.id
+}
+
+output "dead_letter_arn" {
+  description = "The ARN of the queue of dead letters"
+  value       = aws_sqs_queue.dead.arn
+}
+
 output "url" {
   description = "The queue's URL"
   value       = aws_sqs_queue.this.id

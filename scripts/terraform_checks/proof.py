@@ -318,6 +318,7 @@ def _end_to_end(stage: Stage) -> str:
     settings = {
         **stage.environment,
         "BASE_URL": url,
+        "AUTHORIZER": json.loads(stage.variables.read_text())["authorizer"],
         "USER_POOL_ID": outputs["user_pool_id"],
         "USER_POOL_CLIENT_ID": outputs["user_pool_client_id"],
         "BUCKET": outputs["bucket"],

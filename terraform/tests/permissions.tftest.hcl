@@ -21,6 +21,11 @@ override_resource {
 }
 
 override_resource {
+  target = module.queue["mail"].aws_sqs_queue.dead
+  values = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail-dead" }
+}
+
+override_resource {
   target = module.queue["index"].aws_sqs_queue.this
   values = { arn = "arn:aws:sqs:eu-central-1:123456789012:index" }
 }

@@ -4,6 +4,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  mail_sender = "auctions@example.com"
+}
+
 run "a_stage_with_a_hyphen_is_refused" {
   command = plan
 

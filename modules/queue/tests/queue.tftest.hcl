@@ -81,6 +81,15 @@ run "only_the_bucket_may_send_and_only_by_tls" {
   }
 }
 
+run "dead_letters_need_tls_too" {
+  assert {
+    condition = jsonencode([
+      for statement in jsondecode(aws_sqs_queue_policy.dead[0].policy).Statement : [statement.Effect, statement.Resource, statement.Condition]
+    ]) == jsonencode([["Deny", "arn:aws:sqs:eu-central-1:123456789012:index-dead", { Bool = { "aws:SecureTransport" = "false" } }]])
+    error_message = "Dead letters can be read without TLS."
+  }
+}
+
 run "without_a_bucket_nobody_may_send" {
   variables {
     from_bucket = null
