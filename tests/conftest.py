@@ -17,6 +17,7 @@ import httpx
 import pytest
 from botocore.config import Config
 
+import auctions
 import functions as direct
 import service
 import tokens
@@ -238,3 +239,11 @@ def id_key(settings):
 @pytest.fixture(scope="session")
 def access_key(settings):
     return tokens.pool_key(settings.state_dir, settings.pool, "access")
+
+
+@pytest.fixture(scope="session")
+def backstage(settings, aws):
+    """What is behind the auctions. Local cloud only."""
+    if not settings.local:
+        pytest.skip("needs the local cloud: the tests let time go by in its tables")
+    return auctions.Backstage(aws, settings)

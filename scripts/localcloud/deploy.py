@@ -92,7 +92,7 @@ def _ensure_what_the_table_uses(aws: Aws, text: str) -> dict[str, str]:
 def _settings(cloud: Cloud, values: Mapping[str, str]) -> dict[str, str]:
     """What clients and tests need, under names of environment variables."""
     named = ("user_pool_id", "user_pool_client_id", "bucket", "auctions_table", "mails_table")
-    queues = ("mail_queue_url", "index_queue_url")
+    queues = ("mail_queue_url", "mail_dead_queue_url", "index_queue_url")
     return {
         "BASE_URL": values["api_url"],
         "AWS_ENDPOINT_URL": cloud.endpoint,

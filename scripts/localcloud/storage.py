@@ -104,7 +104,7 @@ def ensure_queue(aws: Aws, name: str, timeouts: list[int]) -> dict[str, str]:
     """A queue for functions with these timeouts in seconds, and its dead letters; its placeholders."""
     full_name = f"{PREFIX}-{name}"
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{full_name}"
-    aws.sqs.create_queue(QueueName=f"{full_name}-dead")
+    dead_url = aws.sqs.create_queue(QueueName=f"{full_name}-dead")["QueueUrl"]
     url = aws.sqs.create_queue(QueueName=full_name)["QueueUrl"]
     _set_queue_attributes(aws, f"{full_name}-dead", {"MessageRetentionPeriod": str(_DEAD_LETTER_SECONDS)})
     attributes = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{arn}-dead", "maxReceiveCount": 5})}
@@ -130,7 +130,12 @@ def ensure_queue(aws: Aws, name: str, timeouts: list[int]) -> dict[str, str]:
             }
         )
     _set_queue_attributes(aws, full_name, attributes)
-    return {f"{name}_queue_url": url, f"{name}_queue_arn": arn}
+    return {
+        f"{name}_queue_url": url,
+        f"{name}_queue_arn": arn,
+        f"{name}_dead_queue_url": dead_url,
+        f"{name}_dead_queue_arn": f"{arn}-dead",
+    }
 
 
 def _set_queue_attributes(aws: Aws, full_name: str, attributes: Mapping[str, str]) -> None:

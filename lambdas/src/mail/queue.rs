@@ -48,8 +48,8 @@ impl MailQueue {
         }
         let mut batch = self.sqs.send_message_batch().queue_url(&self.url);
         for (at, mail) in mails.iter().enumerate() {
-            let body = serde_json::to_string(mail).map_err(|error| QueueError(error.to_string()))?;
-            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body).build();
+            let json = serde_json::to_string(mail).map_err(|error| QueueError(error.to_string()))?;
+            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(ascii(&json)).build();
             batch = batch.entries(entry.map_err(|error| QueueError(error.to_string()))?);
         }
         let answer = batch.send().await.map_err(|error| QueueError(explain(error)))?;
@@ -84,5 +84,32 @@ impl DeadLetters {
             .await
             .map_err(|error| QueueError(explain(error)))?;
         Ok(())
+    }
+}
+
+/// The same JSON in ASCII. SQS refuses some characters (U+FFFE and U+FFFF: `SendMessage` in its API reference), and with
+/// a title that holds one it would refuse the whole batch, again and again. In JSON only a string can hold any.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            text.push(c);
+        } else {
+            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_ascii_whatever_it_holds() {
+        let title = "Lámpara \u{7f}\u{ffff}\u{fffe} \"🏳️‍🌈\" \\u0041 \0";
+        let message = ascii(&serde_json::to_string(title).unwrap());
+        assert!(message.bytes().all(|byte| (0x20..0x80).contains(&byte)), "{message}");
+        assert_eq!(serde_json::from_str::<String>(&message).unwrap(), title);
     }
 }

@@ -1,0 +1,141 @@
+"""Ends a function's process at a chosen call to AWS, and nowhere else.
+
+The program runs as it was deployed, outside of the cloud: one stand-in hands it a single event as Lambda's runtime API
+does ("Using the Lambda runtime API for custom runtimes"), another passes its calls on to AWS and kills it (SIGKILL) right
+before or right after the one that a test names.
+"""
+
+import http.client
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+import urllib.request
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+
+class Victim:
+    """A function of the local cloud, to be run until it is killed."""
+
+    def __init__(self, backstage, function, folder):
+        deployed = backstage.functions.get_function(FunctionName=backstage.name(function))
+        self.environment = deployed["Configuration"]["Environment"]["Variables"]
+        self.endpoint = backstage.settings.endpoint
+        self.name, self.region = deployed["Configuration"]["FunctionName"], backstage.settings.region
+        self.program = folder / function
+        if not self.program.exists():
+            with urllib.request.urlopen(deployed["Code"]["Location"]) as answer:
+                self.program.write_bytes(zipfile.ZipFile(io.BytesIO(answer.read())).read("bootstrap"))
+            self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
+
+    def run(self, event, kill_at, when, nth=1):
+        """Runs it with an event. It is killed at its nth call to `kill_at`, "before" AWS sees it or "after" AWS answered."""
+        runtime = _serve(_runtime(json.dumps(event).encode()))
+        calls = []
+        proxy = _serve(_proxy(self.endpoint, calls, kill_at, when, nth, lambda: os.kill(process.pid, signal.SIGKILL)))
+        process = subprocess.Popen([self.program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment | {
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime.server_port}", "AWS_LAMBDA_FUNCTION_NAME": self.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "-", "AWS_LAMBDA_LOG_STREAM_NAME": "-", "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
+            "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"],
+            "AWS_ENDPOINT_URL": f"http://localhost:{proxy.server_port}"})
+        try:
+            log, _ = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            log, _ = process.communicate()
+            raise AssertionError(f"it made no call to {kill_at}, but {calls}: {log.decode()}") from None
+        finally:
+            runtime.shutdown()
+            proxy.shutdown()
+        assert process.returncode == -signal.SIGKILL, log.decode()
+        return calls
+
+
+def _serve(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _runtime(event):
+    handed_out = threading.Event()
+
+    class Runtime(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            if handed_out.is_set():  # there is no second event
+                time.sleep(60)
+                return
+            handed_out.set()
+            self.send_response(200)
+            self.send_header("Lambda-Runtime-Aws-Request-Id", "made-by-hand")
+            self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000)))
+            self.send_header("Lambda-Runtime-Invoked-Function-Arn", "made-by-hand")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(event)))
+            self.end_headers()
+            self.wfile.write(event)
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    return Runtime
+
+
+def _proxy(endpoint, calls, kill_at, when, nth, kill):
+    lock = threading.Lock()
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            with lock:
+                name = _name(self.headers, body)
+                calls.append(name)
+                hit = name == kill_at and calls.count(name) == nth
+            if hit and when == "before":
+                kill()
+                return
+            upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
+            headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
+            upstream.request("POST", self.path, body, headers)
+            answer = upstream.getresponse()
+            content = answer.read()
+            if hit:
+                kill()
+                return
+            self.send_response(answer.status)
+            for key, value in answer.getheaders():
+                if key.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
+                    self.send_header(key, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    return Proxy
+
+
+def _name(headers, body):
+    """The operation: the target's last part, or the form's `Action`."""
+    target = headers.get("X-Amz-Target")
+    return target.rpartition(".")[2] if target else parse_qs(body.decode())["Action"][0]

@@ -1,0 +1,246 @@
+"""What happens when auctions end: they are closed, and each mail is sent once."""
+
+import json
+import os
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from auctions import bid, create, mail_to, queued, show, text, wait_for
+from conftest import unique
+from crashes import Victim
+
+pytestmark = pytest.mark.local_cloud
+
+
+@pytest.fixture
+def seller(make_user):
+    return make_user()
+
+
+@pytest.fixture
+def bidder(make_user):
+    return make_user()
+
+
+@pytest.fixture(scope="session")
+def inbox(settings):
+    """inbox(address): the mails there as MiniStack has them."""
+
+    def read(address):
+        everyone = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60).json()["messages"].values()
+        return [mail for mails in everyone for mail in mails if address in mail["To"]]
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def victim(backstage, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("programs")
+    return lambda function: Victim(backstage, function, folder)
+
+
+def sold(seller, bidder, backstage, **members):
+    """An auction that has ended with a bid."""
+    auction = create(seller, **members)
+    assert bid(bidder, auction, 1250).status_code == 200
+    backstage.end(auction)
+    return auction
+
+
+def address():
+    return f"{unique('mail')}@example.com"
+
+
+class TestWords:
+    def test_seller_and_winner_are_told(self, seller, bidder, backstage, inbox):
+        auction = sold(seller, bidder, backstage, title="A <b>lamp</b> & more")
+        assert backstage.close()["failed"] == 0
+        to_seller, = wait_for(lambda: inbox(seller.email))
+        to_bidder, = wait_for(lambda: inbox(bidder.email))
+        assert to_seller["Subject"] == "Sold: A <b>lamp</b> & more"
+        assert f"The highest bid is EUR 12.50 by {bidder.name}." in to_seller["BodyText"]
+        assert to_bidder["Subject"] == "You won: A <b>lamp</b> & more"
+        assert "You won it with your bid of EUR 12.50." in to_bidder["BodyText"]
+        for mail in (to_seller, to_bidder):
+            assert "A &lt;b&gt;lamp&lt;/b&gt; &amp; more" in mail["BodyHtml"]
+            assert "<b>" not in mail["BodyHtml"] and auction["id"] in mail["BodyText"]
+            assert mail["Source"] == "no-reply@yourplace.example"
+        for hidden in (seller.email, bidder.email):
+            assert not any(hidden in mail[part] for mail in (to_seller, to_bidder) for part in ("BodyText", "BodyHtml", "Subject"))
+
+    def test_without_bids_the_seller_alone_is_told(self, seller, backstage, inbox):
+        auction = create(seller)
+        backstage.end(auction)
+        backstage.close()
+        mail, = wait_for(lambda: inbox(seller.email))
+        assert mail["Subject"] == "No bids: A lamp" and "Nobody made a bid." in mail["BodyText"]
+        assert backstage.claim(f"{auction['id']}:bidder") == {}
+
+    def test_no_title_keeps_its_auction_open(self, seller, backstage, inbox):
+        auction = create(seller, title="a\nb\0 \uffff \ufffe é 🏳️‍🌈 " + "\u0001" * 80)
+        backstage.end(auction)
+        assert backstage.close()["failed"] == 0
+        mail, = wait_for(lambda: inbox(seller.email))
+        assert mail["Subject"].startswith("No bids: a b ") and "é 🏳️‍🌈" in mail["Subject"]
+
+    def test_only_the_last_highest_bidder_is_told(self, seller, bidder, make_user, backstage, inbox):
+        auction, last = create(seller), make_user()
+        bid(bidder, auction, 5)
+        bid(last, auction, 6)
+        backstage.end(auction)
+        backstage.close()
+        wait_for(lambda: inbox(last.email))
+        assert inbox(bidder.email) == []
+
+    def test_no_log_has_an_address(self, seller, bidder, backstage, aws, inbox):
+        sold(seller, bidder, backstage)
+        backstage.close()
+        wait_for(lambda: inbox(bidder.email))
+        logs = aws("logs")
+        for function in ("auctions_create", "auctions_bid", "auctions_get", "process_auctions", "send_mail"):
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{backstage.name(function)}")
+            lines = [event["message"] for page in pages for event in page["events"]]
+            assert lines and not any("@example.com" in line for line in lines), function
+
+
+class TestOnce:
+    @pytest.mark.exclusive
+    def test_the_schedule_closes_an_auction_by_itself(self, seller, bidder, inbox):
+        auction = create(seller, duration_minutes=1)
+        assert bid(bidder, auction, 1250).status_code == 200
+        wait_for(lambda: len(inbox(seller.email)) == len(inbox(bidder.email)) == 1, seconds=150, often=1)
+        assert show(seller, auction)["status"] == "CLOSED"
+
+    def test_runs_at_once_send_each_mail_once(self, seller, bidder, backstage, inbox):
+        auctions = [sold(seller, bidder, backstage, title=f"number {at}") for at in range(7)]
+        with ThreadPoolExecutor(4) as pool:
+            reports = list(pool.map(lambda _: backstage.close(), range(4)))
+        assert all(report["failed"] == 0 and report["finished"] for report in reports), reports
+        assert all(backstage.item(auction)["status"]["S"] == "CLOSED" for auction in auctions)
+        wait_for(lambda: len(inbox(seller.email)) >= 7 and len(inbox(bidder.email)) >= 7)
+        time.sleep(3)  # for any that should not come
+        for receiver in (seller, bidder):
+            assert len({mail["Subject"] for mail in inbox(receiver.email)}) == len(inbox(receiver.email)) == 7
+
+    def test_a_repeated_message_sends_nothing(self, backstage, inbox):
+        mail = mail_to(address())
+        assert backstage.send(mail, mail) == []
+        assert backstage.send(mail) == []
+        assert len(inbox(mail["to"])) == 1
+        claim = backstage.claim(f"{mail['auction']}:seller")
+        assert claim["state"]["S"] == "sent"
+        assert 29 < (int(claim["expiresAt"]["N"]) - time.time()) / 86400 <= 30
+
+    def test_one_message_at_many_places_at_once_sends_once(self, backstage, inbox):
+        mail = mail_to(address())
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: backstage.send(mail), range(8)))
+        assert len(inbox(mail["to"])) == 1
+
+
+class TestCrashes:
+    @pytest.mark.parametrize("call, when", [("SendMessageBatch", "before"), ("SendMessageBatch", "after")])
+    def test_process_auctions_killed_at_the_queue_loses_and_repeats_nothing(
+            self, seller, bidder, backstage, inbox, victim, call, when):
+        auction = sold(seller, bidder, backstage)
+        victim("process_auctions").run({}, call, when)
+        assert "settledAt" in backstage.item(auction)
+        backstage.close()
+        assert backstage.item(auction)["status"]["S"] == "CLOSED"
+        wait_for(lambda: inbox(seller.email) and inbox(bidder.email))
+        time.sleep(3)  # for any that should not come
+        assert (len(inbox(seller.email)), len(inbox(bidder.email))) == (1, 1)
+
+    def test_send_mail_killed_between_claiming_and_sending_sends_once(self, backstage, inbox, victim):
+        mail = mail_to(address())
+        calls = victim("send_mail").run(queued(mail), "SendEmail", "before")
+        assert calls == ["UpdateItem", "SendEmail"] and inbox(mail["to"]) == []
+        assert backstage.send(mail) == ["0"], "while the lease lasts, the message goes back"
+        assert inbox(mail["to"]) == []
+        backstage.end_lease(f"{mail['auction']}:seller")
+        assert backstage.send(mail) == []
+        assert len(inbox(mail["to"])) == 1
+
+    def test_send_mail_killed_between_sending_and_marking_sends_twice(self, backstage, inbox, victim):
+        """SES has no way to send once: after the lease nobody can know that it was sent."""
+        mail = mail_to(address())
+        victim("send_mail").run(queued(mail), "SendEmail", "after")
+        assert len(inbox(mail["to"])) == 1
+        assert backstage.send(mail) == ["0"]
+        backstage.end_lease(f"{mail['auction']}:seller")
+        assert backstage.send(mail) == []
+        assert backstage.send(mail) == []
+        assert len(inbox(mail["to"])) == 2
+
+    def test_send_mail_killed_after_marking_sends_once(self, backstage, inbox, victim):
+        mail = mail_to(address())
+        victim("send_mail").run(queued(mail), "UpdateItem", "after", nth=2)
+        assert backstage.send(mail) == []
+        assert len(inbox(mail["to"])) == 1
+
+
+class TestRefusals:
+    def test_a_mail_that_ses_refuses_goes_to_the_dead_letters_with_its_reason(self, backstage, inbox):
+        refused, fine = mail_to("not an address"), mail_to(address())
+        assert backstage.send(refused, fine) == []
+        assert backstage.dead_letters()[json.dumps(refused)].startswith("InvalidParameterValue")
+        assert len(inbox(fine["to"])) == 1
+
+    def test_what_is_no_mail_goes_to_the_dead_letters(self, backstage):
+        body = f"no mail {uuid.uuid4()}"
+        assert backstage.send(body) == []
+        assert backstage.dead_letters()[body] == "not a mail of this service"
+
+    def test_a_refused_mail_can_be_sent_when_it_is_put_right(self, backstage, inbox):
+        mail = mail_to("not an address")
+        assert backstage.send(mail) == []
+        right = mail | {"to": address()}
+        assert backstage.send(right) == []
+        assert len(inbox(right["to"])) == 1
+
+
+@pytest.mark.exclusive
+def test_many_auctions_that_end_in_the_same_minute_are_all_closed_and_mailed(seller, bidder, backstage, settings, capsys):
+    """AUCTIONS_AT_ONCE says how many: 1,000 take a minute or two."""
+    many = int(os.environ.get("AUCTIONS_AT_ONCE", "100"))
+    auction = create(seller)
+    assert bid(bidder, auction, 1250).status_code == 200
+    item, mark = backstage.item(auction), unique()
+    ended = datetime.now(UTC) - timedelta(seconds=1)
+    ids = [str(uuid.uuid4()) for _ in range(many)]
+    puts = [{"PutRequest": {"Item": item | {
+        "id": {"S": id}, "endingAt": {"S": text(ended + timedelta(milliseconds=at % 1000))},
+        "sellerEmail": {"S": f"{mark}-seller-{at}@example.com"},
+        "highestBidderEmail": {"S": f"{mark}-bidder-{at}@example.com"}}}} for at, id in enumerate(ids)]
+    for at in range(0, many, 25):
+        assert not backstage.dynamodb.batch_write_item(RequestItems={backstage.auctions: puts[at:at + 25]})["UnprocessedItems"]
+
+    def left():
+        answer = backstage.dynamodb.query(
+            TableName=backstage.auctions, IndexName="statusAndEndDate", Select="COUNT",
+            KeyConditionExpression="#status = :open AND endingAt <= :now", ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":open": {"S": "OPEN"}, ":now": {"S": text(datetime.now(UTC))}})
+        return answer["Count"]
+
+    def mails():
+        everyone = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60).json()["messages"].values()
+        return [mail["To"][0] for mails in everyone for mail in mails if mail["To"][0].startswith(mark)]
+
+    started, runs = time.monotonic(), 0
+    while left():
+        report = backstage.close()
+        runs += 1
+        assert report["failed"] == 0
+        assert runs < 10
+    closed = time.monotonic()
+    wait_for(lambda: len(mails()) >= 2 * many, seconds=600, often=2)
+    mailed = time.monotonic()
+    time.sleep(5)  # for any that should not come
+    assert sorted(mails()) == sorted(f"{mark}-{role}-{at}@example.com" for at in range(many) for role in ("seller", "bidder"))
+    with capsys.disabled():
+        print(f"\n{many} auctions closed in {closed - started:.1f} s by {runs} runs, all mailed after {mailed - started:.1f} s")

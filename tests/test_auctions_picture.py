@@ -1,0 +1,127 @@
+"""`PATCH /auctions/{id}/picture`."""
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from auctions import assert_auction, create, show
+from photos import FORMATS, photo
+from service import MAX_UPLOAD, assert_problem
+
+UNKNOWN = "0193a000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def seller(make_user):
+    return make_user()
+
+
+@pytest.fixture
+def auction(seller):
+    return create(seller)
+
+
+def put(user, auction, **request):
+    return user.call("PATCH", f"/auctions/{auction['id']}/picture", **request)
+
+
+def assert_shows(auction, data, kind):
+    assert_auction(auction)
+    served = httpx.get(auction["picture_url"])
+    assert (served.status_code, served.headers["content-type"]) == (200, FORMATS[kind][1])
+    assert served.content == data
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_kind_of_photo_is_served_with_its_type(seller, auction, kind):
+    answer = put(seller, auction, content=photo(kind))
+    assert answer.status_code == 200, answer.text
+    assert_shows(answer.json(), photo(kind), kind)
+
+
+@pytest.mark.parametrize("form", ["raw", "form type", "base64", "wrapped base64", "data address", "part", "base64 part", "json"])
+def test_a_picture_may_come_in_many_forms(seller, auction, form):
+    data = photo("jpg")
+    text = base64.b64encode(data).decode()
+    request = {
+        "raw": {"content": data, "headers": {"Content-Type": "image/jpeg"}},
+        "form type": {"content": data, "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        "base64": {"content": text, "headers": {"Content-Type": "text/plain"}},
+        "wrapped base64": {"content": base64.encodebytes(data)},
+        "data address": {"content": f"data:image/jpeg;base64,{text}"},
+        "part": {"files": {"file": ("a.png", data, "image/png")}},
+        "base64 part": {"files": {"file": ("a.txt", text, "text/plain")}},
+        "json": {"json": {"file": text}},
+    }[form]
+    answer = put(seller, auction, **request)
+    assert answer.status_code == 200, answer.text
+    assert_shows(answer.json(), data, "jpg")
+
+
+def test_it_is_shown_wherever_the_auction_is(seller, auction, make_user):
+    put(seller, auction, content=photo("png"))
+    stranger = make_user()
+    assert_shows(show(stranger, auction), photo("png"), "png")
+    assert_shows(stranger.call("PATCH", f"/auctions/{auction['id']}/bid", json={"amount": 5}).json(), photo("png"), "png")
+
+
+def test_it_is_private(seller, auction):
+    url = put(seller, auction, content=photo("png")).json()["picture_url"]
+    assert httpx.get(url.partition("?")[0]).status_code == 403
+
+
+def test_a_replaced_picture_is_removed(seller, auction, bucket):
+    for kind in ("png", "jpg", "jpg"):
+        put(seller, auction, content=photo(kind))
+    keys = bucket.list(f"auctions/{auction['id']}/")
+    assert len(keys) == 1 and keys[0].endswith(".jpg")
+    assert_shows(show(seller, auction), photo("jpg"), "jpg")
+
+
+@pytest.mark.parametrize("data", [b"hello", base64.b64encode(b"hello"), b"BMW is a maker of cars", b"%PDF-1.7"], ids=repr)
+def test_what_is_no_photo_is_refused(seller, auction, bucket, data):
+    assert_problem(put(seller, auction, content=data, headers={"Content-Type": "image/jpeg"}), 415)
+    assert bucket.list(f"auctions/{auction['id']}/") == []
+
+
+def test_an_empty_body_cannot_be_read(seller, auction):
+    assert_problem(put(seller, auction), 400)
+
+
+def test_the_limit_counts_decoded_bytes(seller, auction, bucket):
+    full = photo("jpg").ljust(MAX_UPLOAD, b"\0")
+    assert put(seller, auction, content=base64.b64encode(full)).status_code == 200
+    assert put(seller, auction, content=full).status_code == 200
+    for body in (full + b"\0", base64.b64encode(full + b"\0")):
+        assert assert_problem(put(seller, auction, content=body), 413)["limit"] == MAX_UPLOAD
+    assert len(bucket.list(f"auctions/{auction['id']}/")) == 1
+
+
+def test_nobody_else_may_set_it(seller, auction, make_user, bucket):
+    assert assert_problem(put(make_user(), auction, content=photo()), 403)["type"].endswith(":not-the-seller")
+    assert bucket.list(f"auctions/{auction['id']}/") == []
+
+
+@pytest.mark.parametrize("name", [UNKNOWN, "x"])
+def test_an_unknown_auction_is_not_found(seller, bucket, name):
+    assert_problem(put(seller, {"id": name}, content=photo()), 404)
+    assert bucket.list(f"auctions/{name}/") == []
+
+
+def test_an_ended_auction_keeps_its_picture(seller, auction, bucket):
+    put(seller, auction, content=photo("png"))
+    backstage.end(auction)
+    assert assert_problem(put(seller, auction, content=photo("jpg")), 409)["type"].endswith(":auction-closed")
+    assert_shows(show(seller, auction), photo("png"), "png")
+    assert len(bucket.list(f"auctions/{auction['id']}/")) == 1
+
+
+def test_pictures_that_come_at_once_leave_one_that_is_there(seller, auction, bucket):
+    pictures = [photo("jpg", seed) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda data: put(seller, auction, content=data), pictures))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len(bucket.list(f"auctions/{auction['id']}/")) == 1
+    assert httpx.get(show(seller, auction)["picture_url"]).content in pictures
