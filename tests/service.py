@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -174,6 +175,15 @@ def words(answer):
     """An answer without what differs between any two: for comparing what two callers are told."""
     body = answer.json() if answer.content else {}
     return answer.status_code, {name: value for name, value in body.items() if name != "request_id"}
+
+
+def eventually(read, wanted, seconds=30):
+    """Reads until it is what is wanted; gives it. For what follows a change by events."""
+    deadline = time.monotonic() + seconds
+    while (found := read()) != wanted:
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s it is {found!r:.2000}, not {wanted!r:.2000}"
+        time.sleep(0.1)
+    return found
 
 
 def client(base_url):

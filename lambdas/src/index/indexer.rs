@@ -13,8 +13,8 @@ use crate::{
 const PAGE: u16 = 1000;
 
 /// How often a dictionary is written before its folder is left alone for a while. With the pauses between them that is
-/// about half a minute of changes without a rest.
-const MAX_WRITES: u8 = 20;
+/// about a minute of changes without a rest.
+const MAX_WRITES: u8 = 40;
 
 /// How many of these come without a pause. In a large folder, whose listing takes long, one photo that came meanwhile
 /// is no reason to throw the listing away.
@@ -179,7 +179,7 @@ mod tests {
             }
         }
         assert_eq!(writes, MAX_WRITES);
-        assert!((Duration::from_secs(25)..Duration::from_secs(35)).contains(&waited), "{waited:?}");
+        assert!((Duration::from_secs(60)..Duration::from_secs(80)).contains(&waited), "{waited:?}");
     }
 
     #[test]
