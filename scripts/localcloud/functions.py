@@ -43,7 +43,14 @@ def _ensure_role(aws: Aws, name: str, service: str, permissions: list[Mapping[st
 
 
 def _statement(permission: Mapping[str, Any]) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": permission["actions"], "Resource": permission["resources"]}
+    actions, resources = list(permission["actions"]), permission["resources"]
+    if "sqs:SendMessage" in actions:
+        # In AWS this allows batches too; MiniStack asks for them by their own name.
+        actions.append("sqs:SendMessageBatch")
+    if actions == ["ses:SendEmail"]:
+        # MiniStack does not see which identity a mail is sent from; whether that is verified it does check.
+        resources = ["*"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
     if "condition" in permission:
         statement["Condition"] = permission["condition"]
     return statement
