@@ -121,7 +121,7 @@ variable "trusted_issuers" {
 variable "layer" {
   description = "Whether functions that check tokens get the extension that keeps the issuers' keys fresh; they work the same without it"
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 

@@ -5,6 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
+  layer       = false
   mail_sender = "auctions@example.com"
 }
 
