@@ -9,8 +9,19 @@ from datetime import UTC, datetime, timedelta
 
 from service import TIME
 
-MEMBERS = {"id", "title", "description", "status", "created_at", "ending_at", "seller", "currency", "starting_price",
-           "highest_bid", "picture_url"}
+MEMBERS = {
+    "id",
+    "title",
+    "description",
+    "status",
+    "created_at",
+    "ending_at",
+    "seller",
+    "currency",
+    "starting_price",
+    "highest_bid",
+    "picture_url",
+}
 MOST = 2**53 - 1
 
 
@@ -62,19 +73,29 @@ class Backstage:
         self.mail_queue, self.dead_queue = os.environ["MAIL_QUEUE_URL"], os.environ["MAIL_DEAD_QUEUE_URL"]
 
     def item(self, auction):
-        return self.dynamodb.get_item(TableName=self.auctions, Key={"id": {"S": auction["id"]}}, ConsistentRead=True)["Item"]
+        return self.dynamodb.get_item(
+            TableName=self.auctions, Key={"id": {"S": auction["id"]}}, ConsistentRead=True
+        )["Item"]
 
     def end(self, auction, ago=0.001):
         """As if the time were over."""
         ended = text(datetime.now(UTC) - timedelta(seconds=ago))
-        self.dynamodb.update_item(TableName=self.auctions, Key={"id": {"S": auction["id"]}},
-                                  UpdateExpression="SET endingAt = :ended", ExpressionAttributeValues={":ended": {"S": ended}})
+        self.dynamodb.update_item(
+            TableName=self.auctions,
+            Key={"id": {"S": auction["id"]}},
+            UpdateExpression="SET endingAt = :ended",
+            ExpressionAttributeValues={":ended": {"S": ended}},
+        )
         return ended
 
     def end_lease(self, mail):
         """As if a claimed mail's lease were over."""
-        self.dynamodb.update_item(TableName=self.mails, Key={"id": {"S": mail}}, UpdateExpression="SET leaseUntil = :now",
-                                  ExpressionAttributeValues={":now": {"S": text(datetime.now(UTC))}})
+        self.dynamodb.update_item(
+            TableName=self.mails,
+            Key={"id": {"S": mail}},
+            UpdateExpression="SET leaseUntil = :now",
+            ExpressionAttributeValues={":now": {"S": text(datetime.now(UTC))}},
+        )
 
     def claim(self, mail):
         return self.dynamodb.get_item(TableName=self.mails, Key={"id": {"S": mail}}).get("Item", {})
@@ -94,15 +115,24 @@ class Backstage:
 
     def send(self, *mails):
         """What the queue does; the ids of those that it keeps."""
-        return [failure["itemIdentifier"] for failure in self.invoke("send_mail", queued(*mails))["batchItemFailures"]]
+        return [
+            failure["itemIdentifier"]
+            for failure in self.invoke("send_mail", queued(*mails))["batchItemFailures"]
+        ]
 
     def dead_letters(self):
         """{body: reason} of all dead letters."""
         found = {}
-        while messages := self.sqs.receive_message(QueueUrl=self.dead_queue, MaxNumberOfMessages=10, VisibilityTimeout=0,
-                                                   MessageAttributeNames=["All"]).get("Messages"):
-            new = {message["Body"]: message.get("MessageAttributes", {}).get("reason", {}).get("StringValue")
-                   for message in messages}
+        while messages := self.sqs.receive_message(
+            QueueUrl=self.dead_queue,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageAttributeNames=["All"],
+        ).get("Messages"):
+            new = {
+                message["Body"]: message.get("MessageAttributes", {}).get("reason", {}).get("StringValue")
+                for message in messages
+            }
             if new.keys() <= found.keys():
                 return found
             found |= new
@@ -111,16 +141,34 @@ class Backstage:
 
 def mail_to(address, **members):
     """A mail as `process_auctions` queues it."""
-    mail = {"auction": str(uuid.uuid4()), "role": "seller", "to": address, "title": "A lamp", "currency": "EUR", "sale": None}
+    mail = {
+        "auction": str(uuid.uuid4()),
+        "role": "seller",
+        "to": address,
+        "title": "A lamp",
+        "currency": "EUR",
+        "sale": None,
+    }
     return mail | members
 
 
 def queued(*mails):
     """What Lambda hands to `send_mail`: "Using Lambda with Amazon SQS", example event."""
-    return {"Records": [{
-        "messageId": str(at), "receiptHandle": "made-by-hand", "body": mail if isinstance(mail, str) else json.dumps(mail),
-        "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs", "eventSourceARN": "made-by-hand",
-        "awsRegion": "eu-central-1"} for at, mail in enumerate(mails)]}
+    return {
+        "Records": [
+            {
+                "messageId": str(at),
+                "receiptHandle": "made-by-hand",
+                "body": mail if isinstance(mail, str) else json.dumps(mail),
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "made-by-hand",
+                "awsRegion": "eu-central-1",
+            }
+            for at, mail in enumerate(mails)
+        ]
+    }
 
 
 def wait_for(what, seconds=30, often=0.2):

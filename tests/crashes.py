@@ -1,8 +1,8 @@
 """Ends a function's process at a chosen call to AWS, and nowhere else.
 
-The program runs as it was deployed, outside of the cloud: one stand-in hands it a single event as Lambda's runtime API
-does ("Using the Lambda runtime API for custom runtimes"), another passes its calls on to AWS and kills it (SIGKILL) right
-before or right after the one that a test names.
+The program runs as it was deployed, outside of the cloud: one stand-in hands it a single event as Lambda's
+runtime API does ("Using the Lambda runtime API for custom runtimes"), another passes its calls on to AWS and
+kills it (SIGKILL) right before or right after the one that a test names.
 """
 
 import http.client
@@ -35,17 +35,33 @@ class Victim:
             self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
 
     def run(self, event, kill_at, when, nth=1):
-        """Runs it with an event. It is killed at its nth call to `kill_at`, "before" AWS sees it or "after" AWS answered."""
+        """Runs it with an event. It is killed at its nth call to `kill_at`.
+
+        `when` says whether that is "before" AWS sees the call or "after" AWS answered it.
+        """
         runtime = _serve(_runtime(json.dumps(event).encode()))
         calls = []
-        proxy = _serve(_proxy(self.endpoint, calls, kill_at, when, nth, lambda: os.kill(process.pid, signal.SIGKILL)))
-        process = subprocess.Popen([self.program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment | {
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime.server_port}", "AWS_LAMBDA_FUNCTION_NAME": self.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_LOG_GROUP_NAME": "-", "AWS_LAMBDA_LOG_STREAM_NAME": "-", "AWS_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
-            "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"],
-            "AWS_ENDPOINT_URL": f"http://localhost:{proxy.server_port}"})
+        proxy = _serve(
+            _proxy(self.endpoint, calls, kill_at, when, nth, lambda: os.kill(process.pid, signal.SIGKILL))
+        )
+        process = subprocess.Popen(
+            [self.program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self.environment
+            | {
+                "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime.server_port}",
+                "AWS_LAMBDA_FUNCTION_NAME": self.name,
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+                "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+                "AWS_LAMBDA_LOG_GROUP_NAME": "-",
+                "AWS_LAMBDA_LOG_STREAM_NAME": "-",
+                "AWS_REGION": self.region,
+                "AWS_ACCESS_KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
+                "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"],
+                "AWS_ENDPOINT_URL": f"http://localhost:{proxy.server_port}",
+            },
+        )
         try:
             log, _ = process.communicate(timeout=30)
         except subprocess.TimeoutExpired:

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from service import TOKEN_ROUTES
 
-FUNCTIONS = {route: route.removeprefix("/").replace("/", "_") for route in (*TOKEN_ROUTES, "/me", "/me/images")}
+FUNCTIONS = {
+    route: route.removeprefix("/").replace("/", "_") for route in (*TOKEN_ROUTES, "/me", "/me/images")
+}
 
 
 def event(stage, method, path, headers, body=b"", query="", raw_path=None, claims=None):

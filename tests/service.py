@@ -181,7 +181,9 @@ def eventually(read, wanted, seconds=30):
     """Reads until it is what is wanted; gives it. For what follows a change by events."""
     deadline = time.monotonic() + seconds
     while (found := read()) != wanted:
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s it is {found!r:.2000}, not {wanted!r:.2000}"
+        assert time.monotonic() < deadline, (
+            f"after {seconds:.0f} s it is {found!r:.2000}, not {wanted!r:.2000}"
+        )
         time.sleep(0.1)
     return found
 

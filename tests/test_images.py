@@ -20,8 +20,29 @@ MAX_BODY = 4_194_304
 #: How long the dictionary may lag behind the last change.
 SECONDS = 30
 NAMES = [
-    "two  words", "a+b", "100%", "100%25", "a&b=c", "quote\"s", "it's", "semi;colon, comma", "#1?", "~tilde", "+", "%",
-    "🏳️‍🌈 👩‍👩‍👧", "кот", "猫の写真", "قطة", "ñandú", "n\u0303andu", "ไทย", "a\u00a0b", "[x]{y}", "<b>&amp;", "$@!*()",
+    "two  words",
+    "a+b",
+    "100%",
+    "100%25",
+    "a&b=c",
+    'quote"s',
+    "it's",
+    "semi;colon, comma",
+    "#1?",
+    "~tilde",
+    "+",
+    "%",
+    "🏳️‍🌈 👩‍👩‍👧",
+    "кот",
+    "猫の写真",
+    "قطة",
+    "ñandú",
+    "n\u0303andu",
+    "ไทย",
+    "a\u00a0b",
+    "[x]{y}",
+    "<b>&amp;",
+    "$@!*()",
 ]
 
 
@@ -67,10 +88,19 @@ def event(settings):
 
     def make(user, name, kind="ObjectCreated:Put", bucket=settings.bucket, prefix="photos"):
         key = quote_plus(f"{prefix}/{user.name}/{name}", safe="/")
-        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": settings.region,
-                  "eventTime": "2026-11-21T02:03:04.056Z", "eventName": kind,
-                  "s3": {"s3SchemaVersion": "1.0", "configurationId": "index", "bucket": {"name": bucket},
-                         "object": {"key": key, "size": 1, "eTag": "0" * 32, "sequencer": "0055AED6DCD90281E5"}}}
+        record = {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "awsRegion": settings.region,
+            "eventTime": "2026-11-21T02:03:04.056Z",
+            "eventName": kind,
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "configurationId": "index",
+                "bucket": {"name": bucket},
+                "object": {"key": key, "size": 1, "eTag": "0" * 32, "sequencer": "0055AED6DCD90281E5"},
+            },
+        }
         return {"Records": [record]}
 
     return make
@@ -81,8 +111,13 @@ def spoil(bucket):
     """spoil(user): makes the dictionary wrong, so that only an event that is handled makes it right again."""
 
     def put(user, text='[{"name":"wrong","type":"jpg","size":1}]'):
-        bucket.client.put_object(Bucket=bucket.name, Key=f"index/{user.name}/images.json", Body=text.encode(),
-                                 ContentType="application/json", Metadata={"count": "1", "bytes": "1"})
+        bucket.client.put_object(
+            Bucket=bucket.name,
+            Key=f"index/{user.name}/images.json",
+            Body=text.encode(),
+            ContentType="application/json",
+            Metadata={"count": "1", "bytes": "1"},
+        )
 
     return put
 
@@ -139,8 +174,10 @@ def test_a_change_changes_the_tag(user):
 
 def test_names_survive(user):
     """Upload, event, dictionary, download."""
-    pictures = {user.upload(photo("jpg", number), f"{name}.jpg")["filename"]: photo("jpg", number)
-                for number, name in enumerate(NAMES)}
+    pictures = {
+        user.upload(photo("jpg", number), f"{name}.jpg")["filename"]: photo("jpg", number)
+        for number, name in enumerate(NAMES)
+    }
     assert len(pictures) == len(NAMES)
     eventually(lambda: dictionary(user), listing(user))
     found = [item["name"] for item in dictionary(user)]
@@ -215,8 +252,14 @@ def test_an_event_only_says_that_the_folder_changed(user, index_queue, event, sp
     delete(user, gone)
     wanted = listing(user)
     eventually(lambda: dictionary(user), wanted)
-    events = [event(user, gone, "ObjectRemoved:Delete"), event(user, gone), event(user, gone),
-              event(user, kept, "ObjectRemoved:Delete"), event(user, kept), event(user, "20200101T000000000Z_never was.jpg")]
+    events = [
+        event(user, gone, "ObjectRemoved:Delete"),
+        event(user, gone),
+        event(user, gone),
+        event(user, kept, "ObjectRemoved:Delete"),
+        event(user, kept),
+        event(user, "20200101T000000000Z_never was.jpg"),
+    ]
     random.Random(6).shuffle(events)
     for late in events:
         spoil(user)
@@ -244,8 +287,12 @@ def test_messages_of_another_shape_hold_nothing_up(user, index_queue, event, spo
     wanted = listing(user)
     eventually(lambda: dictionary(user), wanted)
     spoil(user)
-    index_queue({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}, {"Records": []},
-                event(user, "x.jpg", prefix="index"), event(user, stored["filename"]))
+    index_queue(
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
+        {"Records": []},
+        event(user, "x.jpg", prefix="index"),
+        event(user, stored["filename"]),
+    )
     eventually(lambda: dictionary(user), wanted)
 
 
@@ -258,17 +305,29 @@ def test_only_what_cannot_be_read_goes_back(user, settings, aws, event):
         "test": {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
         "other bucket": event(user, stored, bucket="another"),
         "other prefix": event(user, stored, prefix="index"),
-        "no folder": {"Records": [{"s3": {"bucket": {"name": settings.bucket}, "object": {"key": "photos/x.jpg"}}}]},
+        "no folder": {
+            "Records": [{"s3": {"bucket": {"name": settings.bucket}, "object": {"key": "photos/x.jpg"}}}]
+        },
         "no records": {"Records": []},
         "no json": "?",
         "empty": "",
         "another object": {"hello": "world"},
         "no key": {"Records": [{"s3": {"bucket": {"name": settings.bucket}}}]},
     }
-    messages = [{"messageId": name, "receiptHandle": "r", "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-                 "body": body if isinstance(body, str) else json.dumps(body)} for name, body in bodies.items()]
-    answer = aws("lambda").invoke(FunctionName=f"yourplace-{settings.stage}-index_images",
-                                  Payload=json.dumps({"Records": messages}))
+    messages = [
+        {
+            "messageId": name,
+            "receiptHandle": "r",
+            "attributes": {},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "body": body if isinstance(body, str) else json.dumps(body),
+        }
+        for name, body in bodies.items()
+    ]
+    answer = aws("lambda").invoke(
+        FunctionName=f"yourplace-{settings.stage}-index_images", Payload=json.dumps({"Records": messages})
+    )
     result = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, result
     failed = {item["itemIdentifier"] for item in result["batchItemFailures"]}
@@ -284,7 +343,9 @@ def entries(size, name="20261121T020304056Z_" + "n" * 80 + ".jpg"):
     return text + " " * (size - len(text) - 1) + "]"
 
 
-@pytest.mark.parametrize("name", ["20261121T020304056Z_photo.jpg", "20261121T020304056Z_" + "\"" * 100 + ".jpg"])
+@pytest.mark.parametrize(
+    "name", ["20261121T020304056Z_photo.jpg", "20261121T020304056Z_" + '"' * 100 + ".jpg"]
+)
 def test_the_largest_dictionary_is_in_the_answer(user, spoil, name):
     text = entries(MAX_BODY, name)
     spoil(user, text)
