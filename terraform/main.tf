@@ -133,16 +133,17 @@ module "function" {
   source   = "../modules/function"
   for_each = local.functions
 
-  prefix       = local.prefix
-  name         = each.key
-  description  = each.value.description
-  zip          = "${var.dist_dir}/${var.architecture}/${each.key}.zip"
-  architecture = var.architecture
-  memory       = each.value.memory
-  timeout      = each.value.timeout
-  environment  = local.environments[each.key]
-  permissions  = local.permissions[each.key]
-  layers       = each.value.token || each.value.authorizer ? aws_lambda_layer_version.jwt[*].arn : []
+  prefix         = local.prefix
+  name           = each.key
+  description    = each.value.description
+  zip            = "${var.dist_dir}/${var.architecture}/${each.key}.zip"
+  architecture   = var.architecture
+  memory         = each.value.memory
+  timeout        = each.value.timeout
+  environment    = local.environments[each.key]
+  permissions    = local.permissions[each.key]
+  every_resource = var.local_endpoint != null
+  layers         = each.value.token || each.value.authorizer ? aws_lambda_layer_version.jwt[*].arn : []
 
   queue = contains(local.queues, coalesce(each.value.queue, "-")) ? {
     arn          = module.queue[each.value.queue].arn

@@ -90,7 +90,7 @@ variable "permissions" {
 
   validation {
     condition = alltrue(flatten([for permission in var.permissions : [
-      for resource in permission.resources : can(regex("^arn:[^*?]+(/\\*)?$", resource))
+      for resource in permission.resources : can(regex("^arn:[^*?]+(/\\*)?$", resource)) || (var.every_resource && resource == "*")
     ]]))
     error_message = "A permission of ${var.name} names a resource that is no ARN, or has a wildcard elsewhere than in a trailing /*."
   }
@@ -99,6 +99,13 @@ variable "permissions" {
     condition     = alltrue([for permission in var.permissions : length(permission.actions) > 0 && length(permission.resources) > 0])
     error_message = "A permission of ${var.name} has no actions or no resources."
   }
+}
+
+variable "every_resource" {
+  description = "Whether a permission may name every resource as *: for a local cloud that does not see which one is meant"
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "queue" {

@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "stages" {
-  description = "Stages in the order in which a push reaches them. `bucket`: name of the stage's photo bucket; `mail_identity`: the SES identity (mail address or domain) it sends from, if any."
+  description = "Stages in the order in which a push reaches them. `bucket`: name of the stage's photo bucket; `mail_identity`: the mail address it sends from, the same as its mail_sender, if any."
   type = list(object({
     name          = string
     bucket        = string

@@ -34,13 +34,13 @@ variable "state_retention_days" {
 }
 
 variable "stages" {
-  description = "Stages in the order in which a push reaches them, with their photo buckets (and the SES identity they send from): the same values as in terraform/envs/."
+  description = "Stages in the order in which a push reaches them, with their photo buckets and the mail addresses they send from: the same values as bucket_name and mail_sender in terraform/envs/."
   type = list(object({
     name          = string
     bucket        = string
     mail_identity = optional(string)
   }))
-  default  = [{ name = "test", bucket = "yourplace" }]
+  default  = [{ name = "test", bucket = "yourplace", mail_identity = "no-reply@yourplace.example" }]
   nullable = false
 }
 

@@ -1,6 +1,9 @@
 use aws_sdk_dynamodb::{
     Client,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    operation::{
+        put_item::PutItemError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
@@ -101,14 +104,20 @@ impl AuctionStore {
         Self { dynamodb, table }
     }
 
-    /// Stores a new auction. Its id is its own, so there is nothing to overwrite, and a repeated call does no harm.
+    /// Stores a new auction. Its id is its own: when it is taken, then by this very call, which the SDK repeated because the
+    /// first answer was lost. A bid may have come since, and stays.
     ///
     /// # Errors
     /// [`AuctionError::Storage`].
     pub async fn create(&self, auction: &Auction) -> Result<(), AuctionError> {
         let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(to_item(auction)));
-        put.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
-        Ok(())
+        match put.condition_expression("attribute_not_exists(id)").send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(AuctionError::Storage(explain(error))),
+            },
+        }
     }
 
     /// An auction as it is now.

@@ -173,6 +173,20 @@ run "every_resource_is_refused" {
   expect_failures = [var.permissions]
 }
 
+run "every_resource_passes_where_it_is_allowed" {
+  command = plan
+
+  variables {
+    every_resource = true
+    permissions    = [{ actions = ["ses:SendEmail"], resources = ["*"] }]
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == ["*"]
+    error_message = "A local cloud's permission is not passed on."
+  }
+}
+
 run "a_wildcard_within_a_resource_is_refused" {
   command = plan
 
