@@ -188,7 +188,7 @@ def _mistakes_are_refused(stage: Stage) -> str:
         "a wrong variable": ("stage=Test-1", "The stage must be"),
         "a missing zip": (
             f"dist_dir={stage.folder / 'nowhere'}",
-            f"The zip of the function .* is missing: .*{architecture}",
+            f"The zip of the .* is missing: .*{architecture}",
         ),
         "a route without a function": (
             f"functions_file={no_program}",
