@@ -17,6 +17,11 @@ _MADE_BY_UNIX = 3
 
 def build_for_host(names: Iterable[str]) -> dict[str, Path]:
     """Builds the functions in release for this machine; the program of each of `names`."""
+    return pick(names, package_for_host("yourplace"))
+
+
+def package_for_host(package: str) -> dict[str, Path]:
+    """Builds all programs of a package in release for this machine."""
     command = [
         need_cargo(),
         "build",
@@ -24,14 +29,14 @@ def build_for_host(names: Iterable[str]) -> dict[str, Path]:
         "--locked",
         "--bins",
         "--package",
-        "yourplace",
+        package,
         "--message-format",
         "json-render-diagnostics",
     ]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Failure("The build failed: see the compiler's messages above, mend it, and run this again.")
-    return pick(names, dict(_programs(done.stdout)))
+    return dict(_programs(done.stdout))
 
 
 def pick(names: Iterable[str], programs: Mapping[str, Path]) -> dict[str, Path]:

@@ -1,0 +1,213 @@
+//! Runs experiments.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use hyper::body::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cloud::{Calls, Cloud},
+    failure::Failure,
+    lambda::{Function, Served},
+    plan::{Experiment, Kind, Plan, Work},
+    process::Memory,
+};
+
+/// The samples of an experiment.
+#[derive(Serialize)]
+pub(crate) struct Measured {
+    name: String,
+    kind: Kind,
+    /// By the labels of its works.
+    works: BTreeMap<String, Samples>,
+}
+
+/// Those of one contender. Times are in milliseconds, one for each repetition.
+#[derive(Default, Serialize)]
+struct Samples {
+    /// From the start of the process to its asking for the first event.
+    ready_ms: Vec<f64>,
+    /// Time on a processor up to then.
+    ready_cpu_ms: Vec<f64>,
+    ready_memory: Memory,
+    /// Of a start: from the start of the process to the end of its first answers. Of a warm process: one unit of work.
+    wall_ms: Vec<f64>,
+    /// Of that, how long no cloud call was under way.
+    own_ms: Vec<f64>,
+    cpu_ms: Vec<f64>,
+    /// Cloud calls of the last unit, by operation.
+    calls: BTreeMap<String, usize>,
+    /// Sent to the cloud in the last unit.
+    sent_bytes: usize,
+    /// Answered by the function in the last unit.
+    answered_bytes: usize,
+    /// At the end.
+    memory: Memory,
+    extension_memory: Option<Memory>,
+}
+
+/// Measures the contenders of a plan.
+pub(crate) struct Bench<'a> {
+    plan: &'a Plan,
+    cloud: &'a Cloud,
+    token: String,
+    events: BTreeMap<PathBuf, Bytes>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    status_code: Option<u16>,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(plan: &'a Plan, cloud: &'a Cloud, token: String) -> Result<Self, Failure> {
+        let mut bench = Self { plan, cloud, token, events: BTreeMap::new() };
+        for path in plan.experiments.iter().flat_map(|experiment| &experiment.works).flat_map(|work| &work.events) {
+            if !bench.events.contains_key(path) {
+                let event = bench.event(path)?;
+                bench.events.insert(path.clone(), event);
+            }
+        }
+        Ok(bench)
+    }
+
+    pub(crate) async fn run(&self, experiment: &Experiment) -> Result<Measured, Failure> {
+        let works = match experiment.kind {
+            Kind::Start => self.starts(experiment).await?,
+            Kind::Warm => self.warm(experiment).await?,
+        };
+        Ok(Measured { name: experiment.name.clone(), kind: experiment.kind, works })
+    }
+
+    async fn starts(&self, experiment: &Experiment) -> Result<BTreeMap<String, Samples>, Failure> {
+        let mut samples = BTreeMap::<String, Samples>::new();
+        // The first of each is not counted: it brings the program from disk into memory.
+        for repetition in 0..=experiment.repetitions {
+            for work in &experiment.works {
+                let (mut function, start) = self.start(work).await?;
+                let unit = self.unit(&mut function, work).await?;
+                if repetition > 0 {
+                    let samples = samples.entry(work.label.clone()).or_default();
+                    samples.add_start(&start);
+                    if let Some(Unit { last, calls, answered_bytes, .. }) = unit {
+                        let wall = function.since_start(last);
+                        samples.add_unit(wall, Duration::from_nanos(function.cpu_ns()), calls, answered_bytes);
+                    }
+                    samples.memory = function.memory();
+                    samples.extension_memory = function.extension_memory();
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    async fn warm(&self, experiment: &Experiment) -> Result<BTreeMap<String, Samples>, Failure> {
+        let mut running = Vec::new();
+        for work in &experiment.works {
+            let (mut function, start) = self.start(work).await?;
+            let mut samples = Samples::default();
+            samples.add_start(&start);
+            self.unit(&mut function, work).await?;
+            running.push((work, function, samples));
+        }
+        for _ in 0..experiment.repetitions {
+            for (work, function, samples) in &mut running {
+                let cpu = function.cpu_ns();
+                if let Some(unit) = self.unit(function, work).await? {
+                    let cpu = Duration::from_nanos(function.cpu_ns().saturating_sub(cpu));
+                    samples.add_unit(unit.took, cpu, unit.calls, unit.answered_bytes);
+                }
+            }
+        }
+        let finish = |(work, function, mut samples): (&Work, Function, Samples)| {
+            samples.memory = function.memory();
+            samples.extension_memory = function.extension_memory();
+            (work.label.clone(), samples)
+        };
+        Ok(running.into_iter().map(finish).collect())
+    }
+
+    async fn start(&self, work: &Work) -> Result<(Function, Start), Failure> {
+        self.cloud.set_photos(work.photos);
+        self.cloud.take_calls();
+        let name = &work.contender;
+        let contender = self.plan.contenders.get(name).ok_or_else(|| Failure::NoContender(name.clone()))?;
+        let mut function = Function::start(name, contender, &self.plan.logs).await?;
+        let ready = function.ready().await?;
+        let start = Start { ready, cpu: Duration::from_nanos(function.cpu_ns()), memory: function.memory() };
+        Ok((function, start))
+    }
+
+    /// One unit of work; none when there are no events.
+    async fn unit(&self, function: &mut Function, work: &Work) -> Result<Option<Unit>, Failure> {
+        self.cloud.set_photos(work.photos);
+        let mut unit = None;
+        for path in &work.events {
+            let event = self.events.get(path).cloned().unwrap_or_default();
+            let Served { from, to, answer } = function.serve(event).await?;
+            let status = serde_json::from_slice::<Status>(&answer).ok().and_then(|status| status.status_code);
+            if status.is_some_and(|status| status >= 400) {
+                return Err(function.failure(&answer));
+            }
+            let unit = unit.get_or_insert_with(|| Unit::new(to));
+            unit.took += to.duration_since(from);
+            unit.answered_bytes += answer.len();
+            unit.last = to;
+        }
+        if let Some(unit) = &mut unit {
+            unit.calls = self.cloud.take_calls();
+        }
+        Ok(unit)
+    }
+
+    fn event(&self, path: &PathBuf) -> Result<Bytes, Failure> {
+        let text = fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
+        Ok(text.replace("{{token}}", &self.token).into())
+    }
+}
+
+struct Start {
+    ready: Duration,
+    cpu: Duration,
+    memory: Memory,
+}
+
+struct Unit {
+    took: Duration,
+    last: Instant,
+    calls: Calls,
+    answered_bytes: usize,
+}
+
+impl Unit {
+    fn new(last: Instant) -> Self {
+        Self { took: Duration::ZERO, last, calls: Calls::default(), answered_bytes: 0 }
+    }
+}
+
+impl Samples {
+    fn add_start(&mut self, start: &Start) {
+        self.ready_ms.push(milliseconds(start.ready));
+        self.ready_cpu_ms.push(milliseconds(start.cpu));
+        self.ready_memory = start.memory;
+    }
+
+    fn add_unit(&mut self, wall: Duration, cpu: Duration, calls: Calls, answered_bytes: usize) {
+        self.wall_ms.push(milliseconds(wall));
+        self.own_ms.push(milliseconds(wall.saturating_sub(calls.busy)));
+        self.cpu_ms.push(milliseconds(cpu));
+        self.calls = calls.counts;
+        self.sent_bytes = calls.bytes;
+        self.answered_bytes = answered_bytes;
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

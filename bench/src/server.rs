@@ -1,0 +1,82 @@
+//! HTTP/1.1 servers on this machine.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::failure::Failure;
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// What answers requests.
+pub(crate) trait Service: Clone + Send + 'static {
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
+}
+
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Port 0 is any that is free.
+    pub(crate) async fn start(port: u16, service: impl Service) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                // A small answer must not wait for the acknowledgement of the one before.
+                let _ = connection.set_nodelay(true);
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let service = service.clone();
+                        async move { Ok::<_, Infallible>(service.answer(request).await) }
+                    });
+                    // Connections end with the process at their other end.
+                    let _ = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .serve_connection(TokioIo::new(connection), service)
+                        .await;
+                });
+            }
+        });
+        Ok(Self { address, task })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The whole body; empty if it broke off.
+pub(crate) async fn body(request: Request<Incoming>) -> Bytes {
+    request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default()
+}
+
+/// The length of the body, which is not kept.
+pub(crate) async fn discard(request: Request<Incoming>) -> usize {
+    let mut body = request.into_body();
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+    }
+    length
+}
+
+pub(crate) fn answer(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer
+}

@@ -1,0 +1,76 @@
+"""What the measured calls and times cost, by AWS's price list."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark import workloads
+from benchmark.report import Results, markdown, median
+
+_PATH = Path(__file__).with_name("prices.json")
+# Lambda gives a function with this much memory one whole processor, and one with less its share of it.
+_MB_OF_A_PROCESSOR = 1769
+_GATEWAY_UNIT = 512 * 1024
+# One line for the start of the runtime's report, and ours.
+_LOG_BYTES = 700
+
+
+def read() -> Mapping[str, Any]:
+    """The price list."""
+    return json.loads(_PATH.read_text(encoding="utf-8"))
+
+
+def tables(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+    """The cost of a request of each function, and of a user in a month."""
+    requests = _requests(run, prices)
+    rows = [
+        [name, *(f"{part * 1000:.5f}" for part in parts), f"{sum(parts) * 1000:.5f}"]
+        for name, parts in requests.items()
+    ]
+    columns = ["1,000 requests", "gateway", "Lambda", "cloud calls", "logs", "USD"]
+    month = prices["user_month"]
+    spent = [
+        [name, count, f"{count * sum(requests[name]):.6f}"]
+        for name, count in month["requests"].items()
+        if name in requests
+    ]
+    spent += [
+        ["the user in the pool", 1, f"{prices['cognito_active_user_month']:.6f}"],
+        ["GB stored", month["stored_gb"], f"{month['stored_gb'] * prices['s3_gb_month']:.6f}"],
+        ["GB downloaded", month["downloaded_gb"], f"{month['downloaded_gb'] * prices['internet_gb']:.6f}"],
+    ]
+    spent.append(["in all", "", f"{sum(float(row[2]) for row in spent):.6f}"])
+    note = f"Prices of {prices['date']}, {prices['region']}, arm64. {prices['note']}\n"
+    return "\n".join(
+        [
+            "\n" + note,
+            markdown("Cost of 1,000 requests", columns, rows),
+            month["note"] + "\n",
+            markdown("A user in a month", ["what", "how many", "USD"], spent),
+        ]
+    )
+
+
+def _requests(run: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """The cost of one warm request of each function, by part."""
+    results = Results(run)
+    costs = {}
+    for name, passes in results.works("warm", "one request").items():
+        if name not in run["memory"]:
+            continue
+        memory, calls = run["memory"][name], passes[-1]["calls"]
+        waiting = median(passes, "wall_ms") - median(passes, "own_ms")
+        # A small function has a share of a processor, on which its own work takes longer than here.
+        billed = waiting + median(passes, "cpu_ms") * max(1, _MB_OF_A_PROCESSOR / memory)
+        seconds = math.ceil(billed) / 1000
+        by_gateway = name not in workloads.WITHOUT_GATEWAY
+        units = math.ceil(max(passes[-1]["sent_bytes"], 1) / _GATEWAY_UNIT)
+        costs[name] = (
+            units * prices["http_api_request_512_kib"] if by_gateway else 0.0,
+            prices["lambda_request"] + seconds * memory / 1024 * prices["lambda_gb_second_arm64"],
+            sum(count * prices["calls"].get(call, 0.0) for call, count in calls.items()),
+            _LOG_BYTES / 1e9 * prices["log_gb"],
+        )
+    return costs
