@@ -29,8 +29,11 @@ output "tables" {
 }
 
 output "queue_urls" {
-  description = "The URLs of the queues"
-  value       = { for name, queue in module.queue : name => queue.url }
+  description = "The URLs of the queues, and of their dead letters under the name with _dead"
+  value = merge(
+    { for name, queue in module.queue : name => queue.url },
+    { for name, queue in module.queue : "${name}_dead" => queue.dead_letter_url },
+  )
 }
 
 output "dashboard" {
