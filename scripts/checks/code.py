@@ -60,5 +60,9 @@ def _cargo_deny() -> Path:
             command = [need_cargo(), "install", "--quiet", "--locked", "--version", CARGO_DENY_VERSION]
             # What others build here must not be in its way, nor its target folder in theirs.
             environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-            run([*command, "--root", root, "cargo-deny"], "The crate registry is needed, the first time.", environment)
+            run(
+                [*command, "--root", root, "cargo-deny"],
+                "The crate registry is needed, the first time.",
+                environment,
+            )
     return program
