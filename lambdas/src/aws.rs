@@ -1,17 +1,25 @@
 //! The clients of AWS, made once at a function's start.
 
-use std::{env, time::Duration};
+use std::{env, fs, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_s3::{
-    config::{BehaviorVersion, Region, timeout::TimeoutConfig},
+    config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_types::SdkConfig;
 
 use crate::config::{ConfigError, required};
 
-/// What all clients share.
+/// The authorities that vouch for all hosts of AWS (<https://www.amazontrust.com/repository/>). The system's own list has
+/// thirty times as many, and reading it took most of a function's start.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// What all clients share, connections among them.
 ///
 /// Lambda hands a function its region and its role's credentials in the environment, for as long as its process lives:
 /// the chains of profiles, single sign-on and instance metadata that `aws-config` brings are of no use here.
@@ -35,9 +43,29 @@ pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client()?)
         .timeout_config(timeouts);
     config.set_endpoint_url(endpoint());
     Ok(config.build())
+}
+
+/// Speaks to AWS, and trusts its authorities, or those of the file that `AWS_CA_BUNDLE` names instead: AWS's own variable,
+/// for a network that looks into what leaves it.
+///
+/// # Errors
+/// When that file cannot be read.
+pub fn http_client() -> Result<SharedHttpClient, ConfigError> {
+    let roots = match env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+        Some(path) => fs::read(path).map_err(wrong_bundle)?,
+        None => AMAZON_ROOTS.to_vec(),
+    };
+    let roots = TrustStore::empty().with_pem_certificate(roots);
+    let tls = TlsContext::builder().with_trust_store(roots).build().map_err(wrong_bundle)?;
+    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https())
+}
+
+fn wrong_bundle(error: impl std::error::Error) -> ConfigError {
+    ConfigError::Wrong { name: "AWS_CA_BUNDLE", why: error.to_string() }
 }
 
 /// Where the local cloud is; none in AWS.
@@ -89,5 +117,33 @@ where
         }
         SdkError::ResponseError(_) => "the response cannot be read".to_owned(),
         error => DisplayErrorContext(error).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    /// The SHA-256 of each certificate, as the page that publishes them gives it.
+    const PUBLISHED: [&str; 5] = [
+        "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+        "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+        "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+        "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+    ];
+
+    #[test]
+    fn the_roots_are_those_that_amazon_publishes() {
+        let text = str::from_utf8(AMAZON_ROOTS).unwrap();
+        let digests = text.split("-----BEGIN CERTIFICATE-----").skip(1).map(|certificate| {
+            let base64 = certificate.split_once("-----END CERTIFICATE-----").unwrap().0;
+            let der = BASE64_STANDARD.decode(base64.split_whitespace().collect::<String>()).unwrap();
+            Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        });
+        assert!(digests.eq(PUBLISHED));
     }
 }

@@ -16,9 +16,6 @@ pub enum ConfigError {
         /// What is wrong with it, without its value.
         why: String,
     },
-    /// A schema that requests are checked with cannot be used.
-    #[error("the schema of the requests is wrong: {0}")]
-    Schema(String),
 }
 
 /// A variable that must be set.

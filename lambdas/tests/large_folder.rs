@@ -20,6 +20,7 @@ use std::{
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use yourplace::{
+    aws,
     index::{Dictionaries, Indexer, Totals},
     photos::PhotoStore,
     users::Folder,
@@ -129,6 +130,7 @@ async fn a_folder_of_100_000_photos_costs_two_listings_and_one_write() {
         aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
+            .http_client(aws::http_client().unwrap())
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(format!("http://{address}"))
             .force_path_style(true)

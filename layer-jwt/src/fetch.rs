@@ -1,10 +1,12 @@
 //! Where an issuer's keys come from.
 
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::redirect;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::issuer::Issuer;
 use crate::jwk::JwkSet;
@@ -26,7 +28,7 @@ pub trait FetchKeys: Send + Sync {
 /// Why an issuer's keys could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No HTTP client could be made (no root certificates, for one).
+    /// No HTTP client could be made.
     #[error("no HTTP client: {0}")]
     Client(String),
     /// No connection, no answer in time, or one that broke off.
@@ -52,8 +54,7 @@ pub enum FetchError {
 /// Gets keys by HTTP from the issuer's JWKS URL, which alone is asked: redirections are not followed.
 #[derive(Debug, Default)]
 pub struct HttpKeys {
-    /// Made for the first fetch: it loads the root certificates, which a start that finds its keys elsewhere must not
-    /// wait for.
+    /// Made for the first fetch: a start that finds its keys elsewhere needs none.
     client: OnceLock<reqwest::Client>,
 }
 
@@ -74,6 +75,7 @@ impl HttpKeys {
             .redirect(redirect::Policy::none())
             // A Lambda function is frozen between calls, and its connections are dead when it wakes.
             .pool_max_idle_per_host(0)
+            .tls_backend_preconfigured(tls().map_err(|error| FetchError::Client(error.to_string()))?)
             .build()
             .map_err(|error| FetchError::Client(error.to_string()))?;
         Ok(self.client.get_or_init(|| client))
@@ -93,6 +95,16 @@ impl HttpKeys {
         }
         Ok(serde_json::from_slice(&body)?)
     }
+}
+
+/// Trusts the authorities that browsers do, as they were when this was built. The system's list is the same, but reading
+/// it takes some milliseconds, each time that a function starts.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 impl FetchKeys for HttpKeys {

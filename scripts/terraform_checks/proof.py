@@ -33,6 +33,23 @@ session = botocore.session.get_session()
 client = session.create_client("s3", region_name=sys.argv[1], endpoint_url=sys.argv[2])
 client.create_bucket(Bucket=sys.argv[3])
 """
+# Ends when nothing waits in the queues named, and nothing of theirs is being worked on.
+_WAIT_FOR_QUEUES = """
+import sys, time, botocore.session
+client = botocore.session.get_session().create_client("sqs", region_name=sys.argv[1], endpoint_url=sys.argv[2])
+counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+deadline = time.monotonic() + float(sys.argv[3])
+for queue in sys.argv[4:]:
+    while left := {
+        name: count
+        for name, count in client.get_queue_attributes(QueueUrl=queue, AttributeNames=counts)["Attributes"].items()
+        if name in counts and int(count)
+    }:
+        if time.monotonic() > deadline:
+            sys.exit(f"{queue} still has {left}")
+        time.sleep(0.5)
+"""
+_QUEUES_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -137,12 +154,7 @@ def _prepare(stage: Stage, authorizer: str) -> None:
     """Zips for this machine, the bucket for the state, the variables, and Terraform's own folder."""
     architecture = zips().name
     shutil.copytree(zips(), stage.dist / architecture)
-    python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
-    subprocess.run(
-        [str(python), "-c", _MAKE_BUCKET, _REGION, stage.endpoint, _STATE_BUCKET],
-        env={**os.environ, **stage.environment},
-        check=True,
-    )
+    _call_cloud(stage, _MAKE_BUCKET, _STATE_BUCKET)
     variables = {
         "region": _REGION,
         "architecture": architecture,
@@ -330,7 +342,23 @@ def _end_to_end(stage: Stage) -> str:
     return f"end to end against {url}: passed"
 
 
+def _call_cloud(stage: Stage, script: str, *arguments: str) -> None:
+    """Runs a few lines of Python with an AWS client."""
+    python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
+    done = subprocess.run(
+        [str(python), "-c", script, _REGION, stage.endpoint, *arguments],
+        env={**os.environ, **stage.environment},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Failure(f"A call to the local cloud failed:\n{done.stderr}")
+
+
 def _destroy(stage: Stage) -> str:
+    # A function that is still at work writes into the bucket after `force_destroy` has emptied it.
+    queues = [url for name, url in stage.outputs()["queue_urls"].items() if not name.endswith("_dead")]
+    _call_cloud(stage, _WAIT_FOR_QUEUES, str(_QUEUES_SECONDS), *queues)
     stage.run("destroy", "-auto-approve", "-input=false", f"-var-file={stage.variables}").expect()
     left = stage.run("state", "list").expect().output.split()
     if left:

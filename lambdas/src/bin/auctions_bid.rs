@@ -15,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         let aws = aws::sdk_config()?;
         let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
         let pictures = PictureStore::new(aws::s3(&aws), required("BUCKET")?);
-        Ok(AuctionsBid { auth: Auth::from_env()?, auctions, pictures, schema: AuctionsBid::schema()? })
+        Ok(AuctionsBid { auth: Auth::from_env()?, auctions, pictures })
     })
     .await
 }

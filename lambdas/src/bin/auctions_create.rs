@@ -16,8 +16,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         let aws = aws::sdk_config()?;
         let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
         let currency = optional("CURRENCY", Currency::EUR)?;
-        let (schema, api_url) = (AuctionsCreate::schema()?, required("API_URL")?);
-        Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, currency, schema, api_url })
+        Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, currency, api_url: required("API_URL")? })
     })
     .await
 }

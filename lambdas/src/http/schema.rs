@@ -1,7 +1,7 @@
 //! Bodies that are checked by a JSON Schema, so that every wrong member is named at once.
 
 use jsonschema::{
-    JsonType, ValidationError, Validator,
+    ErrorIterator, JsonType, ValidationError,
     error::{TypeKind, ValidationErrorKind},
 };
 use serde::de::DeserializeOwned;
@@ -12,36 +12,22 @@ use super::{
     fields::{json_object, not_an_object},
     problem::WrongMember,
 };
-use crate::config::ConfigError;
 
-/// A compiled schema (JSON Schema 2020-12).
-#[derive(Debug)]
-pub struct Schema(Validator);
+/// What in a body does not fit a schema (JSON Schema 2020-12): what [`jsonschema::validator`] makes of the schema's file
+/// when this is built, so that a start does not compile it, and a wrong schema does not get as far as a start.
+pub type Check = for<'a> fn(&'a Value) -> ErrorIterator<'a>;
 
-impl Schema {
-    /// Compiles a schema; to be done once, at the start.
-    ///
-    /// # Errors
-    /// When it is no schema.
-    pub fn compile(text: &str) -> Result<Self, ConfigError> {
-        let schema: Value = serde_json::from_str(text).map_err(|error| ConfigError::Schema(error.to_string()))?;
-        let validator =
-            jsonschema::draft202012::new(&schema).map_err(|error| ConfigError::Schema(error.to_string()))?;
-        Ok(Self(validator))
+/// Reads members that fit a schema. `T` must take whatever fits.
+///
+/// # Errors
+/// 422 that names every member that does not fit.
+pub fn read<T: DeserializeOwned>(check: Check, members: Map<String, Value>) -> Result<T, Problem> {
+    let body = Value::Object(members);
+    let wrong: Vec<WrongMember> = check(&body).flat_map(|error| wrong_members(&error)).collect();
+    if !wrong.is_empty() {
+        return Err(Problem::invalid(&wrong));
     }
-
-    /// Reads members that fit the schema. `T` must take whatever fits.
-    ///
-    /// # Errors
-    /// 422 that names every member that does not fit.
-    pub fn read<T: DeserializeOwned>(&self, members: Map<String, Value>) -> Result<T, Problem> {
-        let body = Value::Object(members);
-        let wrong: Vec<WrongMember> = self.0.iter_errors(&body).flat_map(|error| wrong_members(&error)).collect();
-        if !wrong.is_empty() {
-            return Err(Problem::invalid(&wrong));
-        }
-        serde_json::from_value(body).map_err(Problem::internal)
-    }
+    serde_json::from_value(body).map_err(Problem::internal)
 }
 
 /// The members of a body that is a JSON object, whatever its `Content-Type` says.

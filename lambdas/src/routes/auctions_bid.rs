@@ -5,14 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     auctions::{AuctionStore, Bid, Party, PictureStore},
-    config::ConfigError,
-    http::{
-        Answer, Problem, Request, Route,
-        auth::Auth,
-        json,
-        path::auction_id,
-        schema::{self, Schema},
-    },
+    http::{Answer, Problem, Request, Route, auth::Auth, json, path::auction_id, schema},
     money::Amount,
     time::now,
 };
@@ -25,8 +18,6 @@ pub struct AuctionsBid {
     pub auctions: AuctionStore,
     /// Where their pictures are kept.
     pub pictures: PictureStore,
-    /// What a body may hold: [`AuctionsBid::schema`].
-    pub schema: Schema,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,22 +25,19 @@ struct NewBid {
     amount: Amount,
 }
 
-impl AuctionsBid {
-    /// Compiles the schema of the body.
-    ///
-    /// # Errors
-    /// Never, as a test shows.
-    pub fn schema() -> Result<Schema, ConfigError> {
-        Schema::compile(include_str!("auctions_bid.schema.json"))
-    }
-}
+/// What a body may hold.
+#[jsonschema::validator(
+    path = "src/routes/auctions_bid.schema.json",
+    methods = { is_valid = false, validate = false, iter_errors = true }
+)]
+struct Body;
 
 impl Route for AuctionsBid {
     async fn handle(&self, request: Request) -> Result<Answer, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let bidder = Party::new(&user).ok_or_else(Problem::email_required)?;
         let id = auction_id(&request)?;
-        let new: NewBid = self.schema.read(schema::members(&request)?)?;
+        let new: NewBid = schema::read(Body::iter_errors, schema::members(&request)?)?;
         let now = now();
         let auction = self.auctions.bid(id, &Bid::new(new.amount, bidder), now).await?;
         json(StatusCode::OK, &self.pictures.show(auction, now).await?)
@@ -65,7 +53,7 @@ mod tests {
 
     fn read(body: Value) -> Result<NewBid, Problem> {
         let Value::Object(members) = body else { unreachable!() };
-        AuctionsBid::schema().unwrap().read(members)
+        schema::read(Body::iter_errors, members)
     }
 
     #[test]

@@ -5,14 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auctions::{Auction, AuctionStore, NewAuction, Party},
-    config::ConfigError,
-    http::{
-        Answer, Problem, Request, Route,
-        auth::Auth,
-        json,
-        schema::{self, Schema},
-        with_location,
-    },
+    http::{Answer, Problem, Request, Route, auth::Auth, json, schema, with_location},
     money::Currency,
     time::now,
 };
@@ -25,27 +18,22 @@ pub struct AuctionsCreate {
     pub auctions: AuctionStore,
     /// What new auctions are in.
     pub currency: Currency,
-    /// What a body may hold: [`AuctionsCreate::schema`].
-    pub schema: Schema,
     /// The address of the API, with its stage and without a slash at its end.
     pub api_url: String,
 }
 
-impl AuctionsCreate {
-    /// Compiles the schema of the body.
-    ///
-    /// # Errors
-    /// Never, as a test shows.
-    pub fn schema() -> Result<Schema, ConfigError> {
-        Schema::compile(include_str!("auctions_create.schema.json"))
-    }
-}
+/// What a body may hold.
+#[jsonschema::validator(
+    path = "src/routes/auctions_create.schema.json",
+    methods = { is_valid = false, validate = false, iter_errors = true }
+)]
+struct Body;
 
 impl Route for AuctionsCreate {
     async fn handle(&self, request: Request) -> Result<Answer, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let seller = Party::new(&user).ok_or_else(Problem::email_required)?;
-        let new = read(&self.schema, schema::members(&request)?)?;
+        let new = read(schema::members(&request)?)?;
         let now = now();
         let auction = Auction::new(new, seller, self.currency, now);
         self.auctions.create(&auction).await?;
@@ -55,11 +43,11 @@ impl Route for AuctionsCreate {
 }
 
 /// A schema cannot trim, so the title is trimmed before.
-fn read(schema: &Schema, mut members: Map<String, Value>) -> Result<NewAuction, Problem> {
+fn read(mut members: Map<String, Value>) -> Result<NewAuction, Problem> {
     if let Some(Value::String(title)) = members.get_mut("title") {
         *title = title.trim().to_owned();
     }
-    schema.read(members)
+    schema::read(Body::iter_errors, members)
 }
 
 #[cfg(test)]
@@ -71,7 +59,7 @@ mod tests {
 
     fn read_body(body: Value) -> Result<NewAuction, Problem> {
         let Value::Object(members) = body else { unreachable!() };
-        read(&AuctionsCreate::schema().unwrap(), members)
+        read(members)
     }
 
     #[test]
