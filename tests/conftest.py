@@ -21,6 +21,7 @@ import auctions
 import functions as direct
 import service
 import tokens
+from issuer import Issuer
 from service import User
 
 PASSWORD = "correct-horse-7-battery"
@@ -28,15 +29,21 @@ PASSWORD = "correct-horse-7-battery"
 
 def pytest_collection_modifyitems(items):
     try:
-        local = service.settings().local
+        settings = service.settings()
     except RuntimeError as missing:
         pytest.exit(str(missing), returncode=2)
+    local = settings.local
     for item in items:
         if item.get_closest_marker("local_cloud") and not local:
             item.add_marker(pytest.mark.skip(reason="needs the local cloud: AWS_ENDPOINT_URL is not set"))
         elsewhere = item.get_closest_marker("not_local_cloud")
         if elsewhere and local:
             item.add_marker(pytest.mark.skip(reason=f"not on the local cloud: {elsewhere.args[0]}"))
+        wanted = item.get_closest_marker("authorizer")
+        if wanted and wanted.args[0] != settings.authorizer:
+            item.add_marker(pytest.mark.skip(reason=f"needs AUTHORIZER={wanted.args[0]}"))
+        if item.get_closest_marker("second_issuer") and not settings.second_issuer:
+            item.add_marker(pytest.mark.skip(reason="needs a second issuer: TRUSTED_ISSUERS is not set"))
 
 
 @pytest.fixture(scope="session")
@@ -239,6 +246,12 @@ def id_key(settings):
 @pytest.fixture(scope="session")
 def access_key(settings):
     return tokens.pool_key(settings.state_dir, settings.pool, "access")
+
+
+@pytest.fixture(scope="session")
+def issuer(settings):
+    """The issuer that is trusted beside the user pool. Tests that use it have the mark `second_issuer`."""
+    return Issuer(settings.second_issuer)
 
 
 @pytest.fixture(scope="session")

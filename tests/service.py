@@ -1,5 +1,6 @@
 """The service as its clients see it: settings, a user who calls it, and what every answer must look like."""
 
+import json
 import os
 import re
 import shlex
@@ -31,6 +32,8 @@ class Settings:
     state_dir: str | None
     #: Who checks tokens at the gateway: `jwt`, or `lambda` where AUTHORIZER says so.
     authorizer: str
+    #: The address of the issuer that is trusted beside the user pool: see openid_issuer.
+    second_issuer: str | None
 
     @property
     def local(self):
@@ -70,6 +73,7 @@ def settings():
         bucket=values.get("BUCKET") or None,
         state_dir=values.get("STATE_DIR") or None,
         authorizer=values.get("AUTHORIZER") or "jwt",
+        second_issuer=next(iter(json.loads(values.get("TRUSTED_ISSUERS") or "[]")), {}).get("issuer"),
     )
 
 

@@ -16,6 +16,8 @@ from support.common import LOCAL, ROOT, SCRIPTS, Failure, virtual_environment
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 # More than the processors: the tests mostly wait for answers.
 _WORKERS = "4"
+# The mark of tests that run while nothing else does.
+_ALONE = "exclusive"
 # CodeBuild shows what is here.
 _REPORTS = LOCAL / "reports"
 
@@ -26,13 +28,25 @@ def package() -> str:
 
 
 def e2e() -> str:
-    """The suite against BASE_URL, if that is set; else against a local cloud made for it and then stopped."""
+    """The suite against BASE_URL, if that is set; else against local clouds made for it and then stopped.
+
+    These are two, one with each authorizer. Both trust an issuer beside the user pool.
+    """
     if "BASE_URL" in os.environ:
         run_suite("e2e", {})
         return f"against {os.environ['BASE_URL']}"
-    with local_cloud("e2e", "--zips", str(zips())) as settings:
-        run_suite("e2e", settings)
-    return "against a local cloud with IAM enforced"
+    options = ("--zips", str(zips()))
+    with _second_issuer() as trusted:
+        for authorizer, alone in (("jwt", _ALONE), ("lambda", f"{_ALONE} and authorizer")):
+            name = f"e2e-{authorizer}"
+            with local_cloud(
+                name, *options, "--authorizer", authorizer, "--trusted-issuers", str(trusted)
+            ) as settings:
+                run_suite(name, settings, alone)
+    return (
+        "against a local cloud with IAM enforced, with the authorizers jwt and lambda; "
+        "skipped with lambda: what measures a function"
+    )
 
 
 @functools.cache
@@ -69,23 +83,43 @@ def local_cloud(name: str, *options: str) -> Iterator[Mapping[str, str]]:
         subprocess.run([*local, "--stop"], cwd=ROOT, check=True)
 
 
-def run_suite(name: str, settings: Mapping[str, str]) -> None:
-    """The suite, side by side but for the tests that measure; `name` is that of the report."""
+def run_suite(name: str, settings: Mapping[str, str], alone: str = _ALONE) -> None:
+    """The suite, side by side but for the tests that measure.
+
+    `name` is that of the report, `alone` the marks of those that then run alone.
+    """
     python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
     environment = {**os.environ, **settings}
     pytest = [str(python), "-m", "pytest", "tests", "--durations", "5"]
     together = [
         *pytest,
         "-m",
-        "not exclusive",
+        f"not {_ALONE}",
         "--numprocesses",
         _WORKERS,
         "--junitxml",
         _REPORTS / f"{name}.xml",
     ]
-    alone = [*pytest, "-m", "exclusive", "--junitxml", _REPORTS / f"{name}-exclusive.xml"]
-    for command in (together, alone):
+    one_by_one = [*pytest, "-m", alone, "--junitxml", _REPORTS / f"{name}-exclusive.xml"]
+    for command in (together, one_by_one):
         run(command, "Mend the tests above.", environment)
+
+
+@contextmanager
+def _second_issuer() -> Iterator[Path]:
+    """An OpenID Connect issuer, for as long as the block runs; the file that names it to local clouds."""
+    python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
+    command = [python, ROOT / "tests" / "openid_issuer.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as issuer:
+        try:
+            trusted = issuer.stdout.readline() if issuer.stdout else ""
+            if not trusted:
+                raise Failure("The OpenID Connect issuer of the tests did not start: see above.")
+            file = LOCAL / "trusted-issuers.json"
+            file.write_text(trusted)
+            yield file
+        finally:
+            issuer.terminate()
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from localcloud import api, functions, storage, users
 from localcloud.aws import ACCOUNT, STAGE, Aws
+from localcloud.issuers import Issuer
 from localcloud.process import REGION, ROOT_KEY, Cloud
 from support import table
 from support.table import Function
@@ -27,8 +28,8 @@ class Deployed:
     changed: list[str]
 
 
-def deploy(aws: Aws, programs: Mapping[str, Path], authorizer: str) -> Deployed:
-    """Makes everything that is missing, and changes what differs."""
+def deploy(aws: Aws, programs: Mapping[str, Path], authorizer: str, trusted: list[Issuer]) -> Deployed:
+    """Makes everything that is missing, and changes what differs. `trusted` are issuers beside the pool."""
     text = table.read()
     pool_id = users.ensure_user_pool(aws)
     client_id = users.ensure_user_pool_client(aws, pool_id)
@@ -42,7 +43,9 @@ def deploy(aws: Aws, programs: Mapping[str, Path], authorizer: str) -> Deployed:
         "user_pool_id": pool_id,
         "user_pool_arn": f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{pool_id}",
         "user_pool_client_id": client_id,
-        "trusted_issuers": _trusted_issuers(aws.cloud, issuer, pool_id, client_id),
+        "trusted_issuers": json.dumps(
+            [_pool(aws.cloud, issuer, pool_id, client_id), *({**other, "kind": "oidc"} for other in trusted)]
+        ),
         "api_url": api.base_url(aws.cloud),
         "currency": CURRENCY,
         **_ensure_what_the_table_uses(aws, text),
@@ -54,7 +57,10 @@ def deploy(aws: Aws, programs: Mapping[str, Path], authorizer: str) -> Deployed:
         if functions.deploy_function(aws, function, programs[function.name], queue_arn):
             changed.append(function.name)
     api.make_api(aws, wanted, issuer, client_id, authorizer)
-    return Deployed(_settings(aws.cloud, values), wanted, changed)
+    settings = _settings(aws.cloud, values) | {"AUTHORIZER": authorizer}
+    if trusted:
+        settings["TRUSTED_ISSUERS"] = json.dumps(trusted)
+    return Deployed(settings, wanted, changed)
 
 
 def chosen(every: list[Function], authorizer: str) -> list[Function]:
@@ -62,10 +68,10 @@ def chosen(every: list[Function], authorizer: str) -> list[Function]:
     return [function for function in every if authorizer == "lambda" or not function.authorizer]
 
 
-def _trusted_issuers(cloud: Cloud, issuer: str, pool_id: str, client_id: str) -> str:
+def _pool(cloud: Cloud, issuer: str, pool_id: str, client_id: str) -> Issuer:
     # The tokens name the issuer as AWS would; its keys are here.
     jwks_url = f"{cloud.endpoint}/{pool_id}/.well-known/jwks.json"
-    return json.dumps([{"issuer": issuer, "jwks_url": jwks_url, "audiences": [client_id], "kind": "cognito"}])
+    return {"issuer": issuer, "jwks_url": jwks_url, "audiences": [client_id], "kind": "cognito"}
 
 
 def _ensure_what_the_table_uses(aws: Aws, text: str) -> dict[str, str]:

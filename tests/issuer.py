@@ -1,0 +1,98 @@
+"""What the tests ask of the issuer that is trusted beside the user pool (openid_issuer.py)."""
+
+import hashlib
+import json
+import secrets
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from cryptography.hazmat.primitives import serialization
+
+import tokens
+from openid_issuer import ALIAS, CLIENT, REDIRECT
+from service import User
+
+PASSWORD = "correct-horse-7-battery"
+
+
+class Issuer:
+    def __init__(self, address):
+        self.address = address
+        self._http = httpx.Client(base_url=address, timeout=60)
+
+    # Its users
+
+    def add(self, name):
+        """A new user; the mail address."""
+        email = f"{name}@partner.example"
+        user = {"username": name, "password": PASSWORD, "email": email}
+        self._http.post("/test/users", json=user).raise_for_status()
+        return email
+
+    def token(self, name, client=CLIENT):
+        """The ID token that a user gets who logs in to a client: the authorization code flow with PKCE."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = tokens.encode(hashlib.sha256(verifier.encode()).digest())
+        request = {
+            "response_type": "code",
+            "client_id": client,
+            "redirect_uri": REDIRECT,
+            "scope": "openid",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        with httpx.Client(base_url=self.address, timeout=60) as browser:
+            asked = browser.get("/authorize/", params=request)
+            assert asked.status_code == 302, asked.text
+            form = {"username": name, "password": PASSWORD}
+            logged_in = browser.post(asked.headers["location"], data=form)
+            assert logged_in.status_code == 302, logged_in.text
+            granted = browser.get(logged_in.headers["location"])
+            assert granted.headers["location"].startswith(REDIRECT), granted.text
+            granted = parse_qs(urlsplit(granted.headers["location"]).query)
+            assert "code" in granted, granted
+            exchange = {
+                "grant_type": "authorization_code",
+                "client_id": client,
+                "redirect_uri": REDIRECT,
+                "code": granted["code"][0],
+                "code_verifier": verifier,
+            }
+            answer = browser.post("/token/", data=exchange)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id_token"]
+
+    def user(self, http, name):
+        """A new user who has logged in. To the service, the name is `folder_of(name)`."""
+        email = self.add(name)
+        return User(http, folder_of(name), self.token(name), password=PASSWORD, email=email)
+
+    # Its keys
+
+    def publish(self, *keys):
+        """Publishes these keys (PEM) and no others; the first signs from now on."""
+        self._http.put("/test/keys", json=keys).raise_for_status()
+
+    @property
+    def keys(self):
+        """What is published, as PEM."""
+        return self._http.get("/test/keys").json()
+
+    @property
+    def key(self):
+        """The key that signs, to make tokens by hand."""
+        private = serialization.load_pem_private_key(self.keys[0].encode(), password=None)
+        jwk = tokens.Key(private, "").jwk()
+        # The issuer names its keys by their thumbprints (RFC 7638).
+        members = json.dumps({name: jwk[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
+        return tokens.Key(private, tokens.encode(hashlib.sha256(members.encode()).digest()))
+
+    @property
+    def fetches(self):
+        """How often the published keys were fetched, by whomever."""
+        return self._http.get("/test/fetches").json()
+
+
+def folder_of(sub):
+    """What the service calls a user of the issuer whose `sub` needs no encoding."""
+    return f"{ALIAS}~{sub}"

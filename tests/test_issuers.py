@@ -1,0 +1,334 @@
+"""An OpenID Connect issuer that is trusted beside the user pool.
+
+A Lambda authorizer lets its users in, API Gateway's own does not.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import archives
+import auctions
+import tokens
+from conftest import unique
+from issuer import folder_of
+from openid_issuer import OTHER_CLIENT, new_key
+from photos import photo
+from service import User, assert_problem, eventually
+
+pytestmark = pytest.mark.second_issuer
+lets_in = pytest.mark.authorizer("lambda")
+
+#: The least time between two fetches of an issuer's keys by one process, and a little more.
+REFETCH_SECONDS = 11
+
+ROUTES = [
+    ("POST", "/upload_single_photo"),
+    ("POST", "/unzip"),
+    ("POST", "/list"),
+    ("POST", "/download"),
+    ("GET", "/download"),
+    ("POST", "/delete"),
+    ("GET", "/me"),
+    ("PUT", "/me"),
+    ("GET", "/me/images"),
+    ("POST", "/auctions"),
+    ("GET", "/auctions"),
+    ("GET", "/auctions/0193a000-0000-7000-8000-000000000000"),
+    ("PATCH", "/auctions/0193a000-0000-7000-8000-000000000000/bid"),
+    ("PATCH", "/auctions/0193a000-0000-7000-8000-000000000000/picture"),
+]
+
+
+@pytest.fixture(scope="module")
+def partner(http, issuer):
+    """A user of the second issuer who has logged in there."""
+    return issuer.user(http, unique())
+
+
+@pytest.fixture
+def namesakes(http, issuer, make_user):
+    """(ours, theirs): two users of the same name, one of the pool and one of the second issuer."""
+    name = unique("ann")
+    return make_user(name), issuer.user(http, name)
+
+
+def send(http, token, method="GET", path="/me"):
+    return http.request(method, path, headers={"Authorization": f"Bearer {token}"})
+
+
+# With API Gateway's own authorizer
+
+
+@pytest.mark.authorizer("jwt")
+@pytest.mark.parametrize("method, path", ROUTES)
+def test_the_gateways_own_authorizer_refuses_it(http, partner, method, path):
+    answer = send(http, partner.id_token, method, path)
+    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+
+
+# With a Lambda authorizer
+
+
+@lets_in
+@pytest.mark.parametrize("header", ["{}", "Bearer {}"])
+@pytest.mark.parametrize("name", ["Authorization", "JWT"])
+def test_its_token_is_taken_in_either_header(http, partner, name, header):
+    assert http.get("/me", headers={name: header.format(partner.id_token)}).status_code == 200
+
+
+@lets_in
+def test_its_user_keeps_photos(http, issuer, bucket):
+    user = issuer.user(http, unique())
+    kept, gone = user.upload(photo(), "kept.jpg")["filename"], user.upload(photo(), "gone.jpg")["filename"]
+    (unpacked,) = user.unzip(archives.build([archives.Entry("a/c.jpg", photo())])).stored
+    assert user.names() == sorted([kept, gone, unpacked["filename"]])
+    assert user.fetch(kept).content == photo()
+    assert user.post("/delete", json={"file": gone}).status_code == 204
+    left = sorted([kept, unpacked["filename"]])
+    assert sorted(bucket.list(f"photos/{user.name}/")) == [f"photos/{user.name}/{name}" for name in left]
+    eventually(lambda: sorted(image["name"] for image in user.get("/me/images").json()), left)
+
+
+@lets_in
+def test_its_user_has_a_record(http, issuer):
+    user = issuer.user(http, unique())
+    record = user.get("/me").json()
+    assert (record["user"], record["email"], record["display_name"]) == (user.name, user.email, None)
+    assert user.call("PUT", "/me", json={"display_name": "Ann"}).json() == record | {"display_name": "Ann"}
+
+
+@lets_in
+def test_its_users_trade_with_the_pools(partner, make_user, mailbox, backstage):
+    buyer = make_user()
+    auction = auctions.create(partner, starting_price=5)
+    assert auction["seller"] == partner.name
+    answer = partner.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
+    assert answer.status_code == 200, answer.text
+    assert auctions.bid(buyer, auction, 5).json()["highest_bid"] == {"amount": 5, "bidder": buyer.name}
+
+    auction = auctions.create(buyer)
+    assert auctions.bid(partner, auction, 7).json()["highest_bid"] == {"amount": 7, "bidder": partner.name}
+    assert auction["id"] in {found["id"] for page in auctions.listed(partner) for found in page}
+    backstage.end(auction)
+    backstage.close()
+    auctions.wait_for(lambda: mailbox(partner.email))
+
+
+# Users of two issuers who have the same name
+
+
+@lets_in
+def test_namesakes_share_no_photos(namesakes, bucket):
+    ours, theirs = namesakes
+    mine, hers = (
+        ours.upload(photo("jpg", 1), "a.jpg")["filename"],
+        theirs.upload(photo("jpg", 2), "a.jpg")["filename"],
+    )
+    assert (ours.names(), theirs.names()) == ([mine], [hers])
+    assert theirs.name == folder_of(ours.name)
+    assert bucket.list(f"photos/{ours.name}/") == [f"photos/{ours.name}/{mine}"]
+    assert bucket.list(f"photos/{theirs.name}/") == [f"photos/{theirs.name}/{hers}"]
+    for user, other, name in ((ours, theirs, hers), (theirs, ours, mine)):
+        for path in (name, f"{other.name}/{name}", f"../{other.name}/{name}"):
+            if path not in user.names():
+                assert user.post("/download", json={"filename": path}).status_code in (400, 404)
+                assert user.post("/delete", json={"file": path}).status_code in (400, 404)
+    assert (ours.fetch(mine).content, theirs.fetch(hers).content) == (photo("jpg", 1), photo("jpg", 2))
+    for user, name in ((ours, mine), (theirs, hers)):
+        eventually(lambda user=user: [image["name"] for image in user.get("/me/images").json()], [name])
+
+
+@lets_in
+def test_namesakes_share_no_record(namesakes):
+    for user in namesakes:
+        assert user.call("PUT", "/me", json={"display_name": user.name}).status_code == 200
+    for user in namesakes:
+        record = user.get("/me").json()
+        assert (record["user"], record["display_name"], record["email"]) == (user.name, user.name, user.email)
+
+
+@lets_in
+@pytest.mark.parametrize("seller_at", [0, 1], ids=["the pool's sells", "the issuer's sells"])
+def test_namesakes_share_no_auction(namesakes, seller_at):
+    seller, other = namesakes[seller_at], namesakes[1 - seller_at]
+    auction = auctions.create(seller)
+    assert auction["seller"] == seller.name != other.name
+
+    picture = other.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
+    assert_problem(picture, 403)
+    assert assert_problem(auctions.bid(seller, auction, 5), 409)["type"].endswith(":own-auction")
+    answer = auctions.bid(other, auction, 5)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["highest_bid"]["bidder"] == other.name
+
+
+@lets_in
+def test_namesakes_bid_against_each_other(namesakes, make_user):
+    auction = auctions.create(make_user())
+    for amount, user in enumerate([*namesakes, *namesakes], start=1):
+        answer = auctions.bid(user, auction, amount)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["highest_bid"] == {"amount": amount, "bidder": user.name}
+        assert assert_problem(auctions.bid(user, auction, 99), 409)["type"].endswith(":already-highest")
+
+
+@lets_in
+@pytest.mark.local_cloud
+def test_no_user_name_of_the_pool_is_one_of_the_issuers_users(http, id_key, caller, partner):
+    """A public client may make any name in the pool."""
+    stored = partner.upload(photo())["filename"]
+    claims = tokens.decode(caller.id_token)[1]
+    for name in (partner.name, partner.name.replace("~", "%7E"), f"x/../{partner.name}"):
+        stranger = User(http, name, id_key.sign(claims | {"cognito:username": name}))
+        assert stranger.names() == []
+        assert stranger.get("/me").json()["user"] != partner.name
+    assert stored in partner.names()
+
+
+@lets_in
+def test_a_mail_address_as_name_is_shown_to_nobody(http, issuer, caller):
+    name = f"{unique('ann')}@example.com"
+    auction = auctions.create(issuer.user(http, name))
+    shown = auctions.show(caller, auction)["seller"]
+    assert shown.startswith(folder_of(name).partition("@")[0] + "#") and "@" not in shown
+
+
+# Tokens that are refused, by the gateway and by the function when it is called without it
+
+FOREIGN = tokens.foreign_key()
+
+#: (the issuer's key, a token's claims) -> a token.
+FORGERIES = {
+    "another audience": lambda key, claims: key.sign(claims | {"aud": "foreign"}),
+    "the pool's kind of audience": lambda key, claims: key.sign(
+        {name: value for name, value in claims.items() if name != "aud"}
+        | {"token_use": "access", "client_id": claims["aud"]}
+    ),
+    "expired": lambda key, claims: key.sign(claims | {"exp": tokens.now() - 90}),
+    "not yet valid": lambda key, claims: key.sign(claims | {"nbf": tokens.now() + 3600}),
+    "alg none": lambda key, claims: tokens.unsigned(claims, key.kid),
+    "HS256 with the public key": lambda key, claims: tokens.keyed_hash(
+        claims, key.kid, tokens.public_forms(key)["pem"]
+    ),
+    "a foreign key": lambda key, claims: FOREIGN.sign(claims),
+    "a foreign key under the issuer's kid": lambda key, claims: FOREIGN.sign(claims, kid=key.kid),
+    "an issuer with a slash more": lambda key, claims: key.sign(claims | {"iss": claims["iss"] + "/"}),
+    "an issuer that is not trusted": lambda key, claims: key.sign(claims | {"iss": "https://example.com/"}),
+    "no user": lambda key, claims: key.sign(claims | {"sub": ""}),
+}
+
+
+def assert_refused(http, functions, token):
+    assert send(http, token).status_code == 403
+    answer = functions.call("/me", token, method="GET")
+    assert_problem(answer, 401)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@lets_in
+@pytest.mark.local_cloud
+def test_a_token_made_with_the_issuers_key_is_taken(http, functions, issuer, partner):
+    """The forgeries differ from this one in one thing each."""
+    token = issuer.key.sign(tokens.decode(partner.id_token)[1])
+    assert send(http, token).status_code == 200
+    assert functions.call("/me", token, method="GET").status_code == 200
+
+
+@lets_in
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_token_is_refused(http, functions, issuer, partner, forgery):
+    assert_refused(http, functions, FORGERIES[forgery](issuer.key, tokens.decode(partner.id_token)[1]))
+
+
+@lets_in
+@pytest.mark.local_cloud
+def test_a_token_that_the_issuer_made_for_another_client_is_refused(http, functions, issuer):
+    name = unique()
+    issuer.add(name)
+    assert_refused(http, functions, issuer.token(name, OTHER_CLIENT))
+
+
+@lets_in
+@pytest.mark.local_cloud
+def test_no_issuer_speaks_for_the_other(http, functions, issuer, id_key, partner, caller):
+    ours, theirs = tokens.decode(caller.id_token)[1], tokens.decode(partner.id_token)[1]
+    assert_refused(http, functions, issuer.key.sign(ours))
+    assert_refused(http, functions, issuer.key.sign(ours, kid=id_key.kid))
+    assert_refused(http, functions, id_key.sign(theirs))
+    assert_refused(http, functions, id_key.sign(theirs, kid=issuer.key.kid))
+
+
+# The issuer changes its keys
+
+
+@lets_in
+@pytest.mark.exclusive
+@pytest.mark.local_cloud
+def test_no_request_fails_while_the_keys_are_rotated(http, issuer, memory, capsys):
+    """As an issuer does it: the new key is published first, then it signs, then the old one goes."""
+    clients = 20
+    names = [unique() for _ in range(clients)]
+    with ThreadPoolExecutor(clients) as pool:
+        users = list(pool.map(lambda name: issuer.user(http, name), names))
+    functions = ("authorize", "me")
+    statuses, processes, stop = [], set(), threading.Event()
+
+    def work(user):
+        while not stop.is_set():
+            statuses.append(user.get("/me").status_code)
+
+    def go_on(seconds):
+        time.sleep(seconds)
+        processes.update(process for function in functions for process in memory.processes(function))
+
+    old, before, started = issuer.keys[0], issuer.fetches, time.monotonic()
+    with ThreadPoolExecutor(clients) as pool:
+        try:
+            working = [pool.submit(work, user) for user in users]
+            go_on(4)
+            new = new_key()
+            issuer.publish(old, new)
+            go_on(REFETCH_SECONDS)
+            issuer.publish(new, old)
+            for user, name in zip(users, names, strict=True):
+                user.id_token = issuer.token(name)
+            go_on(4)
+            issuer.publish(new)
+            go_on(4)
+        finally:
+            stop.set()
+    for worker in working:
+        worker.result()
+    took, fetches = time.monotonic() - started, issuer.fetches - before
+    with capsys.disabled():
+        print(
+            f"\n{clients} clients, {len(statuses)} requests in {took:.0f} s while the keys were rotated:",
+            end=" ",
+        )
+        failed = sum(status != 200 for status in statuses)
+        print(f"{failed} failed, {len(processes)} processes fetched the keys {fetches} times")
+    assert set(statuses) == {200}
+    assert issuer.key.kid == tokens.decode(users[0].id_token)[0]["kid"]
+    # Each once when it met its first token, and once when it met the new key.
+    assert len(processes) / 2 <= fetches <= 2 * len(processes)
+
+
+@lets_in
+@pytest.mark.exclusive
+@pytest.mark.local_cloud
+def test_a_key_that_was_taken_back_ends_with_the_next_fetch(http, functions, issuer):
+    name = unique()
+    issuer.add(name)
+    stale = issuer.token(name)
+    assert send(http, stale).status_code == 200
+    issuer.publish(new_key())
+    fresh = issuer.token(name)
+    # Each process asks at most every 10 s for a key that it does not know.
+    eventually(lambda: send(http, fresh).status_code, 200, seconds=3 * REFETCH_SECONDS)
+    assert functions.call("/me", fresh, method="GET").status_code == 200
+    assert_refused(http, functions, stale)
+    assert send(http, fresh).status_code == 200
