@@ -1,7 +1,7 @@
 """A real OpenID Connect issuer on this machine, Django OAuth Toolkit, to be trusted beside the user pool.
 
-`python tests/openid_issuer.py` prints one line, the list that `scripts/local --trusted-issuers` takes, and
-serves until it is stopped. People log in by the authorization code flow, as everywhere. Under /test the tests
+`python tests/openid_issuer.py [PORT]` prints one line, the list that `scripts/local --trusted-issuers` takes,
+and serves until it is stopped. People log in by the authorization code flow, as everywhere. Under /test the tests
 make its users, change its keys, and read how often the published ones were fetched.
 """
 
@@ -165,8 +165,8 @@ class Handler(WSGIRequestHandler):
         pass
 
 
-def main():
-    server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
+def main(port=0):
+    server = ThreadedWSGIServer(("127.0.0.1", port), Handler)
     address = f"http://localhost:{server.server_port}"
     with tempfile.TemporaryDirectory() as folder:
         server.set_app(set_up(address, Path(folder)))
@@ -176,4 +176,4 @@ def main():
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -27,6 +27,18 @@ def package() -> str:
     return f"in {zips().relative_to(ROOT)}"
 
 
+def emulator() -> str:
+    """A function and the extension, as they are packaged, in an emulator that has the Extensions API."""
+    python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
+    cargo_lambda = virtual_environment("package", SCRIPTS / "requirements-package.txt").with_name(
+        "cargo-lambda"
+    )
+    environment = {**os.environ, "ZIPS": str(zips()), "CARGO_LAMBDA": str(cargo_lambda)}
+    report = ["--junitxml", _REPORTS / "emulator.xml"]
+    run([python, "-m", "pytest", "tests/emulator.py", *report], "Mend the tests above.", environment)
+    return "the function authorize with the extension, in `cargo lambda watch`"
+
+
 def e2e() -> str:
     """The suite against BASE_URL, if that is set; else against local clouds made for it and then stopped.
 
