@@ -1,7 +1,7 @@
 """A function and its extension in an emulator of Lambda that has the Extensions API: `cargo lambda watch`.
 
-Not part of the suite, since it needs no service: `scripts/test --only emulator` runs it. ZIPS is the folder of
-scripts/package's zips, CARGO_LAMBDA the emulator's program.
+Not part of the suite, since it needs no service: `scripts/test --only emulator` runs it. ZIPS is the folder
+of scripts/package's zips, CARGO_LAMBDA the emulator's program.
 """
 
 import json

@@ -1,8 +1,8 @@
 """A real OpenID Connect issuer on this machine, Django OAuth Toolkit, to be trusted beside the user pool.
 
 `python tests/openid_issuer.py [PORT]` prints one line, the list that `scripts/local --trusted-issuers` takes,
-and serves until it is stopped. People log in by the authorization code flow, as everywhere. Under /test the tests
-make its users, change its keys, and read how often the published ones were fetched.
+and serves until it is stopped. People log in by the authorization code flow, as everywhere. Under /test the
+tests make its users, change its keys, and read how often the published ones were fetched.
 """
 
 import json
