@@ -149,6 +149,7 @@ module "function" {
     arn          = module.queue[each.value.queue].arn
     batch_size   = each.value.batch_size
     batch_window = each.value.batch_window
+    concurrency  = each.value.concurrency
   } : null
 
   log_retention_days   = var.log_retention_days

@@ -20,6 +20,7 @@ locals {
       queue        = try(tostring(entry.trigger.queue), null)
       batch_size   = try(tonumber(entry.trigger.batch_size), 10)
       batch_window = try(tonumber(entry.trigger.batch_window), 0)
+      concurrency  = try(tonumber(entry.trigger.concurrency), 2)
       authorizer   = can(entry.trigger.authorizer)
       public       = try(entry.auth == "public", false)
       token        = try(entry.auth == "token", false)

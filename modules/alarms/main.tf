@@ -2,6 +2,7 @@ data "aws_caller_identity" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  account = data.aws_caller_identity.current.account_id
   actions = [aws_sns_topic.alarms.arn]
   region  = data.aws_region.current.region
 }
@@ -22,7 +23,10 @@ resource "aws_sns_topic_policy" "alarms" {
       Principal = { Service = "cloudwatch.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.alarms.arn
-      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+      Condition = {
+        ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:${local.region}:${local.account}:alarm:${var.prefix}-*" }
+        StringEquals = { "aws:SourceAccount" = local.account }
+      }
     }]
   })
 }

@@ -109,4 +109,9 @@ resource "aws_lambda_event_source_mapping" "queue" {
 
   # One bad message must not bring back the whole batch.
   function_response_types = ["ReportBatchItemFailures"]
+
+  # A flood waits in the queue, not in what the function calls.
+  scaling_config {
+    maximum_concurrency = var.queue.concurrency
+  }
 }

@@ -109,17 +109,23 @@ variable "every_resource" {
 }
 
 variable "queue" {
-  description = "The queue whose messages the function gets; null for none. The window is in seconds"
+  description = "The queue whose messages the function gets; null for none. The window is in seconds, the concurrency the most calls at once"
   type = object({
     arn          = string
     batch_size   = optional(number, 10)
     batch_window = optional(number, 0)
+    concurrency  = optional(number, 2)
   })
   default = null
 
   validation {
     condition     = var.queue == null ? true : var.queue.batch_size >= 1 && (var.queue.batch_size <= 10 || (var.queue.batch_size <= 10000 && var.queue.batch_window >= 1))
     error_message = "The batch of ${var.name} must have 1 to 10 messages, or up to 10000 with a window of at least 1 s."
+  }
+
+  validation {
+    condition     = var.queue == null ? true : var.queue.concurrency >= 2 && var.queue.concurrency <= 1000
+    error_message = "A queue must call ${var.name} 2 to 1000 times at once."
   }
 }
 

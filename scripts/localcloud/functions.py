@@ -121,6 +121,7 @@ def _ensure_event_source(aws: Aws, function: str, queue: Queue, queue_arn: str) 
         "BatchSize": queue.batch_size,
         "MaximumBatchingWindowInSeconds": queue.batch_window,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": queue.concurrency},
     }
     found = aws.lambda_.list_event_source_mappings(FunctionName=name, EventSourceArn=queue_arn)[
         "EventSourceMappings"

@@ -14,11 +14,13 @@ _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Queue:
-    """A trigger by a queue: its short name, the most messages in a call, the most seconds to gather them."""
+    """A trigger by a queue: its short name, the most messages in a call, the most seconds to gather them, and the
+    most calls at once."""
 
     name: str
     batch_size: int
     batch_window: int
+    concurrency: int
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def _function(name: str, entry: Mapping[str, Any], token_environment: Mapping[st
     needs_token = entry.get("auth") == "token"
     queue = None
     if "queue" in trigger:
-        queue = Queue(trigger["queue"], trigger["batch_size"], trigger["batch_window"])
+        queue = Queue(
+            trigger["queue"], trigger["batch_size"], trigger["batch_window"], trigger["concurrency"]
+        )
     return Function(
         name=name,
         description=entry["description"],

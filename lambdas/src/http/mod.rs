@@ -12,7 +12,10 @@ pub mod upload;
 use std::{convert::Infallible, sync::Arc};
 
 use ::http::{HeaderValue, Response, StatusCode, header};
-use lambda_http::{Body, Error, RequestExt as _, service_fn};
+use lambda_http::{
+    Adapter, Body, Error, LambdaEvent, RequestExt as _, Service as _, request::LambdaRequest, service_fn,
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use tracing::Instrument as _;
 
@@ -20,6 +23,9 @@ pub use lambda_http::Request;
 pub use problem::Problem;
 
 use crate::config::ConfigError;
+
+/// What a URL's query cannot hold as it is (<https://url.spec.whatwg.org/#query-percent-encode-set>).
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 /// An answer.
 pub type Answer = Response<Body>;
@@ -38,11 +44,24 @@ pub trait Route: Send + Sync + 'static {
 pub async fn serve<R: Route>(make: impl FnOnce() -> Result<R, ConfigError>) -> Result<(), Error> {
     crate::telemetry::init();
     let route = Arc::new(make().inspect_err(|error| tracing::error!(%error, "cannot start"))?);
-    lambda_http::run(service_fn(move |request: Request| {
+    let mut adapter = Adapter::from(service_fn(move |request: Request| {
         let route = Arc::clone(&route);
         async move { Ok::<_, Infallible>(answer(&*route, request).await) }
+    }));
+    lambda_runtime::run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
+        encode_query(&mut event.payload);
+        adapter.call(event)
     }))
     .await
+}
+
+/// The gateway passes a query on as the client sent it, and `lambda_http` panics when that cannot be part of a URL.
+fn encode_query(request: &mut LambdaRequest) {
+    if let LambdaRequest::ApiGatewayV2(request) = request
+        && let Some(query) = &mut request.raw_query_string
+    {
+        *query = utf8_percent_encode(query, QUERY).to_string();
+    }
 }
 
 async fn answer<R: Route>(route: &R, request: Request) -> Answer {
@@ -110,5 +129,25 @@ fn body_bytes(request: &Request) -> &[u8] {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{params::Params, *};
+
+    #[test]
+    fn a_query_that_is_not_encoded_is_read_as_if_it_were() {
+        let sent = "after=<\"é 1\">&plus=a+b%3C#x";
+        let event = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": sent, "headers": {},
+            "isBase64Encoded": false, "requestContext": {"stage": "test", "http": {"method": "GET", "path": "/"}},
+        });
+        let mut request: LambdaRequest = serde_json::from_value(event).unwrap();
+        encode_query(&mut request);
+        let params = Params::of_query(&Request::from(request)).unwrap();
+        assert_eq!((params.text("after"), params.text("plus")), (Some("<\"é 1\">"), Some("a b<#x")));
     }
 }

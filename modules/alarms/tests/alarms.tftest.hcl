@@ -108,7 +108,10 @@ run "only_alarms_of_this_account_may_publish" {
     condition = jsonencode([
       for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement :
       [statement.Effect, statement.Action, statement.Principal, statement.Condition]
-    ]) == jsonencode([["Allow", "sns:Publish", { Service = "cloudwatch.amazonaws.com" }, { StringEquals = { "aws:SourceAccount" = "123456789012" } }]])
+      ]) == jsonencode([["Allow", "sns:Publish", { Service = "cloudwatch.amazonaws.com" }, {
+        ArnLike                                            = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:yourplace-test-*" }
+        StringEquals                                       = { "aws:SourceAccount" = "123456789012" }
+    }]])
     error_message = "Somebody else may publish, or alarms may not."
   }
 }

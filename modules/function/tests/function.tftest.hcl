@@ -109,7 +109,7 @@ run "permissions_come_as_they_are_given" {
 
 run "a_queue_brings_its_permission_and_single_failures" {
   variables {
-    queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 7, batch_window = 2 }
+    queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 7, batch_window = 2, concurrency = 3 }
   }
 
   assert {
@@ -126,9 +126,10 @@ run "a_queue_brings_its_permission_and_single_failures" {
       aws_lambda_event_source_mapping.queue[0].event_source_arn == "arn:aws:sqs:eu-central-1:123456789012:mail" &&
       aws_lambda_event_source_mapping.queue[0].batch_size == 7 &&
       aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 2 &&
+      aws_lambda_event_source_mapping.queue[0].scaling_config[0].maximum_concurrency == 3 &&
       contains(aws_lambda_event_source_mapping.queue[0].function_response_types, "ReportBatchItemFailures")
     )
-    error_message = "The batches differ from what was asked for, or fail as a whole."
+    error_message = "The batches differ from what was asked for, come more at once, or fail as a whole."
   }
 }
 
