@@ -77,6 +77,8 @@ impl PictureStore {
                 .if_none_match("*")
                 .content_type(kind.media_type())
                 .body(ByteStream::from(picture.clone()))
+                .customize()
+                .disable_payload_signing()
                 .send()
                 .await;
             match put {
