@@ -14,8 +14,9 @@ _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Queue:
-    """A trigger by a queue: its short name, the most messages in a call, the most seconds to gather them, and the
-    most calls at once."""
+    """A trigger by a queue: its short name, the most messages in a call, the most seconds to gather them, and
+    the most calls at once.
+    """
 
     name: str
     batch_size: int

@@ -36,17 +36,19 @@ client.create_bucket(Bucket=sys.argv[3])
 # Ends when nothing waits in the queues named, and nothing of theirs is being worked on.
 _WAIT_FOR_QUEUES = """
 import sys, time, botocore.session
-client = botocore.session.get_session().create_client("sqs", region_name=sys.argv[1], endpoint_url=sys.argv[2])
-counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+session = botocore.session.get_session()
+client = session.create_client("sqs", region_name=sys.argv[1], endpoint_url=sys.argv[2])
+names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+def left(queue):
+    counts = client.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return {name: counts[name] for name in names if int(counts[name])}
+
 deadline = time.monotonic() + float(sys.argv[3])
 for queue in sys.argv[4:]:
-    while left := {
-        name: count
-        for name, count in client.get_queue_attributes(QueueUrl=queue, AttributeNames=counts)["Attributes"].items()
-        if name in counts and int(count)
-    }:
+    while counts := left(queue):
         if time.monotonic() > deadline:
-            sys.exit(f"{queue} still has {left}")
+            sys.exit(f"{queue} still has {counts}")
         time.sleep(0.5)
 """
 _QUEUES_SECONDS = 120
