@@ -116,6 +116,16 @@ locals {
     [for name, entry in local.entries : "${name}: the trigger must be one of http, schedule, queue and authorizer"
     if try(length(setintersection(keys(entry.trigger), ["http", "schedule", "queue", "authorizer"])), 0) != 1],
 
+    flatten([for name, entry in local.entries : [
+      for key in setsubtract(keys(entry.trigger), ["http", "schedule", "queue", "authorizer", "batch_size", "batch_window", "concurrency"]) :
+      "${name}: \"${key}\" is nothing that a trigger has"
+    ] if can(keys(entry.trigger))]),
+
+    flatten([for name, entry in local.entries : [
+      for key in ["batch_size", "batch_window", "concurrency"] : "${name}: the trigger's ${key} must be a whole number"
+      if !can(regex("^[0-9]+$", entry.trigger[key]))
+    ] if can(entry.trigger.queue)]),
+
     [for name, entry in local.entries : "${name}: http must be a list with at least one route"
     if can(entry.trigger.http) && length(local.functions[name].routes) == 0],
 

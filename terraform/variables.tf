@@ -108,8 +108,8 @@ variable "trusted_issuers" {
   }
 
   validation {
-    condition     = alltrue([for issuer in var.trusted_issuers : can(regex("^[a-z0-9]{1,16}$", issuer.alias))])
-    error_message = "An issuer's alias must be 1 to 16 lower-case letters and digits."
+    condition     = alltrue([for issuer in var.trusted_issuers : can(regex("^[a-z0-9-]{1,32}$", issuer.alias))])
+    error_message = "An issuer's alias must be 1 to 32 of a-z, 0-9 and -."
   }
 
   validation {

@@ -4,7 +4,9 @@ The suite speaks HTTP to whatever BASE_URL it is given (see service.settings). W
 USER_POOL_ID, each test makes its own user through the pool's admin API; without them, one user made
 beforehand is named by TEST_USERNAME and TEST_PASSWORD (then run without pytest-xdist; what needs a second
 user is skipped). AUTHORIZER=lambda says that a Lambda authorizer, not API Gateway's own, checks the tokens
-at the gateway.
+at the gateway, and SECOND_ISSUER names the issuer of the tests (openid_issuer.py) that it trusts, too. What
+looks behind the API needs BUCKET, the tables (…_TABLE) and queues (…_QUEUE_URL) that scripts/local writes,
+and what measures functions needs STATE_DIR of the local cloud; each is skipped without.
 """
 
 import os
@@ -45,7 +47,9 @@ def pytest_collection_modifyitems(items):
         if wanted and wanted.args[0] != settings.authorizer:
             item.add_marker(pytest.mark.skip(reason=f"needs AUTHORIZER={wanted.args[0]}"))
         if item.get_closest_marker("second_issuer") and not settings.second_issuer:
-            item.add_marker(pytest.mark.skip(reason="needs a second issuer: TRUSTED_ISSUERS is not set"))
+            item.add_marker(
+                pytest.mark.skip(reason="needs the issuer of the tests, which scripts/test --only e2e starts")
+            )
 
 
 @pytest.fixture(scope="session")

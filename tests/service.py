@@ -1,6 +1,5 @@
 """The service as its clients see it: settings, a user who calls it, and what every answer must look like."""
 
-import json
 import os
 import re
 import shlex
@@ -73,7 +72,7 @@ def settings():
         bucket=values.get("BUCKET") or None,
         state_dir=values.get("STATE_DIR") or None,
         authorizer=values.get("AUTHORIZER") or "jwt",
-        second_issuer=next(iter(json.loads(values.get("TRUSTED_ISSUERS") or "[]")), {}).get("issuer"),
+        second_issuer=values.get("SECOND_ISSUER") or None,
     )
 
 

@@ -282,8 +282,10 @@ def test_no_request_fails_while_the_keys_are_rotated(http, issuer, memory, capsy
             statuses.append(user.get("/me").status_code)
 
     def go_on(seconds):
-        time.sleep(seconds)
-        processes.update(process for function in functions for process in memory.processes(function))
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            processes.update(process for function in functions for process in memory.processes(function))
+            time.sleep(0.2)
 
     old, before, started = issuer.keys[0], issuer.fetches, time.monotonic()
     with ThreadPoolExecutor(clients) as pool:

@@ -1,6 +1,6 @@
 //! The clients of AWS, made once at a function's start.
 
-use std::{env, fs, time::Duration};
+use std::{env, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_s3::{
@@ -43,29 +43,18 @@ pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client()?)
+        .http_client(http_client())
         .timeout_config(timeouts);
     config.set_endpoint_url(endpoint());
     Ok(config.build())
 }
 
-/// Speaks to AWS, and trusts its authorities, or those of the file that `AWS_CA_BUNDLE` names instead: AWS's own variable,
-/// for a network that looks into what leaves it.
-///
-/// # Errors
-/// When that file cannot be read.
-pub fn http_client() -> Result<SharedHttpClient, ConfigError> {
-    let roots = match env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        Some(path) => fs::read(path).map_err(wrong_bundle)?,
-        None => AMAZON_ROOTS.to_vec(),
-    };
-    let roots = TrustStore::empty().with_pem_certificate(roots);
-    let tls = TlsContext::builder().with_trust_store(roots).build().map_err(wrong_bundle)?;
-    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https())
-}
-
-fn wrong_bundle(error: impl std::error::Error) -> ConfigError {
-    ConfigError::Wrong { name: "AWS_CA_BUNDLE", why: error.to_string() }
+/// Speaks to AWS and trusts its authorities alone. There is no proxy between Lambda and AWS.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let tls = TlsContext::builder().with_trust_store(roots).build().unwrap_or_default();
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https()
 }
 
 /// Where the local cloud is; none in AWS.

@@ -130,7 +130,7 @@ async fn a_folder_of_100_000_photos_costs_two_listings_and_one_write() {
         aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .http_client(aws::http_client().unwrap())
+            .http_client(aws::http_client())
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(format!("http://{address}"))
             .force_path_style(true)

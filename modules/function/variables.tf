@@ -124,7 +124,7 @@ variable "queue" {
   }
 
   validation {
-    condition     = var.queue == null ? true : var.queue.concurrency >= 2 && var.queue.concurrency <= 1000
+    condition     = var.queue == null ? true : var.queue.concurrency >= 2 && var.queue.concurrency <= 1000 && floor(var.queue.concurrency) == var.queue.concurrency
     error_message = "A queue must call ${var.name} 2 to 1000 times at once."
   }
 }

@@ -26,7 +26,7 @@ resource "aws_codebuild_project" "this" {
     apply = "Applies the plan of stage ${coalesce(each.value.stage, "-")}"
   }[each.value.action]
   service_role  = aws_iam_role.build[each.key].arn
-  build_timeout = 60 # minutes
+  build_timeout = 120 # minutes; without a cache the test builds everything twice
 
   # One after the other: two builds of one project would fight over the cache or the state's lock.
   concurrent_build_limit = 1

@@ -1,6 +1,7 @@
 """The end-to-end suite, against a local cloud of its own or against BASE_URL."""
 
 import functools
+import json
 import os
 import platform
 import shlex
@@ -48,13 +49,13 @@ def e2e() -> str:
         run_suite("e2e", {})
         return f"against {os.environ['BASE_URL']}"
     options = ("--zips", str(zips()))
-    with _second_issuer() as trusted:
+    with _second_issuer() as (trusted, address):
         for authorizer, alone in (("jwt", _ALONE), ("lambda", f"{_ALONE} and authorizer")):
             name = f"e2e-{authorizer}"
             with local_cloud(
                 name, *options, "--authorizer", authorizer, "--trusted-issuers", str(trusted)
             ) as settings:
-                run_suite(name, settings, alone)
+                run_suite(name, {**settings, "SECOND_ISSUER": address}, alone)
     return (
         "against a local cloud with IAM enforced, with the authorizers jwt and lambda; "
         "skipped with lambda: what measures a function"
@@ -118,8 +119,10 @@ def run_suite(name: str, settings: Mapping[str, str], alone: str = _ALONE) -> No
 
 
 @contextmanager
-def _second_issuer() -> Iterator[Path]:
-    """An OpenID Connect issuer, for as long as the block runs; the file that names it to local clouds."""
+def _second_issuer() -> Iterator[tuple[Path, str]]:
+    """An OpenID Connect issuer, for as long as the block runs: the file that names it to local clouds, its
+    address.
+    """
     python = virtual_environment("tests", ROOT / "tests" / "requirements.txt")
     command = [python, ROOT / "tests" / "openid_issuer.py"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as issuer:
@@ -129,7 +132,7 @@ def _second_issuer() -> Iterator[Path]:
                 raise Failure("The OpenID Connect issuer of the tests did not start: see above.")
             file = LOCAL / "trusted-issuers.json"
             file.write_text(trusted)
-            yield file
+            yield file, json.loads(trusted)[0]["issuer"]
         finally:
             issuer.terminate()
 

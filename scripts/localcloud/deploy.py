@@ -58,8 +58,6 @@ def deploy(aws: Aws, programs: Mapping[str, Path], authorizer: str, trusted: lis
             changed.append(function.name)
     api.make_api(aws, wanted, issuer, client_id, authorizer)
     settings = _settings(aws.cloud, values) | {"AUTHORIZER": authorizer}
-    if trusted:
-        settings["TRUSTED_ISSUERS"] = json.dumps(trusted)
     return Deployed(settings, wanted, changed)
 
 

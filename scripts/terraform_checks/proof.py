@@ -48,7 +48,7 @@ deadline = time.monotonic() + float(sys.argv[3])
 for queue in sys.argv[4:]:
     while counts := left(queue):
         if time.monotonic() > deadline:
-            sys.exit(f"{queue} still has {counts}")
+            sys.exit(f"{queue} still has {counts}: a message that fails; see its function's log")
         time.sleep(0.5)
 """
 _QUEUES_SECONDS = 120

@@ -60,14 +60,20 @@ run "fixtures" {
       unknown_placeholder = jsonencode({ one = {
         description = "One", trigger = { http = ["POST /one"] }, auth = "public", memory = 256, timeout = 10, environment = { A_B = "$${nothing}" }, permissions = []
       } })
+      queue_without_concurrency = jsonencode({ one = {
+        description = "One", trigger = { queue = "mail", batch_size = 10, batch_window = 0 }, memory = 256, timeout = 10, environment = {}, permissions = []
+      } })
+      unknown_trigger_member = jsonencode({ one = {
+        description = "One", trigger = { queue = "mail", batch_size = 10, batch_window = 0, concurrency = 2, concurency = 9 }, memory = 256, timeout = 10, environment = {}, permissions = []
+      } })
       unknown_queue = jsonencode({ one = {
-        description = "One", trigger = { queue = "post" }, memory = 256, timeout = 10, environment = {}, permissions = []
+        description = "One", trigger = { queue = "post", batch_size = 10, batch_window = 0, concurrency = 2 }, memory = 256, timeout = 10, environment = {}, permissions = []
       } })
       queue_with_two_functions = jsonencode({ for name in ["one", "two"] : name => {
-        description = "One", trigger = { queue = "mail" }, memory = 256, timeout = 10, environment = {}, permissions = []
+        description = "One", trigger = { queue = "mail", batch_size = 10, batch_window = 0, concurrency = 2 }, memory = 256, timeout = 10, environment = {}, permissions = []
       } })
       mail_without_sender = jsonencode({ one = {
-        description = "One", trigger = { queue = "mail" }, memory = 256, timeout = 10, environment = { MAIL_SENDER = "$${mail_sender}" }, permissions = []
+        description = "One", trigger = { queue = "mail", batch_size = 10, batch_window = 0, concurrency = 2 }, memory = 256, timeout = 10, environment = { MAIL_SENDER = "$${mail_sender}" }, permissions = []
       } })
     }
   }
@@ -245,6 +251,28 @@ run "unknown_placeholder_is_refused" {
   variables {
     dist_dir       = run.fixtures.dist_dir
     functions_file = run.fixtures.tables["unknown_placeholder"]
+  }
+
+  expect_failures = [output.functions]
+}
+
+run "queue_without_concurrency_is_refused" {
+  command = plan
+
+  variables {
+    dist_dir       = run.fixtures.dist_dir
+    functions_file = run.fixtures.tables["queue_without_concurrency"]
+  }
+
+  expect_failures = [output.functions]
+}
+
+run "unknown_trigger_member_is_refused" {
+  command = plan
+
+  variables {
+    dist_dir       = run.fixtures.dist_dir
+    functions_file = run.fixtures.tables["unknown_trigger_member"]
   }
 
   expect_failures = [output.functions]

@@ -103,7 +103,7 @@ run "every_alarm_reaches_the_topic" {
   }
 }
 
-run "only_alarms_of_this_account_may_publish" {
+run "only_alarms_of_this_stage_may_publish" {
   assert {
     condition = jsonencode([
       for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement :

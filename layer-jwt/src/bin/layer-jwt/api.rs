@@ -63,7 +63,7 @@ impl Extension {
         let base = format!("http://{host}/2020-01-01/extension");
         let client = Client::builder()
             .no_proxy()
-            // It talks to this host alone, so the start need not wait for the root certificates.
+            // It talks to this host alone, without TLS: the start need not read the system's certificates.
             .tls_certs_only(std::iter::empty())
             .build()?;
         let request = client
