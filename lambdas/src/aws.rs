@@ -111,6 +111,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     use sha2::{Digest as _, Sha256};
 
@@ -131,7 +133,10 @@ mod tests {
         let digests = text.split("-----BEGIN CERTIFICATE-----").skip(1).map(|certificate| {
             let base64 = certificate.split_once("-----END CERTIFICATE-----").unwrap().0;
             let der = BASE64_STANDARD.decode(base64.split_whitespace().collect::<String>()).unwrap();
-            format!("{:x}", Sha256::digest(der))
+            Sha256::digest(der).iter().fold(String::new(), |mut hex, byte| {
+                write!(hex, "{byte:02x}").unwrap();
+                hex
+            })
         });
         assert!(digests.eq(PUBLISHED));
     }
