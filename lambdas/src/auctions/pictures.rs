@@ -1,12 +1,15 @@
 use std::{fmt, time::Duration};
 
-use aws_sdk_s3::{Client, presigning::PresigningConfig, primitives::ByteStream};
+use aws_sdk_s3::{Client, presigning::PresigningConfig};
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Auction, AuctionError, Shown};
-use crate::{aws::explain, photos::PhotoType};
+use crate::{
+    aws::explain,
+    photos::{PhotoType, put_if_free},
+};
 
 /// How long a picture's address works.
 pub const PICTURE_EXPIRES_IN: Duration = Duration::from_mins(15);
@@ -69,25 +72,10 @@ impl PictureStore {
         let mut now = crate::time::now();
         for _ in 0..MAX_TRIES {
             let key = PictureKey::new(auction, kind, now);
-            let put = self
-                .s3
-                .put_object()
-                .bucket(&self.bucket)
-                .key(key.as_str())
-                .if_none_match("*")
-                .content_type(kind.media_type())
-                .body(ByteStream::from(picture.clone()))
-                .customize()
-                .disable_payload_signing()
-                .send()
-                .await;
-            match put {
-                Ok(_) => return Ok(key),
-                // 412: the key is taken. 409: another write of the same key is under way.
-                Err(error) if error.raw_response().is_some_and(|raw| matches!(raw.status().as_u16(), 409 | 412)) => {
-                    now += Duration::from_millis(1);
-                }
-                Err(error) => return Err(AuctionError::Storage(explain(error))),
+            match put_if_free(&self.s3, &self.bucket, key.as_str(), kind, picture.clone()).await {
+                Ok(true) => return Ok(key),
+                Ok(false) => now += Duration::from_millis(1),
+                Err(error) => return Err(AuctionError::Storage(explain(*error))),
             }
         }
         Err(AuctionError::Storage(format!("no free key for a picture within {MAX_TRIES} ms")))

@@ -94,23 +94,10 @@ impl PhotoStore {
         let size = u64::try_from(photo.len()).map_err(storage)?;
         let mut name = PhotoName::new(original, kind, crate::time::now());
         for _ in 0..MAX_TRIES {
-            let put = self
-                .s3
-                .put_object()
-                .bucket(&self.bucket)
-                .key(key(folder, &name))
-                .if_none_match("*")
-                .content_type(kind.media_type())
-                .body(ByteStream::from(photo.clone()))
-                .customize()
-                // TLS and the CRC-32 that S3 checks see to it that the bytes arrive; a SHA-256 beside them doubled the work.
-                .disable_payload_signing()
-                .send()
-                .await;
-            match put {
-                Ok(_) => return Ok(Photo::new(name, size)),
-                Err(error) if is_taken(&error) => name = name.next(),
-                Err(error) => return Err(sdk(error)),
+            match put_if_free(&self.s3, &self.bucket, key(folder, &name), kind, photo.clone()).await {
+                Ok(true) => return Ok(Photo::new(name, size)),
+                Ok(false) => name = name.next(),
+                Err(error) => return Err(sdk(*error)),
             }
         }
         Err(StoreError::Crowded)
@@ -229,7 +216,38 @@ fn attachment(name: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, EXT_VALUE))
 }
 
-/// 412: the name is taken. 409: another write of the same name is under way.
+/// Stores a photo or a picture unless its key is taken; whether it was free.
+///
+/// TLS and the CRC-32 that S3 checks see to it that the bytes arrive; a SHA-256 for the signature doubled the work.
+///
+/// # Errors
+/// What S3 answered; nothing is stored then.
+pub(crate) async fn put_if_free(
+    s3: &Client,
+    bucket: &str,
+    key: impl Into<String>,
+    kind: PhotoType,
+    bytes: Bytes,
+) -> Result<bool, Box<SdkError<PutObjectError>>> {
+    let put = s3
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .if_none_match("*")
+        .content_type(kind.media_type())
+        .body(ByteStream::from(bytes))
+        .customize()
+        .disable_payload_signing()
+        .send()
+        .await;
+    match put {
+        Ok(_) => Ok(true),
+        Err(error) if is_taken(&error) => Ok(false),
+        Err(error) => Err(Box::new(error)),
+    }
+}
+
+/// 412: the key is taken. 409: another write of the same key is under way.
 fn is_taken(error: &SdkError<PutObjectError>) -> bool {
     error.raw_response().is_some_and(|response| matches!(response.status().as_u16(), 409 | 412))
 }
