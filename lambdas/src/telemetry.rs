@@ -2,7 +2,7 @@
 
 use tracing::Level;
 
-/// Starts logging to standard output; `LOG_LEVEL` (`error` to `trace`) sets the level, `info` unless told.
+/// Starts logging to standard output; `LOG_LEVEL` (`error`, `warn`, `info`) sets the level, `info` unless told.
 pub fn init() {
     let level = crate::config::optional("LOG_LEVEL", Level::INFO).unwrap_or(Level::INFO);
     tracing_subscriber::fmt()
