@@ -4,16 +4,20 @@ use std::{env, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_s3::{
-    config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig},
+    config::{BehaviorVersion, HttpClient as _, Region, SharedHttpClient, timeout::TimeoutConfig},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::http_client_fn;
 use aws_types::SdkConfig;
 
-use crate::config::{ConfigError, required};
+use crate::{
+    config::{ConfigError, required},
+    presign::Presigner,
+};
 
 /// The authorities that vouch for all hosts of AWS (<https://www.amazontrust.com/repository/>). The system's own list has
 /// thirty times as many, and reading it took most of a function's start.
@@ -27,13 +31,6 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 /// # Errors
 /// When region or credentials are not in the environment.
 pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
-    let credentials = Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        required("AWS_SESSION_TOKEN").ok(),
-        None,
-        "environment",
-    );
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .read_timeout(Duration::from_secs(5))
@@ -42,19 +39,29 @@ pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(required("AWS_REGION")?))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(SharedCredentialsProvider::new(credentials()?))
         .http_client(http_client())
         .timeout_config(timeouts);
     config.set_endpoint_url(endpoint());
     Ok(config.build())
 }
 
+fn credentials() -> Result<Credentials, ConfigError> {
+    let token = required("AWS_SESSION_TOKEN").ok();
+    let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+    Ok(Credentials::new(id, secret, token, None, "environment"))
+}
+
 /// Speaks to AWS and trusts its authorities alone. There is no proxy between Lambda and AWS.
+///
+/// The SDK has an HTTP client set up TLS for each client that is made, to see whether it can, throws it away, and does it
+/// again for the first request. That was a sixth of a start; this one says nothing beforehand.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let tls = TlsContext::builder().with_trust_store(roots).build().unwrap_or_default();
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https()
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https();
+    http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 
 /// Where the local cloud is; none in AWS.
@@ -67,6 +74,14 @@ fn endpoint() -> Option<String> {
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint().is_some()).build();
     aws_sdk_s3::Client::from_conf(config)
+}
+
+/// Makes addresses of the objects in a bucket.
+///
+/// # Errors
+/// When region or credentials are not in the environment.
+pub fn presigner(bucket: &str) -> Result<Presigner, ConfigError> {
+    Ok(Presigner::new(credentials()?, required("AWS_REGION")?, bucket, endpoint().as_deref()))
 }
 
 /// Cognito.
@@ -91,6 +106,11 @@ pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
 #[must_use]
 pub fn ses(config: &SdkConfig) -> aws_sdk_ses::Client {
     aws_sdk_ses::Client::new(config)
+}
+
+/// The status that AWS answered with; none when there was no answer.
+pub fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// An error of AWS for the log, without the body of its response: that may hold an item, and so mail addresses.

@@ -16,6 +16,7 @@ pub mod index;
 pub mod mail;
 pub mod money;
 pub mod photos;
+pub mod presign;
 pub mod routes;
 pub mod telemetry;
 pub mod time;

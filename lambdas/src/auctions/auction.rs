@@ -6,6 +6,7 @@ use super::PictureKey;
 use crate::{
     mail::{Message, Role, Sale},
     money::{Amount, Currency, whole_number},
+    presign::{PresignError, Presigner},
     time::rfc3339,
     users::User,
 };
@@ -215,6 +216,16 @@ impl Auction {
         } else {
             None
         }
+    }
+
+    /// The auction as it is shown at `now`, with an address of its picture.
+    ///
+    /// # Errors
+    /// When the address cannot be signed.
+    pub fn show_with_picture(self, now: Timestamp, presigner: &Presigner) -> Result<Shown, PresignError> {
+        let picture = self.picture.as_ref();
+        let url = picture.map(|key| presigner.presign(key.as_str(), key.kind().media_type(), None)).transpose()?;
+        Ok(self.show(now, url))
     }
 
     /// The auction as it is shown at `now`, with the address of its picture.

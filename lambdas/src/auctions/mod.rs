@@ -8,5 +8,5 @@ mod store;
 
 pub use auction::{Auction, Bid, NewAuction, Party, Refusal, Shown, ShownBid, Status};
 pub use closing::{Closing, Report};
-pub use pictures::{PICTURE_EXPIRES_IN, PictureKey, PictureStore};
+pub use pictures::{PictureKey, PictureStore};
 pub use store::{AuctionError, AuctionStore, Page, PictureChange, Position};

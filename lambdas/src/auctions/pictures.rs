@@ -1,18 +1,15 @@
 use std::{fmt, time::Duration};
 
-use aws_sdk_s3::{Client, presigning::PresigningConfig};
+use aws_sdk_s3::Client;
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Auction, AuctionError, Shown};
+use super::AuctionError;
 use crate::{
     aws::explain,
     photos::{PhotoType, put_if_free},
 };
-
-/// How long a picture's address works.
-pub const PICTURE_EXPIRES_IN: Duration = Duration::from_mins(15);
 
 /// How many names in a row may be taken before an upload gives up.
 const MAX_TRIES: usize = 100;
@@ -42,6 +39,12 @@ impl PictureKey {
     pub fn parse(text: &str) -> Option<Self> {
         let (_, extension) = text.strip_prefix("auctions/")?.rsplit_once('.')?;
         Some(Self { text: text.to_owned(), kind: PhotoType::of_extension(extension)? })
+    }
+
+    /// What the picture is.
+    #[must_use]
+    pub const fn kind(&self) -> PhotoType {
+        self.kind
     }
 
     /// The whole key.
@@ -79,33 +82,6 @@ impl PictureStore {
             }
         }
         Err(AuctionError::Storage(format!("no free key for a picture within {MAX_TRIES} ms")))
-    }
-
-    /// An address that serves the picture with its type.
-    async fn presign(&self, key: &PictureKey) -> Result<String, AuctionError> {
-        let expires = PresigningConfig::expires_in(PICTURE_EXPIRES_IN);
-        let request = self
-            .s3
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key.as_str())
-            .response_content_type(key.kind.media_type())
-            .presigned(expires.map_err(|error| AuctionError::Storage(error.to_string()))?)
-            .await
-            .map_err(|error| AuctionError::Storage(explain(error)))?;
-        Ok(request.uri().to_owned())
-    }
-
-    /// The auction as it is shown at `now`.
-    ///
-    /// # Errors
-    /// [`AuctionError::Storage`].
-    pub async fn show(&self, auction: Auction, now: Timestamp) -> Result<Shown, AuctionError> {
-        let url = match &auction.picture {
-            Some(key) => Some(self.presign(key).await?),
-            None => None,
-        };
-        Ok(auction.show(now, url))
     }
 
     /// Removes a picture that no auction shows. When that fails, the picture stays, private and unused, which is

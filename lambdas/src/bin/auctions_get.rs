@@ -1,12 +1,7 @@
 //! `GET /auctions/{id}`
 
 use yourplace::{
-    auctions::{AuctionStore, PictureStore},
-    aws,
-    config::required,
-    http,
-    http::auth::Auth,
-    routes::auctions_get::AuctionsGet,
+    auctions::AuctionStore, aws, config::required, http, http::auth::Auth, routes::auctions_get::AuctionsGet,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,8 +9,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     http::serve(|| {
         let aws = aws::sdk_config()?;
         let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
-        let pictures = PictureStore::new(aws::s3(&aws), required("BUCKET")?);
-        Ok(AuctionsGet { auth: Auth::from_env()?, auctions, pictures })
+        let presigner = aws::presigner(&required("BUCKET")?)?;
+        Ok(AuctionsGet { auth: Auth::from_env()?, auctions, presigner })
     })
     .await
 }

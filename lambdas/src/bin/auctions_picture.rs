@@ -14,8 +14,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     http::serve(|| {
         let aws = aws::sdk_config()?;
         let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
-        let pictures = PictureStore::new(aws::s3(&aws), required("BUCKET")?);
-        Ok(AuctionsPicture { auth: Auth::from_env()?, auctions, pictures, uploads: Uploads::from_env()? })
+        let bucket = required("BUCKET")?;
+        let presigner = aws::presigner(&bucket)?;
+        let pictures = PictureStore::new(aws::s3(&aws), bucket);
+        Ok(AuctionsPicture { auth: Auth::from_env()?, auctions, pictures, presigner, uploads: Uploads::from_env()? })
     })
     .await
 }

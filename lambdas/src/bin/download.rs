@@ -6,8 +6,9 @@ use yourplace::{aws, config::required, http, http::auth::Auth, photos::PhotoStor
 async fn main() -> Result<(), lambda_http::Error> {
     http::serve(|| {
         let aws = aws::sdk_config()?;
-        let photos = PhotoStore::new(aws::s3(&aws), required("BUCKET")?);
-        Ok(Download { auth: Auth::from_env()?, photos })
+        let bucket = required("BUCKET")?;
+        let presigner = aws::presigner(&bucket)?;
+        Ok(Download { auth: Auth::from_env()?, photos: PhotoStore::new(aws::s3(&aws), bucket), presigner })
     })
     .await
 }

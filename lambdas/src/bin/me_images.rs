@@ -6,8 +6,9 @@ use yourplace::{aws, config::required, http, http::auth::Auth, index::Dictionari
 async fn main() -> Result<(), lambda_http::Error> {
     http::serve(|| {
         let aws = aws::sdk_config()?;
-        let dictionaries = Dictionaries::new(aws::s3(&aws), required("BUCKET")?);
-        Ok(MeImages { auth: Auth::from_env()?, dictionaries })
+        let bucket = required("BUCKET")?;
+        let presigner = aws::presigner(&bucket)?;
+        Ok(MeImages { auth: Auth::from_env()?, dictionaries: Dictionaries::new(aws::s3(&aws), bucket), presigner })
     })
     .await
 }

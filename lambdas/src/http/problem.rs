@@ -17,6 +17,7 @@ use crate::{
     index::{RecordError, StorageError},
     money::Amount,
     photos::StoreError,
+    presign::PresignError,
     users::{PoolError, TooLong},
 };
 
@@ -204,6 +205,12 @@ impl From<StoreError> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<PresignError> for Problem {
+    fn from(error: PresignError) -> Self {
         Self::internal(error)
     }
 }

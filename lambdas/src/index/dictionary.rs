@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use aws_sdk_s3::{Client, presigning::PresigningConfig, primitives::ByteStream};
+use aws_sdk_s3::{Client, primitives::ByteStream};
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -8,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::documents::{Documents, StorageError, once};
 use crate::{
     photos::{Photo, PhotoName, PhotoType},
+    presign::{PresignError, Presigner},
     users::Folder,
 };
 
@@ -176,22 +175,12 @@ impl Dictionaries {
         totals.ok_or_else(|| StorageError::new("a dictionary without its totals"))
     }
 
-    /// An address that serves a user's dictionary for `expires_in`.
+    /// An address that serves a user's dictionary.
     ///
     /// # Errors
     /// When it cannot be signed.
-    pub async fn presign(&self, folder: &Folder, expires_in: Duration) -> Result<String, StorageError> {
-        let Documents { s3, bucket } = &self.documents;
-        let config = PresigningConfig::expires_in(expires_in).map_err(StorageError::new)?;
-        let request = s3
-            .get_object()
-            .bucket(bucket)
-            .key(key(folder))
-            .response_content_type("application/json")
-            .presigned(config)
-            .await
-            .map_err(StorageError::sdk)?;
-        Ok(request.uri().to_owned())
+    pub fn presign(presigner: &Presigner, folder: &Folder) -> Result<String, PresignError> {
+        presigner.presign(&key(folder), "application/json", None)
     }
 }
 

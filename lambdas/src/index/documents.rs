@@ -10,6 +10,8 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 
+use crate::aws::status;
+
 /// JSON documents in the bucket, by key.
 #[derive(Clone, Debug)]
 pub(super) struct Documents {
@@ -90,11 +92,6 @@ impl Documents {
             .filter_map(|object| object.key())
             .any(|listed| crate::photos::decode(listed) == key))
     }
-}
-
-/// The status that S3 answered with; none when there was no answer.
-pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// No second try by the SDK.

@@ -3,8 +3,8 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use serde::{Deserialize, Serialize};
 
-use super::documents::{Documents, StorageError, status};
-use crate::users::Folder;
+use super::documents::{Documents, StorageError};
+use crate::{aws::status, users::Folder};
 
 /// How often a write is tried while others write the same record. Each time one of them succeeds.
 const MAX_TRIES: u32 = 20;

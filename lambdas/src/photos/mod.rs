@@ -8,7 +8,7 @@ use serde::Serialize;
 
 pub use kind::PhotoType;
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
-pub use store::{DOWNLOAD_EXPIRES_IN, Download, Page, PhotoStore, StoreError};
+pub use store::{Page, PhotoStore, StoreError};
 pub(crate) use store::{decode, put_if_free};
 
 /// A stored photo, as every route shows it.

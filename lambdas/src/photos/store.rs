@@ -1,10 +1,7 @@
-use std::time::Duration;
-
 use aws_sdk_s3::{
     Client,
     error::{DisplayErrorContext, SdkError},
-    operation::put_object::PutObjectError,
-    presigning::PresigningConfig,
+    operation::{delete_object::DeleteObjectError, put_object::PutObjectError},
     primitives::ByteStream,
     types::EncodingType,
 };
@@ -12,10 +9,7 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Photo, PhotoName, PhotoType};
-use crate::users::Folder;
-
-/// How long a download's address works.
-pub const DOWNLOAD_EXPIRES_IN: Duration = Duration::from_mins(15);
+use crate::{aws::status, presign::Presigner, users::Folder};
 
 /// How many names of one millisecond may be taken before an upload gives up. Each try is one millisecond later, so
 /// this bounds how far a time stamp may be from the upload, too.
@@ -64,12 +58,6 @@ pub struct Page {
     pub photos: Vec<Photo>,
     /// Where the next page goes on; none when this was the last.
     pub next: Option<PhotoName>,
-}
-
-/// Where a photo can be had.
-pub struct Download {
-    /// A presigned address, which works for [`DOWNLOAD_EXPIRES_IN`].
-    pub url: String,
 }
 
 impl PhotoStore {
@@ -141,24 +129,19 @@ impl PhotoStore {
         }
     }
 
-    /// An address that serves the photo with its type, as an attachment under its original name. What a browser is
-    /// told is part of the signature, so it never depends on the bytes.
+    /// An address that serves the photo with its type, as an attachment under its original name.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] and [`StoreError::Storage`].
-    pub async fn presign(&self, folder: &Folder, name: &PhotoName) -> Result<Download, StoreError> {
-        self.find(folder, name).await?;
-        let request = self
-            .s3
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key(folder, name))
-            .response_content_type(name.kind().media_type())
-            .response_content_disposition(attachment(name.original()))
-            .presigned(PresigningConfig::expires_in(DOWNLOAD_EXPIRES_IN).map_err(storage)?)
-            .await
-            .map_err(sdk)?;
-        Ok(Download { url: request.uri().to_owned() })
+    pub async fn presign(
+        &self,
+        presigner: &Presigner,
+        folder: &Folder,
+        name: &PhotoName,
+    ) -> Result<String, StoreError> {
+        let key = key(folder, name);
+        self.find(&key).await?;
+        presigner.presign(&key, name.kind().media_type(), Some(&attachment(name.original()))).map_err(storage)
     }
 
     /// Removes a photo.
@@ -166,20 +149,29 @@ impl PhotoStore {
     /// # Errors
     /// [`StoreError::NotFound`] and [`StoreError::Storage`]. Two calls at once may both succeed.
     pub async fn delete(&self, folder: &Folder, name: &PhotoName) -> Result<(), StoreError> {
-        self.find(folder, name).await?;
-        self.s3.delete_object().bucket(&self.bucket).key(key(folder, name)).send().await.map_err(sdk)?;
-        Ok(())
+        let key = key(folder, name);
+        let deleted = self.s3.delete_object().bucket(&self.bucket).key(&key).if_match("*").send().await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) if is_gone(&error) => Err(StoreError::NotFound),
+            Err(error) => {
+                if status(&error) == Some(403) {
+                    // It may say so of a missing key, as it does to `HeadObject`.
+                    self.find(&key).await?;
+                }
+                Err(sdk(error))
+            }
+        }
     }
 
     /// Asks by a listing, not by `HeadObject`: S3 answers the latter for a missing key with "forbidden" unless the
     /// function may list the whole bucket.
-    async fn find(&self, folder: &Folder, name: &PhotoName) -> Result<(), StoreError> {
-        let key = key(folder, name);
+    async fn find(&self, key: &str) -> Result<(), StoreError> {
         let listing = self
             .s3
             .list_objects_v2()
             .bucket(&self.bucket)
-            .prefix(&key)
+            .prefix(key)
             .encoding_type(EncodingType::Url)
             .max_keys(1)
             .send()
@@ -247,9 +239,15 @@ pub(crate) async fn put_if_free(
     }
 }
 
+/// 404: there is no such key. 409: another call is deleting it. 412 is what S3's guide says instead of 404
+/// ("How to perform conditional deletes", Amazon S3 User Guide).
+fn is_gone(error: &SdkError<DeleteObjectError>) -> bool {
+    status(error).is_some_and(|status| matches!(status, 404 | 409 | 412))
+}
+
 /// 412: the key is taken. 409: another write of the same key is under way.
 fn is_taken(error: &SdkError<PutObjectError>) -> bool {
-    error.raw_response().is_some_and(|response| matches!(response.status().as_u16(), 409 | 412))
+    status(error).is_some_and(|status| matches!(status, 409 | 412))
 }
 
 fn sdk<E: std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> StoreError {
@@ -262,7 +260,84 @@ fn storage(error: impl std::fmt::Display) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_s3::{
+        Config,
+        config::{BehaviorVersion, Credentials, Region, http::HttpRequest, retry::RetryConfig},
+        primitives::SdkBody,
+    };
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::HttpResponse,
+    };
+
     use super::*;
+
+    const NAME: &str = "20261121T020304056Z_a.jpg";
+
+    /// S3, which answers a deletion with a status, and a listing with the photo or without.
+    #[derive(Clone, Debug)]
+    struct S3 {
+        deletion: u16,
+        listed: bool,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl HttpConnector for S3 {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let if_match = request.headers().get("if-match").unwrap_or_default();
+            self.asked.lock().unwrap().push(format!("{} {if_match}", request.method()).trim().to_owned());
+            let photo = format!("<Contents><Key>photos/ann/{NAME}</Key></Contents>");
+            let listed = if self.listed { &photo } else { "" };
+            let (status, body) = if request.method() == "DELETE" {
+                (self.deletion, String::new())
+            } else {
+                (200, format!("<ListBucketResult>{listed}</ListBucketResult>"))
+            };
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))))
+        }
+    }
+
+    /// What comes of a deletion, and what was asked of S3 for it.
+    async fn delete(deletion: u16, listed: bool) -> (Result<(), StoreError>, Vec<String>) {
+        let s3 = S3 { deletion, listed, asked: Arc::default() };
+        let asked = Arc::clone(&s3.asked);
+        let connector = SharedHttpConnector::new(s3);
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build();
+        let photos = PhotoStore::new(Client::from_conf(config), "b".to_owned());
+        let deleted = photos.delete(&Folder::from_key_segment("ann").unwrap(), &PhotoName::parse(NAME).unwrap()).await;
+        let asked = asked.lock().unwrap().clone();
+        (deleted, asked)
+    }
+
+    #[tokio::test]
+    async fn a_photo_is_deleted_if_it_is_there_in_one_call() {
+        let (deleted, asked) = delete(204, false).await;
+        assert!(deleted.is_ok());
+        assert_eq!(asked, ["DELETE *"]);
+        for gone in [404, 409, 412] {
+            let (deleted, asked) = delete(gone, true).await;
+            assert!(matches!(deleted, Err(StoreError::NotFound)), "{gone}");
+            assert_eq!(asked, ["DELETE *"], "{gone}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_tells_whether_what_is_forbidden_is_there() {
+        let (deleted, asked) = delete(403, false).await;
+        assert!(matches!(deleted, Err(StoreError::NotFound)));
+        assert_eq!(asked, ["DELETE *", "GET"]);
+        for status in [403, 500] {
+            assert!(matches!(delete(status, true).await.0, Err(StoreError::Storage(_))), "{status}");
+        }
+    }
 
     #[test]
     fn a_download_is_saved_under_its_original_name() {

@@ -4,9 +4,10 @@ use ::http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
-    auctions::{AuctionStore, Bid, Party, PictureStore},
+    auctions::{AuctionStore, Bid, Party},
     http::{Answer, Problem, Request, Route, auth::Auth, json, path::auction_id, schema},
     money::Amount,
+    presign::Presigner,
     time::now,
 };
 
@@ -16,8 +17,8 @@ pub struct AuctionsBid {
     pub auth: Auth,
     /// Where auctions are kept.
     pub auctions: AuctionStore,
-    /// Where their pictures are kept.
-    pub pictures: PictureStore,
+    /// Signs the addresses of their pictures.
+    pub presigner: Presigner,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,7 +41,7 @@ impl Route for AuctionsBid {
         let new: NewBid = schema::read(Body::iter_errors, schema::members(&request)?)?;
         let now = now();
         let auction = self.auctions.bid(id, &Bid::new(new.amount, bidder), now).await?;
-        json(StatusCode::OK, &self.pictures.show(auction, now).await?)
+        json(StatusCode::OK, &auction.show_with_picture(now, &self.presigner)?)
     }
 }
 

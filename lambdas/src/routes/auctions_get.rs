@@ -3,8 +3,9 @@
 use ::http::StatusCode;
 
 use crate::{
-    auctions::{AuctionStore, PictureStore},
+    auctions::AuctionStore,
     http::{Answer, Problem, Request, Route, auth::Auth, json, path::auction_id},
+    presign::Presigner,
     time::now,
 };
 
@@ -14,14 +15,14 @@ pub struct AuctionsGet {
     pub auth: Auth,
     /// Where auctions are kept.
     pub auctions: AuctionStore,
-    /// Where their pictures are kept.
-    pub pictures: PictureStore,
+    /// Signs the addresses of their pictures.
+    pub presigner: Presigner,
 }
 
 impl Route for AuctionsGet {
     async fn handle(&self, request: Request) -> Result<Answer, Problem> {
         self.auth.caller(request.headers()).await?;
         let auction = self.auctions.get(auction_id(&request)?).await?;
-        json(StatusCode::OK, &self.pictures.show(auction, now()).await?)
+        json(StatusCode::OK, &auction.show_with_picture(now(), &self.presigner)?)
     }
 }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    auctions::{AuctionStore, PictureStore, Position, Shown, Status},
+    auctions::{AuctionStore, Position, Shown, Status},
     http::{Answer, Problem, Request, Route, auth::Auth, json, params::Params},
+    presign::Presigner,
     time::{now, rfc3339},
 };
 
@@ -20,8 +21,8 @@ pub struct AuctionsList {
     pub auth: Auth,
     /// Where auctions are kept.
     pub auctions: AuctionStore,
-    /// Where their pictures are kept.
-    pub pictures: PictureStore,
+    /// Signs the addresses of their pictures.
+    pub presigner: Presigner,
 }
 
 #[derive(Serialize)]
@@ -44,10 +45,8 @@ impl Route for AuctionsList {
         let after = params.text("cursor").map(|cursor| parse_cursor(cursor, status)).transpose()?;
         let now = now();
         let page = self.auctions.list(status, now, limit, after).await?;
-        let mut auctions = Vec::with_capacity(page.auctions.len());
-        for auction in page.auctions {
-            auctions.push(self.pictures.show(auction, now).await?);
-        }
+        let auctions = page.auctions.into_iter().map(|auction| auction.show_with_picture(now, &self.presigner));
+        let auctions = auctions.collect::<Result<_, _>>()?;
         let cursor = page.next.map(|position| cursor(status, position));
         json(StatusCode::OK, &Listed { auctions, cursor })
     }

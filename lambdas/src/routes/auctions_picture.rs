@@ -14,6 +14,7 @@ use crate::{
         upload::{Upload, decode_base64},
     },
     photos::PhotoType,
+    presign::Presigner,
     time::now,
 };
 
@@ -25,6 +26,8 @@ pub struct AuctionsPicture {
     pub auctions: AuctionStore,
     /// Where their pictures are kept.
     pub pictures: PictureStore,
+    /// Signs the addresses of their pictures.
+    pub presigner: Presigner,
     /// How large a picture may be.
     pub uploads: Uploads,
 }
@@ -45,7 +48,7 @@ impl Route for AuctionsPicture {
                 for unused in &change.unused {
                     self.pictures.discard(unused).await;
                 }
-                json(StatusCode::OK, &self.pictures.show(change.auction, now).await?)
+                json(StatusCode::OK, &change.auction.show_with_picture(now, &self.presigner)?)
             }
             Err(error) => {
                 match error {

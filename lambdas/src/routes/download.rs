@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::{
     http::{Answer, Problem, Request, Route, auth::Auth, json, params::Params, with_location},
-    photos::{DOWNLOAD_EXPIRES_IN, PhotoName, PhotoStore},
+    photos::{PhotoName, PhotoStore},
+    presign::{EXPIRES_IN, Presigner},
 };
 
 /// Answers with a presigned address of one of the caller's photos.
@@ -14,6 +15,8 @@ pub struct Download {
     pub auth: Auth,
     /// Where photos are kept.
     pub photos: PhotoStore,
+    /// Signs the addresses.
+    pub presigner: Presigner,
 }
 
 #[derive(Serialize)]
@@ -28,12 +31,12 @@ impl Route for Download {
         let user = self.auth.caller(request.headers()).await?;
         let params = Params::read(&request)?;
         let filename = PhotoName::parse(params.required("filename")?).map_err(|_| Problem::no_such_photo())?;
-        let download = self.photos.presign(user.folder(), &filename).await?;
-        let address = Address { filename: &filename, url: &download.url, expires_in: DOWNLOAD_EXPIRES_IN.as_secs() };
+        let url = self.photos.presign(&self.presigner, user.folder(), &filename).await?;
+        let address = Address { filename: &filename, url: &url, expires_in: EXPIRES_IN.as_secs() };
         if names_json(&request) {
             json(StatusCode::OK, &address)
         } else {
-            with_location(json(StatusCode::SEE_OTHER, &address)?, &download.url)
+            with_location(json(StatusCode::SEE_OTHER, &address)?, &url)
         }
     }
 }

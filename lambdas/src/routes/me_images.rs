@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     http::{Answer, Problem, Request, Route, auth::Auth, empty, etag, json, with_location},
     index::{Dictionaries, EMPTY, EMPTY_ETAG},
-    photos::DOWNLOAD_EXPIRES_IN,
+    presign::{EXPIRES_IN, Presigner},
 };
 
 /// The largest dictionary that is in the answer itself, in bytes; Lambda's answers have 6 MB.
@@ -20,6 +20,8 @@ pub struct MeImages {
     pub auth: Auth,
     /// Where dictionaries are kept.
     pub dictionaries: Dictionaries,
+    /// Signs the address of one that is too large for an answer.
+    pub presigner: Presigner,
 }
 
 #[derive(Serialize)]
@@ -37,8 +39,8 @@ impl Route for MeImages {
             let answer = match dictionary {
                 None => with_text(Bytes::from_static(EMPTY.as_bytes()))?,
                 Some(dictionary) if dictionary.size > MAX_BYTES => {
-                    let url = self.dictionaries.presign(user.folder(), DOWNLOAD_EXPIRES_IN).await?;
-                    let address = Address { url: &url, expires_in: DOWNLOAD_EXPIRES_IN.as_secs() };
+                    let url = Dictionaries::presign(&self.presigner, user.folder())?;
+                    let address = Address { url: &url, expires_in: EXPIRES_IN.as_secs() };
                     // No ETag: what is here is the address, which is another each time.
                     return with_location(json(StatusCode::SEE_OTHER, &address)?, &url);
                 }
