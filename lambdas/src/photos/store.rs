@@ -1,6 +1,6 @@
 use aws_sdk_s3::{
     Client,
-    error::{DisplayErrorContext, SdkError},
+    error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError},
     operation::{delete_object::DeleteObjectError, put_object::PutObjectError},
     primitives::ByteStream,
     types::EncodingType,
@@ -239,10 +239,10 @@ pub(crate) async fn put_if_free(
     }
 }
 
-/// 404: there is no such key. 409: another call is deleting it. 412 is what S3's guide says instead of 404
-/// ("How to perform conditional deletes", Amazon S3 User Guide).
+/// 404: there is no such key, unless it is the bucket that is missing. 409: another call is deleting it. 412 is what S3's
+/// guide says instead of 404 ("How to perform conditional deletes", Amazon S3 User Guide).
 fn is_gone(error: &SdkError<DeleteObjectError>) -> bool {
-    status(error).is_some_and(|status| matches!(status, 404 | 409 | 412))
+    error.code() != Some("NoSuchBucket") && status(error).is_some_and(|status| matches!(status, 404 | 409 | 412))
 }
 
 /// 412: the key is taken. 409: another write of the same key is under way.
@@ -276,10 +276,10 @@ mod tests {
 
     const NAME: &str = "20261121T020304056Z_a.jpg";
 
-    /// S3, which answers a deletion with a status, and a listing with the photo or without.
+    /// S3, which answers a deletion with a status and a code, and a listing with the photo or without.
     #[derive(Clone, Debug)]
     struct S3 {
-        deletion: u16,
+        deletion: (u16, &'static str),
         listed: bool,
         asked: Arc<Mutex<Vec<String>>>,
     }
@@ -291,7 +291,8 @@ mod tests {
             let photo = format!("<Contents><Key>photos/ann/{NAME}</Key></Contents>");
             let listed = if self.listed { &photo } else { "" };
             let (status, body) = if request.method() == "DELETE" {
-                (self.deletion, String::new())
+                let (status, code) = self.deletion;
+                (status, if code.is_empty() { String::new() } else { format!("<Error><Code>{code}</Code></Error>") })
             } else {
                 (200, format!("<ListBucketResult>{listed}</ListBucketResult>"))
             };
@@ -300,7 +301,7 @@ mod tests {
     }
 
     /// What comes of a deletion, and what was asked of S3 for it.
-    async fn delete(deletion: u16, listed: bool) -> (Result<(), StoreError>, Vec<String>) {
+    async fn delete(deletion: (u16, &'static str), listed: bool) -> (Result<(), StoreError>, Vec<String>) {
         let s3 = S3 { deletion, listed, asked: Arc::default() };
         let asked = Arc::clone(&s3.asked);
         let connector = SharedHttpConnector::new(s3);
@@ -319,23 +320,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_photo_is_deleted_if_it_is_there_in_one_call() {
-        let (deleted, asked) = delete(204, false).await;
+        let (deleted, asked) = delete((204, ""), false).await;
         assert!(deleted.is_ok());
         assert_eq!(asked, ["DELETE *"]);
-        for gone in [404, 409, 412] {
+        for gone in [(404, "NoSuchKey"), (409, "ConditionalRequestConflict"), (412, "PreconditionFailed")] {
             let (deleted, asked) = delete(gone, true).await;
-            assert!(matches!(deleted, Err(StoreError::NotFound)), "{gone}");
-            assert_eq!(asked, ["DELETE *"], "{gone}");
+            assert!(matches!(deleted, Err(StoreError::NotFound)), "{gone:?}");
+            assert_eq!(asked, ["DELETE *"], "{gone:?}");
         }
     }
 
     #[tokio::test]
     async fn a_listing_tells_whether_what_is_forbidden_is_there() {
-        let (deleted, asked) = delete(403, false).await;
+        let (deleted, asked) = delete((403, "AccessDenied"), false).await;
         assert!(matches!(deleted, Err(StoreError::NotFound)));
         assert_eq!(asked, ["DELETE *", "GET"]);
-        for status in [403, 500] {
-            assert!(matches!(delete(status, true).await.0, Err(StoreError::Storage(_))), "{status}");
+        for fault in [(403, "AccessDenied"), (404, "NoSuchBucket"), (500, "InternalError")] {
+            assert!(matches!(delete(fault, true).await.0, Err(StoreError::Storage(_))), "{fault:?}");
         }
     }
 
