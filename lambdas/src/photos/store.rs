@@ -242,12 +242,12 @@ pub(crate) async fn put_if_free(
 /// 404: there is no such key, unless it is the bucket that is missing. 409: another call is deleting it. 412 is what S3's
 /// guide says instead of 404 ("How to perform conditional deletes", Amazon S3 User Guide).
 fn is_gone(error: &SdkError<DeleteObjectError>) -> bool {
-    error.code() != Some("NoSuchBucket") && status(error).is_some_and(|status| matches!(status, 404 | 409 | 412))
+    error.code() != Some("NoSuchBucket") && matches!(status(error), Some(404 | 409 | 412))
 }
 
 /// 412: the key is taken. 409: another write of the same key is under way.
 fn is_taken(error: &SdkError<PutObjectError>) -> bool {
-    status(error).is_some_and(|status| matches!(status, 409 | 412))
+    matches!(status(error), Some(409 | 412))
 }
 
 fn sdk<E: std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> StoreError {

@@ -3,7 +3,8 @@
 //! It fetches them while the function starts, and again on an invocation when they have grown old, always beside the
 //! invocation and never in its way: the next event is asked for at once. It hands them over in a [`KeysFile`].
 //! Whatever error there is with keys is logged and tried again; the extension ends only on SHUTDOWN, since Lambda would
-//! end the function with it (as it does after a panic, which there should be none of). It is set by the function's own environment:
+//! end the function with it (as it does after a panic, which there should be none of). It is set by the function's own
+//! environment:
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
