@@ -5,7 +5,7 @@ use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use layer_jwt::VerifyError;
 use serde::Serialize;
 
-use crate::http::auth::{Auth, AuthError};
+use crate::web::auth::{Auth, AuthError};
 
 /// What the gateway is told. Holds a mail address: no `Debug`.
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ pub async fn decide(auth: &Auth, request: &ApiGatewayV2CustomAuthorizerV2Request
     match auth.caller(&request.headers).await {
         Ok(user) => {
             let context = Context {
-                user: user.folder().as_str().to_owned(),
+                user: user.key().as_str().to_owned(),
                 issuer: user.issuer_alias().map(str::to_owned),
                 email: user.email().map(str::to_owned),
             };

@@ -1,12 +1,9 @@
-//! The clients of AWS, made once at a function's start.
+//! Clients of AWS, created once when a function starts.
 
 use std::{env, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_s3::{
-    config::{BehaviorVersion, HttpClient as _, Region, SharedHttpClient, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
-};
+use aws_sdk_s3::config::{BehaviorVersion, HttpClient as _, Region, SharedHttpClient, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
@@ -16,7 +13,7 @@ use aws_types::SdkConfig;
 
 use crate::{
     config::{ConfigError, required},
-    presign::Presigner,
+    storage::{Objects, presign::Presigner},
 };
 
 /// The authorities that vouch for all hosts of AWS (<https://www.amazontrust.com/repository/>). The system's own list has
@@ -69,64 +66,48 @@ fn endpoint() -> Option<String> {
     env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty())
 }
 
-/// S3. The local cloud has no host name for each bucket, so there the bucket is in the path.
+/// The bucket that `BUCKET` names.
+///
+/// # Errors
+/// If `BUCKET` is not set.
+pub fn objects(config: &SdkConfig) -> Result<Objects, ConfigError> {
+    Ok(Objects::new(s3(config), required("BUCKET")?))
+}
+
+/// S3. The local cloud has no host name for each bucket, so there the bucket is part of the path.
 #[must_use]
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint().is_some()).build();
     aws_sdk_s3::Client::from_conf(config)
 }
 
-/// Makes addresses of the objects in a bucket.
+/// Signs URLs of the objects in the bucket that `BUCKET` names.
 ///
 /// # Errors
-/// When region or credentials are not in the environment.
-pub fn presigner(bucket: &str) -> Result<Presigner, ConfigError> {
-    Ok(Presigner::new(credentials()?, required("AWS_REGION")?, bucket, endpoint().as_deref()))
+/// If the bucket, the region or the credentials are not in the environment.
+pub fn presigner() -> Result<Presigner, ConfigError> {
+    let (bucket, region) = (required("BUCKET")?, required("AWS_REGION")?);
+    Ok(Presigner::new(credentials()?, region, &bucket, endpoint().as_deref()))
 }
 
-/// Cognito.
 #[must_use]
 pub fn cognito(config: &SdkConfig) -> aws_sdk_cognitoidentityprovider::Client {
     aws_sdk_cognitoidentityprovider::Client::new(config)
 }
 
-/// `DynamoDB`.
 #[must_use]
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
 
-/// SQS.
 #[must_use]
 pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(config)
 }
 
-/// SES.
 #[must_use]
 pub fn ses(config: &SdkConfig) -> aws_sdk_ses::Client {
     aws_sdk_ses::Client::new(config)
-}
-
-/// The status that AWS answered with; none when there was no answer.
-pub fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
-/// An error of AWS for the log, without the body of its response: that may hold an item, and so mail addresses.
-pub fn explain<E, R>(error: SdkError<E, R>) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match error {
-        SdkError::ServiceError(error) => {
-            let error = error.err();
-            format!("{}: {}", error.code().unwrap_or("unknown"), error.message().unwrap_or_default())
-        }
-        SdkError::ResponseError(_) => "the response cannot be read".to_owned(),
-        error => DisplayErrorContext(error).to_string(),
-    }
 }
 
 #[cfg(test)]

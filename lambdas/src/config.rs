@@ -6,7 +6,7 @@ use std::{env, str::FromStr};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The variable is not set, or empty.
-    #[error("the environment variable {0} is not set: see lambdas/functions.json")]
+    #[error("the environment variable {0} is not set: see lambdas/service.json")]
     Missing(&'static str),
     /// The variable does not hold what it should.
     #[error("the environment variable {name} is wrong: {why}")]

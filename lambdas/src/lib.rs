@@ -1,23 +1,22 @@
-//! Photo storage and auctions on AWS Lambda. Each binary of this crate is one function; `functions.json` says when it
-//! runs, and what it may do.
+//! Photo storage and auctions on AWS Lambda. Each binary of this crate is one function. The manifest, `service.json`, says
+//! what starts it and what it may do.
 //!
-//! A request goes one way: `src/bin/<function>.rs` makes the clients, [`http`] reads the request and turns errors into
-//! answers, [`routes`] has what is particular to a route, and the domain modules ([`users`], [`photos`], [`archive`],
-//! [`index`], [`auctions`], [`mail`]) do the work. They know nothing of HTTP.
+//! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes responses,
+//! [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`], [`index`],
+//! [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing about HTTP.
 
 pub mod archive;
 pub mod auctions;
 pub mod authorize;
 pub mod aws;
 pub mod config;
-pub mod events;
-pub mod http;
+pub mod handlers;
 pub mod index;
 pub mod mail;
 pub mod money;
 pub mod photos;
-pub mod presign;
-pub mod routes;
+pub mod storage;
 pub mod telemetry;
 pub mod time;
 pub mod users;
+pub mod web;

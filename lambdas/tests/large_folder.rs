@@ -21,9 +21,10 @@ use std::{
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use yourplace::{
     aws,
-    index::{Dictionaries, Indexer, Totals},
+    index::{Indexer, PhotoIndexStore, Totals},
     photos::PhotoStore,
-    users::Folder,
+    storage::Objects,
+    users::UserKey,
 };
 
 const PHOTOS: usize = 100_000;
@@ -136,8 +137,9 @@ async fn a_folder_of_100_000_photos_costs_two_listings_and_one_write() {
             .force_path_style(true)
             .build(),
     );
-    let indexer = Indexer::new(PhotoStore::new(s3.clone(), "b".to_owned()), Dictionaries::new(s3, "b".to_owned()));
-    let folder = Folder::from_key_segment("ann").unwrap();
+    let objects = Objects::new(s3, "b".to_owned());
+    let indexer = Indexer::new(PhotoStore::new(objects.clone()), PhotoIndexStore::new(objects));
+    let folder = UserKey::from_segment("ann").unwrap();
 
     let (memory, start) = (peak_memory(), Instant::now());
     let done = indexer.index(&folder).await.unwrap();

@@ -31,7 +31,7 @@ use crate::{
 };
 use reader::{Reader, Unpacked};
 use report::Seen;
-pub use report::{Failed, Left, Report, Skipped, Stored};
+pub use report::{Failed, NotStored, Report, Skipped, Stored};
 
 /// What an archive may cost.
 #[derive(Clone, Copy, Debug)]

@@ -12,9 +12,9 @@ pub struct Report {
     /// The photos that are stored now.
     pub stored: Vec<Stored>,
     /// What was left out on purpose.
-    pub skipped: Vec<Left<Skipped>>,
+    pub skipped: Vec<NotStored<Skipped>>,
     /// What is, or may be, a photo, and could not be stored.
-    pub failed: Vec<Left<Failed>>,
+    pub failed: Vec<NotStored<Failed>>,
 }
 
 /// An entry that was stored.
@@ -29,7 +29,7 @@ pub struct Stored {
 
 /// An entry that was not stored.
 #[derive(Debug, Serialize)]
-pub struct Left<R> {
+pub struct NotStored<R> {
     /// Its name in the archive, as it can be shown.
     pub entry: String,
     /// Why.
@@ -138,10 +138,10 @@ impl Report {
             match outcome {
                 Ok(photo) => report.stored.push(Stored { entry, photo }),
                 Err(Reason::Skipped(reason)) => {
-                    report.skipped.push(Left { entry, reason, detail: reason.detail() });
+                    report.skipped.push(NotStored { entry, reason, detail: reason.detail() });
                 }
                 Err(Reason::Failed(reason)) => {
-                    report.failed.push(Left { entry, reason, detail: reason.detail() });
+                    report.failed.push(NotStored { entry, reason, detail: reason.detail() });
                 }
             }
         }

@@ -775,7 +775,7 @@ fn a_photo_that_the_store_refuses_fails_alone() {
         let archive = made(&names.map(|name| Entry::new(name, &photo(1, 1_000))));
         unpack(archive.into(), &Limits::default(), far(), |name, kind, bytes| async move {
             if name == "b.jpg" {
-                return Err(StoreError::Storage("out of order".to_owned()));
+                return Err(StoreError::Crowded);
             }
             Ok(stored_photo(&name, kind, bytes.len()))
         })

@@ -6,7 +6,7 @@ use super::PictureKey;
 use crate::{
     mail::{Message, Role, Sale},
     money::{Amount, Currency, whole_number},
-    presign::{PresignError, Presigner},
+    storage::presign::{PresignError, Presigner},
     time::rfc3339,
     users::User,
 };
@@ -107,7 +107,7 @@ pub struct NewAuction {
 
 /// An auction as every route shows it, without mail addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct AuctionView {
     id: Uuid,
     title: String,
     description: Option<String>,
@@ -117,13 +117,13 @@ pub struct Shown {
     seller: String,
     currency: Currency,
     starting_price: Amount,
-    highest_bid: Option<ShownBid>,
+    highest_bid: Option<BidView>,
     picture_url: Option<String>,
 }
 
 /// The highest bid as every route shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ShownBid {
+pub struct BidView {
     amount: Amount,
     bidder: String,
 }
@@ -150,8 +150,8 @@ impl Party {
     #[must_use]
     pub fn new(user: &User) -> Option<Self> {
         Some(Self {
-            user: user.folder().as_str().to_owned(),
-            name: user.public_name(),
+            user: user.key().as_str().to_owned(),
+            name: user.public_username().unwrap_or_default(),
             email: user.email().filter(|email| !email.is_empty())?.to_owned(),
         })
     }
@@ -222,7 +222,7 @@ impl Auction {
     ///
     /// # Errors
     /// When the address cannot be signed.
-    pub fn show_with_picture(self, now: Timestamp, presigner: &Presigner) -> Result<Shown, PresignError> {
+    pub fn show_with_picture(self, now: Timestamp, presigner: &Presigner) -> Result<AuctionView, PresignError> {
         let picture = self.picture.as_ref();
         let url = picture.map(|key| presigner.presign(key.as_str(), key.kind().media_type(), None)).transpose()?;
         Ok(self.show(now, url))
@@ -230,9 +230,9 @@ impl Auction {
 
     /// The auction as it is shown at `now`, with the address of its picture.
     #[must_use]
-    pub fn show(self, now: Timestamp, picture_url: Option<String>) -> Shown {
+    pub fn show(self, now: Timestamp, picture_url: Option<String>) -> AuctionView {
         let status = if self.is_open(now) { Status::Open } else { Status::Closed };
-        Shown {
+        AuctionView {
             id: self.id,
             title: self.title,
             description: self.description,
@@ -242,7 +242,7 @@ impl Auction {
             seller: self.seller.name,
             currency: self.currency,
             starting_price: self.starting_price,
-            highest_bid: self.highest_bid.map(|bid| ShownBid { amount: bid.amount, bidder: bid.bidder.name }),
+            highest_bid: self.highest_bid.map(|bid| BidView { amount: bid.amount, bidder: bid.bidder.name }),
             picture_url,
         }
     }

@@ -1,16 +1,15 @@
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Instant,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt as _, future::join_all, stream};
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{AuctionError, AuctionStore};
 use crate::{
     mail::{MailQueue, Message},
+    telemetry::Chain,
     time::now,
 };
 
@@ -95,7 +94,7 @@ impl Closing {
                 Ok(Some(auction)) => mails.push((*id, auction.mails())),
                 Ok(None) => _ = add(&tally.closed, 1),
                 Err(error) => {
-                    tracing::error!(auction = %id, %error, "not settled");
+                    tracing::error!(auction = %id, error = %Chain(&error), "not settled");
                     add(&tally.failed, 1);
                 }
             }
@@ -106,7 +105,7 @@ impl Closing {
                 return false;
             }
             let closed = self.auctions.close(*id).await;
-            closed.inspect_err(|error| tracing::error!(auction = %id, %error, "not closed")).is_ok()
+            closed.inspect_err(|error| tracing::error!(auction = %id, error = %Chain(&error), "not closed")).is_ok()
         }))
         .await;
         for closed in closed {
@@ -119,7 +118,7 @@ impl Closing {
         let counts: Vec<(Uuid, usize)> = mails.iter().map(|(id, mails)| (*id, mails.len())).collect();
         let batch: Vec<Message> = mails.into_iter().flat_map(|(_, mails)| mails).collect();
         let sent = self.mails.send(&batch).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "mails were not queued");
+            tracing::error!(error = %Chain(&error), "mails were not queued");
             Vec::new()
         });
         let mut sent = sent.into_iter();

@@ -1,31 +1,9 @@
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use uuid::Uuid;
-
 use super::{Auction, Bid, Party, PictureKey, Status};
-use crate::{money::Amount, time::rfc3339};
-
-pub(super) type Item = HashMap<String, AttributeValue>;
-
-/// An item is not what this service stores: the name of the attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the attribute {0} is missing or wrong")]
-pub(super) struct WrongItem(&'static str);
-
-pub(super) fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-pub(super) fn number(value: Amount) -> AttributeValue {
-    AttributeValue::N(value.get().to_string())
-}
-
-/// RFC 3339 with milliseconds always has the same length, so the order of the texts is the order of the times.
-pub(super) fn time(value: Timestamp) -> AttributeValue {
-    text(rfc3339(value))
-}
+use crate::{
+    money::Amount,
+    storage::table::{Item, MalformedItem, number, optional, required, required_number, text, time},
+};
+use uuid::Uuid;
 
 pub(super) fn to_item(auction: &Auction) -> Item {
     let mut item = Item::from([
@@ -38,7 +16,7 @@ pub(super) fn to_item(auction: &Auction) -> Item {
         ("sellerName".to_owned(), text(&auction.seller.name)),
         ("sellerEmail".to_owned(), text(&auction.seller.email)),
         ("currency".to_owned(), text(auction.currency)),
-        ("startingPrice".to_owned(), number(auction.starting_price)),
+        ("startingPrice".to_owned(), number(auction.starting_price.get())),
     ]);
     if let Some(description) = &auction.description {
         item.insert("description".to_owned(), text(description));
@@ -46,55 +24,41 @@ pub(super) fn to_item(auction: &Auction) -> Item {
     item
 }
 
-pub(super) fn from_item(item: &Item) -> Result<Auction, WrongItem> {
+pub(super) fn from_item(item: &Item) -> Result<Auction, MalformedItem> {
     Ok(Auction {
-        id: parsed(item, "id", |id| Uuid::try_parse(id).ok())?,
-        title: parsed(item, "title", |title| Some(title.to_owned()))?,
+        id: required(item, "id", |id| Uuid::try_parse(id).ok())?,
+        title: required(item, "title", |title| Some(title.to_owned()))?,
         description: optional(item, "description", |description| Some(description.to_owned()))?,
-        status: parsed(item, "status", Status::parse)?,
-        created_at: parsed(item, "createdAt", |time| time.parse().ok())?,
-        ending_at: parsed(item, "endingAt", |time| time.parse().ok())?,
+        status: required(item, "status", Status::parse)?,
+        created_at: required(item, "createdAt", |time| time.parse().ok())?,
+        ending_at: required(item, "endingAt", |time| time.parse().ok())?,
         settled: item.contains_key("settledAt"),
         seller: party(item, "seller", "sellerName", "sellerEmail")?,
-        currency: parsed(item, "currency", |code| code.parse().ok())?,
+        currency: required(item, "currency", |code| code.parse().ok())?,
         starting_price: amount(item, "startingPrice")?,
         highest_bid: highest_bid(item)?,
         picture: optional(item, "pictureKey", PictureKey::parse)?,
     })
 }
 
-fn highest_bid(item: &Item) -> Result<Option<Bid>, WrongItem> {
+fn highest_bid(item: &Item) -> Result<Option<Bid>, MalformedItem> {
     if !item.contains_key("highestBidAmount") {
         return Ok(None);
     }
     Ok(Some(Bid {
-        id: parsed(item, "highestBidId", |id| Uuid::try_parse(id).ok())?,
+        id: required(item, "highestBidId", |id| Uuid::try_parse(id).ok())?,
         amount: amount(item, "highestBidAmount")?,
         bidder: party(item, "highestBidder", "highestBidderName", "highestBidderEmail")?,
     }))
 }
 
-fn party(item: &Item, user: &'static str, name: &'static str, email: &'static str) -> Result<Party, WrongItem> {
-    let text = |attribute| parsed(item, attribute, |text| Some(text.to_owned()));
+fn party(item: &Item, user: &'static str, name: &'static str, email: &'static str) -> Result<Party, MalformedItem> {
+    let text = |attribute| required(item, attribute, |text| Some(text.to_owned()));
     Ok(Party { user: text(user)?, name: text(name)?, email: text(email)? })
 }
 
-fn amount(item: &Item, attribute: &'static str) -> Result<Amount, WrongItem> {
-    let number = item.get(attribute).and_then(|value| value.as_n().ok());
-    number.and_then(|number| Amount::new(number.parse().ok()?)).ok_or(WrongItem(attribute))
-}
-
-fn parsed<T>(item: &Item, attribute: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, WrongItem> {
-    optional(item, attribute, parse)?.ok_or(WrongItem(attribute))
-}
-
-fn optional<T>(
-    item: &Item,
-    attribute: &'static str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, WrongItem> {
-    let Some(value) = item.get(attribute) else { return Ok(None) };
-    value.as_s().ok().and_then(|text| parse(text)).map(Some).ok_or(WrongItem(attribute))
+fn amount(item: &Item, attribute: &'static str) -> Result<Amount, MalformedItem> {
+    Amount::new(required_number(item, attribute)?).ok_or(MalformedItem(attribute))
 }
 
 #[cfg(test)]
@@ -110,11 +74,11 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_item_is_told_by_its_attribute() {
+    fn a_malformed_item_is_reported_by_its_attribute() {
         let mut item = to_item(&lamp(0));
         item.insert("startingPrice".to_owned(), text("5"));
-        assert!(from_item(&item) == Err(WrongItem("startingPrice")));
+        assert!(from_item(&item) == Err(MalformedItem("startingPrice")));
         item.remove("startingPrice");
-        assert!(from_item(&item) == Err(WrongItem("startingPrice")));
+        assert!(from_item(&item) == Err(MalformedItem("startingPrice")));
     }
 }

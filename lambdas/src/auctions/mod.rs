@@ -6,7 +6,7 @@ mod item;
 mod pictures;
 mod store;
 
-pub use auction::{Auction, Bid, NewAuction, Party, Refusal, Shown, ShownBid, Status};
+pub use auction::{Auction, AuctionView, Bid, BidView, NewAuction, Party, Refusal, Status};
 pub use closing::{Closing, Report};
 pub use pictures::{PictureKey, PictureStore};
 pub use store::{AuctionError, AuctionStore, Page, PictureChange, Position};

@@ -1,27 +1,26 @@
 use std::{fmt, time::Duration};
 
-use aws_sdk_s3::Client;
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::AuctionError;
 use crate::{
-    aws::explain,
-    photos::{PhotoType, put_if_free},
+    photos::PhotoType,
+    storage::{Objects, keys},
+    telemetry::Chain,
 };
 
-/// How many names in a row may be taken before an upload gives up.
-const MAX_TRIES: usize = 100;
+/// How many keys in a row may be taken before an upload gives up.
+pub(super) const MAX_ATTEMPTS: usize = 100;
 
-/// The pictures in the bucket, under `auctions/{id}/`. None is ever changed: a new one has a new key.
+/// The pictures in the bucket, under `auctions/{id}/`. A picture never changes: a new one has a new key.
 #[derive(Clone, Debug)]
 pub struct PictureStore {
-    s3: Client,
-    bucket: String,
+    objects: Objects,
 }
 
-/// Where a picture lies: `auctions/{id}/{timestamp}.{ext}`.
+/// A picture's key: `auctions/{id}/{timestamp}.{ext}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PictureKey {
     text: String,
@@ -30,24 +29,22 @@ pub struct PictureKey {
 
 impl PictureKey {
     fn new(auction: Uuid, kind: PhotoType, now: Timestamp) -> Self {
-        let text = format!("auctions/{auction}/{}.{}", now.strftime("%Y%m%dT%H%M%S%3fZ"), kind.extension());
-        Self { text, kind }
+        let timestamp = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
+        Self { text: keys::picture(auction, &timestamp, kind), kind }
     }
 
-    /// Reads a key; none when it cannot be one of a picture.
+    /// Reads a key; `None` if it is not a picture's.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (_, extension) = text.strip_prefix("auctions/")?.rsplit_once('.')?;
+        let (_, extension) = text.strip_prefix(keys::AUCTIONS)?.rsplit_once('.')?;
         Some(Self { text: text.to_owned(), kind: PhotoType::of_extension(extension)? })
     }
 
-    /// What the picture is.
     #[must_use]
     pub const fn kind(&self) -> PhotoType {
         self.kind
     }
 
-    /// The whole key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -61,35 +58,32 @@ impl fmt::Display for PictureKey {
 }
 
 impl PictureStore {
-    /// The pictures in `bucket`.
     #[must_use]
-    pub const fn new(s3: Client, bucket: String) -> Self {
-        Self { s3, bucket }
+    pub const fn new(objects: Objects) -> Self {
+        Self { objects }
     }
 
-    /// Stores a picture under a key of its own; a key that is taken is tried again one millisecond later.
+    /// Stores a picture under a new key. If the key is taken, the next attempt is one millisecond later.
     ///
     /// # Errors
-    /// [`AuctionError::Storage`]; nothing is stored then.
+    /// [`AuctionError::Crowded`] and [`AuctionError::Storage`]; nothing is stored then.
     pub async fn put(&self, auction: Uuid, kind: PhotoType, picture: Bytes) -> Result<PictureKey, AuctionError> {
         let mut now = crate::time::now();
-        for _ in 0..MAX_TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let key = PictureKey::new(auction, kind, now);
-            match put_if_free(&self.s3, &self.bucket, key.as_str(), kind, picture.clone()).await {
-                Ok(true) => return Ok(key),
-                Ok(false) => now += Duration::from_millis(1),
-                Err(error) => return Err(AuctionError::Storage(explain(*error))),
+            if self.objects.put_new(key.as_str(), kind.media_type(), picture.clone()).await? {
+                return Ok(key);
             }
+            now += Duration::from_millis(1);
         }
-        Err(AuctionError::Storage(format!("no free key for a picture within {MAX_TRIES} ms")))
+        Err(AuctionError::Crowded)
     }
 
-    /// Removes a picture that no auction shows. When that fails, the picture stays, private and unused, which is
-    /// logged: there is nothing that the client could do about it.
+    /// Deletes a picture that no auction shows. A failure is logged and leaves a private, unused object: the client
+    /// could do nothing about it.
     pub async fn discard(&self, key: &PictureKey) {
-        let deleted = self.s3.delete_object().bucket(&self.bucket).key(key.as_str()).send().await;
-        if let Err(error) = deleted {
-            tracing::error!(%key, error = explain(error), "a picture was not removed");
+        if let Err(error) = self.objects.delete(key.as_str()).await {
+            tracing::error!(%key, error = %Chain(&error), "an unused picture was not deleted");
         }
     }
 }

@@ -1,19 +1,25 @@
 use aws_sdk_dynamodb::{
     Client,
-    operation::{
-        put_item::PutItemError,
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    },
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
     Auction, Bid, PictureKey, Refusal, Status,
-    item::{Item, WrongItem, from_item, number, text, time, to_item},
+    item::{from_item, to_item},
+    pictures,
 };
-use crate::aws::explain;
+use crate::{
+    aws,
+    config::{ConfigError, required},
+    storage::{
+        CloudError, ErrorKind,
+        table::{Item, MalformedItem, number, text, time},
+    },
+};
 
 /// The index by `status` and `endingAt`. It holds all attributes, and may lag behind the table.
 const INDEX: &str = "statusAndEndDate";
@@ -48,21 +54,22 @@ pub struct AuctionStore {
 /// An auction could not be found, changed or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum AuctionError {
-    /// There is none of that id.
     #[error("no such auction")]
     NotFound,
-    /// Somebody else sells it.
     #[error("not the seller")]
     NotSeller,
-    /// It has ended.
     #[error("the auction has ended")]
     Closed,
-    /// A bid is not taken.
     #[error("the bid is refused: {0:?}")]
     Refused(Refusal),
-    /// AWS did not do it, or what is stored cannot be read; the text is for the log alone.
-    #[error("storage: {0}")]
-    Storage(String),
+    /// Every key for a picture is taken.
+    #[error("no free key for a picture within {} ms", pictures::MAX_ATTEMPTS)]
+    Crowded,
+    /// A conditional update failed although its condition holds for the values that it returned.
+    #[error("refused without a reason: {0}")]
+    Inconsistent(&'static str),
+    #[error("the auctions' storage failed")]
+    Storage(#[from] CloudError),
 }
 
 /// One page of a list.
@@ -98,10 +105,12 @@ pub(super) struct Ended {
 }
 
 impl AuctionStore {
-    /// The auctions in `table`.
-    #[must_use]
-    pub const fn new(dynamodb: Client, table: String) -> Self {
-        Self { dynamodb, table }
+    /// The table that `AUCTIONS_TABLE` names.
+    ///
+    /// # Errors
+    /// If the variable is not set.
+    pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        Ok(Self { dynamodb: aws::dynamodb(aws), table: required("AUCTIONS_TABLE")? })
     }
 
     /// Stores a new auction. Its id is its own: when it is taken, then by this very call, which the SDK repeated because the
@@ -113,9 +122,9 @@ impl AuctionStore {
         let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(to_item(auction)));
         match put.condition_expression("attribute_not_exists(id)").send().await {
             Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(AuctionError::Storage(explain(error))),
+            Err(error) => match CloudError::from(error) {
+                error if error.kind() == ErrorKind::Precondition => Ok(()),
+                error => Err(error.into()),
             },
         }
     }
@@ -126,8 +135,8 @@ impl AuctionStore {
     /// [`AuctionError::NotFound`] and [`AuctionError::Storage`].
     pub async fn get(&self, id: Uuid) -> Result<Auction, AuctionError> {
         let get = self.dynamodb.get_item().table_name(&self.table).key("id", text(id)).consistent_read(true);
-        let answer = get.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
-        Ok(from_item(answer.item().ok_or(AuctionError::NotFound)?)?)
+        let response = get.send().await.map_err(CloudError::from)?;
+        Ok(from_item(response.item().ok_or(AuctionError::NotFound)?)?)
     }
 
     /// At most `limit` auctions of a status, soonest end first, from the one after `after` on. An open one whose end
@@ -171,9 +180,9 @@ impl AuctionStore {
             ])
         });
         let query = query.set_exclusive_start_key(start);
-        let answer = query.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
-        let mut auctions = answer.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
-        let more = auctions.len() > limit || answer.last_evaluated_key().is_some();
+        let response = query.send().await.map_err(CloudError::from)?;
+        let mut auctions = response.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
+        let more = auctions.len() > limit || response.last_evaluated_key().is_some();
         auctions.truncate(limit);
         let position = |last: &Auction| Position { ending_at: last.ending_at, id: last.id };
         Ok(Page { next: more.then(|| auctions.last().map(position)).flatten(), auctions })
@@ -203,7 +212,7 @@ impl AuctionStore {
         }
         match old.refusal(&bid.bidder.user, bid.amount, now) {
             Some(refusal) => Err(AuctionError::Refused(refusal)),
-            None => Err(AuctionError::Storage("a bid was refused without a reason".to_owned())),
+            None => Err(AuctionError::Inconsistent("a bid")),
         }
     }
 
@@ -267,7 +276,7 @@ impl AuctionStore {
             return Err(refusal);
         }
         if old.picture == before {
-            return Err(AuctionError::Storage("a picture was refused without a reason".to_owned()));
+            return Err(AuctionError::Inconsistent("a picture"));
         }
         Ok(PictureChange { auction: old, unused: before.into_iter().chain([picture]).collect() })
     }
@@ -286,9 +295,9 @@ impl AuctionStore {
             .expression_attribute_values(":now", time(now))
             .set_exclusive_start_key(after)
             .limit(ENDED_PAGE);
-        let answer = query.send().await.map_err(|error| AuctionError::Storage(explain(error)))?;
+        let response = query.send().await.map_err(CloudError::from)?;
         let id = |item: &Item| item.get("id").and_then(|id| Uuid::try_parse(id.as_s().ok()?).ok());
-        Ok(Ended { ids: answer.items().iter().filter_map(id).collect(), next: answer.last_evaluated_key })
+        Ok(Ended { ids: response.items().iter().filter_map(id).collect(), next: response.last_evaluated_key })
     }
 
     /// Stops bids for good, and gives the auction as it came out; none when it is closed already. May be repeated.
@@ -317,7 +326,7 @@ impl AuctionStore {
         match decided(update).await {
             Ok(Decision::Done(_)) | Err(AuctionError::NotFound) => Ok(()),
             Ok(Decision::Refused(old)) if old.status == Status::Closed => Ok(()),
-            Ok(Decision::Refused(_)) => Err(AuctionError::Storage("it is not settled".to_owned())),
+            Ok(Decision::Refused(_)) => Err(AuctionError::Inconsistent("closing an auction that is not settled")),
             Err(error) => Err(error),
         }
     }
@@ -338,9 +347,9 @@ impl AuctionStore {
     }
 }
 
-impl From<WrongItem> for AuctionError {
-    fn from(error: WrongItem) -> Self {
-        Self::Storage(error.to_string())
+impl From<MalformedItem> for AuctionError {
+    fn from(error: MalformedItem) -> Self {
+        CloudError::from(error).into()
     }
 }
 
@@ -354,13 +363,13 @@ enum Decision {
 
 async fn decided(update: UpdateItemFluentBuilder) -> Result<Decision, AuctionError> {
     match update.send().await {
-        Ok(answer) => Ok(Decision::Done(from_item(answer.attributes().ok_or(AuctionError::NotFound)?)?)),
+        Ok(response) => Ok(Decision::Done(from_item(response.attributes().ok_or(AuctionError::NotFound)?)?)),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
                 Some(old) if !old.is_empty() => Ok(Decision::Refused(from_item(old)?)),
                 _ => Err(AuctionError::NotFound),
             },
-            _ => Err(AuctionError::Storage(explain(error))),
+            _ => Err(CloudError::from(error).into()),
         },
     }
 }
@@ -370,7 +379,7 @@ fn bid_values(bid: &Bid, now: Timestamp) -> [(&'static str, AttributeValue); 7] 
         (":open", text(Status::Open.as_str())),
         (":now", time(now)),
         (":bid", text(bid.id)),
-        (":amount", number(bid.amount)),
+        (":amount", number(bid.amount.get())),
         (":bidder", text(&bid.bidder.user)),
         (":name", text(&bid.bidder.name)),
         (":email", text(&bid.bidder.email)),
@@ -491,17 +500,21 @@ mod tests {
         #[test]
         fn the_condition_and_the_reasons_agree(
             starting_price in 0..4_u64,
-            highest in proptest::option::of((1..6_u64, "[bc]")),
+            // No bid can be below the starting price, nor zero.
+            raise in proptest::option::of((0..5_u64, "[bc]")),
             closed in proptest::bool::weighted(0.1),
             settled in proptest::bool::weighted(0.1),
             bidder in "[abc]",
-            bid in 1..7_u64,
+            bid in 1..10_u64,
             second in 55..65_i64,
         ) {
             let status = if closed { Status::Closed } else { Status::Open };
             let auction = Auction { status, seller: party("a"), ..lamp(starting_price) };
-            let mut item = match highest {
-                Some((highest, bidder)) => with_bid(&auction, &Bid::new(amount(highest), party(&bidder))),
+            let mut item = match raise {
+                Some((raise, bidder)) => {
+                    let highest = amount(auction.minimum_bid() + raise);
+                    with_bid(&auction, &Bid::new(highest, party(&bidder)))
+                }
                 None => to_item(&auction),
             };
             if settled {

@@ -4,17 +4,16 @@ use yourplace::{
     auctions::AuctionStore,
     aws,
     config::{optional, required},
-    http,
-    http::auth::Auth,
+    handlers::http::auctions_create::AuctionsCreate,
     money::Currency,
-    routes::auctions_create::AuctionsCreate,
+    web,
+    web::auth::Auth,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
+    web::serve(|| {
+        let auctions = AuctionStore::from_env(&aws::sdk_config()?)?;
         let currency = optional("CURRENCY", Currency::EUR)?;
         Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, currency, api_url: required("API_URL")? })
     })

@@ -1,16 +1,12 @@
 //! `GET /auctions/{id}`
 
-use yourplace::{
-    auctions::AuctionStore, aws, config::required, http, http::auth::Auth, routes::auctions_get::AuctionsGet,
-};
+use yourplace::{auctions::AuctionStore, aws, handlers::http::auctions_get::AuctionsGet, web, web::auth::Auth};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
-        let presigner = aws::presigner(&required("BUCKET")?)?;
-        Ok(AuctionsGet { auth: Auth::from_env()?, auctions, presigner })
+    web::serve(|| {
+        let auctions = AuctionStore::from_env(&aws::sdk_config()?)?;
+        Ok(AuctionsGet { auth: Auth::from_env()?, auctions, presigner: aws::presigner()? })
     })
     .await
 }

@@ -1,16 +1,12 @@
 //! `GET /auctions`
 
-use yourplace::{
-    auctions::AuctionStore, aws, config::required, http, http::auth::Auth, routes::auctions_list::AuctionsList,
-};
+use yourplace::{auctions::AuctionStore, aws, handlers::http::auctions_list::AuctionsList, web, web::auth::Auth};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
-        let presigner = aws::presigner(&required("BUCKET")?)?;
-        Ok(AuctionsList { auth: Auth::from_env()?, auctions, presigner })
+    web::serve(|| {
+        let auctions = AuctionStore::from_env(&aws::sdk_config()?)?;
+        Ok(AuctionsList { auth: Auth::from_env()?, auctions, presigner: aws::presigner()? })
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! The authorizer of the API, in the mode `authorizer = "lambda"`
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use yourplace::{authorize::decide, http::auth::Auth, telemetry};
+use yourplace::{authorize::decide, telemetry, web::auth::Auth};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,12 +1,11 @@
 //! `POST /confirm/resend`
 
-use yourplace::{aws, config::required, http, routes::confirm_resend::ConfirmResend, users::UserPool};
+use yourplace::{aws, handlers::http::confirm_resend::ConfirmResend, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+    web::serve(|| {
+        let pool = UserPool::from_env(&aws::sdk_config()?)?;
         Ok(ConfirmResend { pool })
     })
     .await

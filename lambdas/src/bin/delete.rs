@@ -1,12 +1,11 @@
 //! `POST /delete`
 
-use yourplace::{aws, config::required, http, http::auth::Auth, photos::PhotoStore, routes::delete::Delete};
+use yourplace::{aws, handlers::http::delete::Delete, photos::PhotoStore, web, web::auth::Auth};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let photos = PhotoStore::new(aws::s3(&aws), required("BUCKET")?);
+    web::serve(|| {
+        let photos = PhotoStore::new(aws::objects(&aws::sdk_config()?)?);
         Ok(Delete { auth: Auth::from_env()?, photos })
     })
     .await

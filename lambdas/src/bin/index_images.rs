@@ -1,20 +1,19 @@
-//! The queue `index`: events of the bucket
+//! Events of the bucket
 
 use yourplace::{
     aws,
-    config::required,
-    events,
-    index::{Dictionaries, Indexer},
+    handlers::{queue::index_images::IndexImages, worker},
+    index::{Indexer, PhotoIndexStore},
     photos::PhotoStore,
-    routes::index_images::IndexImages,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    events::serve(|| {
-        let (s3, bucket) = (aws::s3(&aws::sdk_config()?), required("BUCKET")?);
-        let photos = PhotoStore::new(s3.clone(), bucket.clone());
-        Ok(IndexImages { indexer: Indexer::new(photos, Dictionaries::new(s3, bucket.clone())), bucket })
+    worker::serve(|| {
+        let objects = aws::objects(&aws::sdk_config()?)?;
+        let bucket = objects.bucket().to_owned();
+        let indexer = Indexer::new(PhotoStore::new(objects.clone()), PhotoIndexStore::new(objects));
+        Ok(IndexImages { indexer, bucket })
     })
     .await
 }

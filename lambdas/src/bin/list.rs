@@ -1,12 +1,11 @@
 //! `POST /list`
 
-use yourplace::{aws, config::required, http, http::auth::Auth, photos::PhotoStore, routes::list::List};
+use yourplace::{aws, handlers::http::list::List, photos::PhotoStore, web, web::auth::Auth};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let photos = PhotoStore::new(aws::s3(&aws), required("BUCKET")?);
+    web::serve(|| {
+        let photos = PhotoStore::new(aws::objects(&aws::sdk_config()?)?);
         Ok(List { auth: Auth::from_env()?, photos })
     })
     .await

@@ -1,12 +1,11 @@
 //! `POST /login`
 
-use yourplace::{aws, config::required, http, routes::login::Login, users::UserPool};
+use yourplace::{aws, config::required, handlers::http::login::Login, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+    web::serve(|| {
+        let pool = UserPool::from_env(&aws::sdk_config()?)?;
         Ok(Login { pool, pool_id: required("USER_POOL_ID")? })
     })
     .await

@@ -1,12 +1,11 @@
 //! `POST /login/refresh`
 
-use yourplace::{aws, config::required, http, routes::login_refresh::LoginRefresh, users::UserPool};
+use yourplace::{aws, config::required, handlers::http::login_refresh::LoginRefresh, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+    web::serve(|| {
+        let pool = UserPool::from_env(&aws::sdk_config()?)?;
         Ok(LoginRefresh { pool, pool_id: required("USER_POOL_ID")? })
     })
     .await

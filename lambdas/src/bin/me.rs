@@ -1,20 +1,13 @@
 //! `GET /me` and `PUT /me`
 
-use yourplace::{
-    aws,
-    config::required,
-    http,
-    http::auth::Auth,
-    index::{Dictionaries, Records},
-    routes::me::Me,
-};
+use yourplace::{aws, handlers::http::me::Me, index::PhotoIndexStore, users::Records, web, web::auth::Auth};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let (s3, bucket) = (aws::s3(&aws::sdk_config()?), required("BUCKET")?);
-        let records = Records::new(s3.clone(), bucket.clone());
-        Ok(Me { auth: Auth::from_env()?, records, dictionaries: Dictionaries::new(s3, bucket) })
+    web::serve(|| {
+        let objects = aws::objects(&aws::sdk_config()?)?;
+        let (records, dictionaries) = (Records::new(objects.clone()), PhotoIndexStore::new(objects));
+        Ok(Me { auth: Auth::from_env()?, records, dictionaries })
     })
     .await
 }

@@ -1,12 +1,11 @@
 //! `POST /password/reset`
 
-use yourplace::{aws, config::required, http, routes::password_reset::PasswordReset, users::UserPool};
+use yourplace::{aws, handlers::http::password_reset::PasswordReset, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+    web::serve(|| {
+        let pool = UserPool::from_env(&aws::sdk_config()?)?;
         Ok(PasswordReset { pool })
     })
     .await

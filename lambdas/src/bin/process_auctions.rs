@@ -1,19 +1,18 @@
-//! Every minute: closes the auctions that have ended.
+//! Every minute
 
 use yourplace::{
     auctions::{AuctionStore, Closing},
     aws,
     config::required,
-    events,
+    handlers::{schedule::process_auctions::ProcessAuctions, worker},
     mail::MailQueue,
-    routes::process_auctions::ProcessAuctions,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    events::serve(|| {
+    worker::serve(|| {
         let aws = aws::sdk_config()?;
-        let auctions = AuctionStore::new(aws::dynamodb(&aws), required("AUCTIONS_TABLE")?);
+        let auctions = AuctionStore::from_env(&aws)?;
         let mails = MailQueue::new(aws::sqs(&aws), required("MAIL_QUEUE_URL")?);
         Ok(ProcessAuctions { closing: Closing { auctions, mails } })
     })

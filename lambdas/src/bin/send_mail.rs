@@ -1,19 +1,18 @@
-//! The queue `mail`: sends its mails.
+//! The queue `mail`
 
 use yourplace::{
     aws,
     config::required,
-    events,
-    mail::{Claims, DeadLetters, Mailer},
-    routes::send_mail::SendMail,
+    handlers::{queue::send_mail::SendMail, worker},
+    mail::{DeadLetters, Mailer, SendLedger},
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    events::serve(|| {
+    worker::serve(|| {
         let aws = aws::sdk_config()?;
-        let claims = Claims::new(aws::dynamodb(&aws), required("MAILS_TABLE")?);
-        let mailer = Mailer::new(claims, aws::ses(&aws), required("MAIL_SENDER")?);
+        let ledger = SendLedger::new(aws::dynamodb(&aws), required("MAILS_TABLE")?);
+        let mailer = Mailer::new(ledger, aws::ses(&aws), required("MAIL_SENDER")?);
         let dead = DeadLetters::new(aws::sqs(&aws), required("MAIL_DEAD_QUEUE_URL")?);
         Ok(SendMail { mailer, dead })
     })

@@ -1,12 +1,11 @@
 //! `POST /signup`
 
-use yourplace::{aws, config::required, http, routes::signup::Signup, users::UserPool};
+use yourplace::{aws, handlers::http::signup::Signup, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let pool = UserPool::new(aws::cognito(&aws), required("USER_POOL_CLIENT_ID")?);
+    web::serve(|| {
+        let pool = UserPool::from_env(&aws::sdk_config()?)?;
         Ok(Signup { pool })
     })
     .await

@@ -3,19 +3,18 @@
 use yourplace::{
     aws,
     config::{Uploads, required},
-    http,
-    http::auth::Auth,
+    handlers::http::upload_single_photo::UploadSinglePhoto,
     photos::PhotoStore,
-    routes::upload_single_photo::UploadSinglePhoto,
+    web,
+    web::auth::Auth,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    http::serve(|| {
-        let aws = aws::sdk_config()?;
-        let photos = PhotoStore::new(aws::s3(&aws), required("BUCKET")?);
-        let api_url = required("API_URL")?;
-        Ok(UploadSinglePhoto { auth: Auth::from_env()?, photos, uploads: Uploads::from_env()?, api_url })
+    web::serve(|| {
+        let photos = PhotoStore::new(aws::objects(&aws::sdk_config()?)?);
+        let (uploads, api_url) = (Uploads::from_env()?, required("API_URL")?);
+        Ok(UploadSinglePhoto { auth: Auth::from_env()?, photos, uploads, api_url })
     })
     .await
 }

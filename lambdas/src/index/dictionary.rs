@@ -1,13 +1,15 @@
-use aws_sdk_s3::{Client, primitives::ByteStream};
+use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::documents::{Documents, StorageError, once};
 use crate::{
     photos::{Photo, PhotoName, PhotoType},
-    presign::{PresignError, Presigner},
-    users::Folder,
+    storage::{
+        CloudError, Objects, keys,
+        presign::{PresignError, Presigner},
+    },
+    users::UserKey,
 };
 
 /// The dictionary of a folder without photos.
@@ -23,8 +25,8 @@ const BYTES: &str = "bytes";
 
 /// The dictionaries in the bucket: `index/{user}/images.json`.
 #[derive(Clone, Debug)]
-pub struct Dictionaries {
-    documents: Documents,
+pub struct PhotoIndexStore {
+    objects: Objects,
 }
 
 /// How many photos a dictionary holds, and how large they are together.
@@ -38,14 +40,14 @@ pub struct Totals {
 
 /// What a folder's listing makes: the JSON array of `{name, type, size}`, in the order of the names.
 #[derive(Clone, Debug)]
-pub struct Dictionary {
+pub struct PhotoIndex {
     json: Bytes,
     totals: Totals,
 }
 
 /// Makes a dictionary of a listing, page by page: of a page nothing is kept but its text.
 #[derive(Debug, Default)]
-pub struct DictionaryBuilder {
+pub struct PhotoIndexBuilder {
     json: Vec<u8>,
     totals: Totals,
 }
@@ -58,7 +60,7 @@ struct Entry<'a> {
     size: u64,
 }
 
-impl DictionaryBuilder {
+impl PhotoIndexBuilder {
     /// Adds photos, which come after those added before.
     ///
     /// # Errors
@@ -75,16 +77,16 @@ impl DictionaryBuilder {
 
     /// The whole dictionary.
     #[must_use]
-    pub fn finish(mut self) -> Dictionary {
+    pub fn finish(mut self) -> PhotoIndex {
         if self.json.is_empty() {
             self.json.push(b'[');
         }
         self.json.push(b']');
-        Dictionary { json: self.json.into(), totals: self.totals }
+        PhotoIndex { json: self.json.into(), totals: self.totals }
     }
 }
 
-impl Dictionary {
+impl PhotoIndex {
     /// The JSON text.
     #[must_use]
     pub fn json(&self) -> &[u8] {
@@ -119,73 +121,60 @@ impl Stored {
     ///
     /// # Errors
     /// When S3 breaks off.
-    pub async fn read(self) -> Result<Bytes, StorageError> {
-        Ok(self.text.collect().await.map_err(StorageError::new)?.into_bytes())
+    pub async fn read(self) -> Result<Bytes, CloudError> {
+        let text = self.text.collect().await;
+        Ok(text.map_err(|error| CloudError::caused("the photo index broke off", error))?.into_bytes())
     }
 }
 
-impl Dictionaries {
-    /// The dictionaries of `bucket`.
+impl PhotoIndexStore {
     #[must_use]
-    pub const fn new(s3: Client, bucket: String) -> Self {
-        Self { documents: Documents { s3, bucket } }
+    pub const fn new(objects: Objects) -> Self {
+        Self { objects }
     }
 
-    /// Writes a dictionary, whatever is there.
+    /// Writes an index, whatever is there.
     ///
-    /// There is one try only: of a try that was not answered in time nobody knows when it lands, and a second one with
-    /// the listing after it could be done before. The indexer's message goes back then, and stays hidden until no such
-    /// write is under way.
+    /// No retries: a timed-out write may land after the verifying list. The message stays in the queue then, hidden until
+    /// no such write can be in progress.
     ///
     /// # Errors
     /// When S3 does not confirm it; it may be written nevertheless.
-    pub async fn write(&self, folder: &Folder, dictionary: Dictionary) -> Result<(), StorageError> {
-        self.documents
-            .put(&key(folder), dictionary.json)
-            .metadata(COUNT, dictionary.totals.count.to_string())
-            .metadata(BYTES, dictionary.totals.bytes.to_string())
-            .customize()
-            .config_override(once())
-            .send()
-            .await
-            .map_err(StorageError::sdk)?;
-        Ok(())
+    pub async fn write(&self, user: &UserKey, index: PhotoIndex) -> Result<(), CloudError> {
+        let totals = [(COUNT, index.totals.count.to_string()), (BYTES, index.totals.bytes.to_string())];
+        self.objects.overwrite_document(&keys::index(user), index.json, totals).await
     }
 
-    /// A user's dictionary; none before the first photo.
+    /// A user's index; `None` before the first photo.
     ///
     /// # Errors
-    /// When S3 does not give it.
-    pub async fn open(&self, folder: &Folder) -> Result<Option<Stored>, StorageError> {
-        let Some(object) = self.documents.get(&key(folder)).await? else { return Ok(None) };
-        let etag = object.e_tag.ok_or_else(|| StorageError::new("a dictionary without ETag"))?;
+    /// Any [`CloudError`].
+    pub async fn open(&self, user: &UserKey) -> Result<Option<Stored>, CloudError> {
+        let Some(object) = self.objects.get(&keys::index(user)).await? else { return Ok(None) };
+        let etag = object.e_tag.ok_or_else(|| CloudError::unusable("a photo index without ETag"))?;
         let size = object.content_length.and_then(|length| u64::try_from(length).ok());
-        let size = size.ok_or_else(|| StorageError::new("a dictionary without length"))?;
+        let size = size.ok_or_else(|| CloudError::unusable("a photo index without length"))?;
         Ok(Some(Stored { etag, size, text: object.body }))
     }
 
-    /// What a user's dictionary holds. It is written with the dictionary, in one: the two never differ.
+    /// The totals of a user's index. They are written in the same put as the index, so the two never differ.
     ///
     /// # Errors
-    /// When S3 does not tell.
-    pub async fn totals(&self, folder: &Folder) -> Result<Totals, StorageError> {
-        let Some(object) = self.documents.head(&key(folder)).await? else { return Ok(Totals::default()) };
+    /// Any [`CloudError`].
+    pub async fn totals(&self, user: &UserKey) -> Result<Totals, CloudError> {
+        let Some(object) = self.objects.head(&keys::index(user)).await? else { return Ok(Totals::default()) };
         let number = |name: &str| object.metadata.as_ref()?.get(name)?.parse().ok();
         let totals = number(COUNT).zip(number(BYTES)).map(|(count, bytes)| Totals { count, bytes });
-        totals.ok_or_else(|| StorageError::new("a dictionary without its totals"))
+        totals.ok_or_else(|| CloudError::unusable("a photo index without its totals"))
     }
 
-    /// An address that serves a user's dictionary.
+    /// A presigned URL of a user's index.
     ///
     /// # Errors
-    /// When it cannot be signed.
-    pub fn presign(presigner: &Presigner, folder: &Folder) -> Result<String, PresignError> {
-        presigner.presign(&key(folder), "application/json", None)
+    /// [`PresignError`].
+    pub fn presign(presigner: &Presigner, user: &UserKey) -> Result<String, PresignError> {
+        presigner.presign(&keys::index(user), "application/json", None)
     }
-}
-
-fn key(folder: &Folder) -> String {
-    format!("index/{folder}/images.json")
 }
 
 #[cfg(test)]
@@ -200,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_dictionary_names_the_photos_in_their_order() {
-        let mut builder = DictionaryBuilder::default();
+        let mut builder = PhotoIndexBuilder::default();
         builder.add(&[photo("a \"+%é🏳️‍🌈.jpg", 3), photo("b.png", 5)]).unwrap();
         builder.add(&[]).unwrap();
         builder.add(&[photo("c.tiff", 7)]).unwrap();
@@ -218,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_dictionary_of_an_empty_folder_is_an_empty_array() {
-        let dictionary = DictionaryBuilder::default().finish();
+        let dictionary = PhotoIndexBuilder::default().finish();
         assert_eq!(dictionary.json(), EMPTY.as_bytes());
         assert_eq!(dictionary.totals(), Totals::default());
     }
@@ -226,7 +215,7 @@ mod tests {
     #[test]
     fn the_fingerprint_tells_a_name_and_a_size() {
         let fingerprint = |photos: &[Photo]| {
-            let mut builder = DictionaryBuilder::default();
+            let mut builder = PhotoIndexBuilder::default();
             builder.add(photos).unwrap();
             builder.finish().fingerprint()
         };

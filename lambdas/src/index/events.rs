@@ -1,24 +1,25 @@
 use std::collections::BTreeSet;
 
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::users::Folder;
+use crate::{
+    storage::{keys, objects::decode_key},
+    users::UserKey,
+};
 
-/// What a message of the queue says. Folders may be mail addresses: no `Debug`.
-#[derive(Default, PartialEq, Eq)]
+/// The contents of one message.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Notice {
-    /// The folders that changed. Nothing else of an event counts: events come late, more than once and in any order.
-    pub folders: BTreeSet<Folder>,
-    /// Whether all of it could be read. What could not is nothing to drop: it may tell of a photo.
+    /// Whose photos changed. Nothing else in an event counts: events arrive late, more than once and in any order.
+    pub users: BTreeSet<UserKey>,
+    /// Whether all of it was readable. An unreadable part must not be dropped: it may be about a photo.
     pub is_understood: bool,
 }
 
-/// Reads the body of a message that S3 sent for the bucket `bucket` ("Event message structure" in the Amazon S3 User
-/// Guide).
+/// Reads the body of a message from S3 ("Event message structure" in the Amazon S3 User Guide).
 ///
-/// Of what can be read, all that tells of no user's folder is ignored on purpose: the test event that S3 sends when the
-/// notification is made, other buckets, other prefixes. Which event it is makes no difference.
+/// Readable events about something else are ignored on purpose: the test event that S3 sends when the notification is
+/// set up, other buckets, other prefixes. The kind of event makes no difference.
 #[must_use]
 pub fn read_notice(body: &str, bucket: &str) -> Notice {
     let Ok(body) = serde_json::from_str::<Value>(body) else { return Notice::default() };
@@ -30,29 +31,18 @@ pub fn read_notice(body: &str, bucket: &str) -> Notice {
     let mut notice = Notice { is_understood: true, ..Notice::default() };
     for record in records {
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
-        match (text("/s3/bucket/name"), text("/s3/object/key").and_then(decode)) {
+        match (text("/s3/bucket/name"), text("/s3/object/key").map(decode_key)) {
             (Some(name), Some(key)) => {
-                let folder = folder(&key).filter(|_| name == bucket);
-                if folder.is_none() {
-                    tracing::info!(bucket = name, "ignored an event that tells of no user's folder");
+                let user = keys::owner_of_photo(&key).filter(|_| name == bucket);
+                if user.is_none() {
+                    tracing::info!(bucket = name, "ignored an event that is not about a user's photo");
                 }
-                notice.folders.extend(folder);
+                notice.users.extend(user);
             }
             _ => notice.is_understood = false,
         }
     }
     notice
-}
-
-/// Keys in events are form-encoded: `+` is a space.
-fn decode(key: &str) -> Option<String> {
-    percent_decode_str(&key.replace('+', " ")).decode_utf8().ok().map(Into::into)
-}
-
-/// The user's part of a key under `photos/{user}/`.
-fn folder(key: &str) -> Option<Folder> {
-    let (user, _) = key.strip_prefix("photos/")?.split_once('/')?;
-    Folder::from_key_segment(user)
 }
 
 #[cfg(test)]
@@ -81,11 +71,11 @@ mod tests {
     }
 
     fn names(notice: &Notice) -> Vec<&str> {
-        notice.folders.iter().map(Folder::as_str).collect()
+        notice.users.iter().map(UserKey::as_str).collect()
     }
 
     fn is_ignored(notice: &Notice) -> bool {
-        notice.is_understood && notice.folders.is_empty()
+        notice.is_understood && notice.users.is_empty()
     }
 
     #[test]
@@ -138,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn one_message_may_tell_of_several_folders() {
+    fn one_message_may_tell_of_several_users() {
         let notice = notice(&[record("photos/bob/1.jpg"), record("photos/ann/2.jpg"), record("photos/bob/3.jpg")]);
         assert_eq!(names(&notice), ["ann", "bob"]);
     }

@@ -1,12 +1,10 @@
 use std::time::Duration;
 
-use super::{
-    dictionary::{Dictionaries, Dictionary, DictionaryBuilder, Totals},
-    documents::StorageError,
-};
+use super::dictionary::{PhotoIndex, PhotoIndexBuilder, PhotoIndexStore, Totals};
 use crate::{
     photos::{PhotoStore, StoreError},
-    users::Folder,
+    storage::CloudError,
+    users::UserKey,
 };
 
 /// As many as S3 lists at once.
@@ -27,7 +25,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Indexer {
     photos: PhotoStore,
-    dictionaries: Dictionaries,
+    dictionaries: PhotoIndexStore,
 }
 
 /// A dictionary could not be brought in step. Its folder must be indexed again.
@@ -41,7 +39,7 @@ pub enum IndexError {
     Listing(#[from] StoreError),
     /// The dictionary cannot be written.
     #[error("the dictionary cannot be written: {0}")]
-    Writing(#[from] StorageError),
+    Writing(#[from] CloudError),
     /// A fault of ours.
     #[error("an entry is no JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -59,7 +57,7 @@ pub struct Indexed {
 impl Indexer {
     /// Makes the dictionaries of these photos.
     #[must_use]
-    pub const fn new(photos: PhotoStore, dictionaries: Dictionaries) -> Self {
+    pub const fn new(photos: PhotoStore, dictionaries: PhotoIndexStore) -> Self {
         Self { photos, dictionaries }
     }
 
@@ -71,7 +69,7 @@ impl Indexer {
     ///
     /// # Errors
     /// The folder must be indexed again then.
-    pub async fn index(&self, folder: &Folder) -> Result<Indexed, IndexError> {
+    pub async fn index(&self, folder: &UserKey) -> Result<Indexed, IndexError> {
         let mut protocol = Protocol::new(MAX_WRITES, EAGER_WRITES);
         loop {
             let dictionary = self.list(folder).await?;
@@ -84,8 +82,8 @@ impl Indexer {
         }
     }
 
-    async fn list(&self, folder: &Folder) -> Result<Dictionary, IndexError> {
-        let mut dictionary = DictionaryBuilder::default();
+    async fn list(&self, folder: &UserKey) -> Result<PhotoIndex, IndexError> {
+        let mut dictionary = PhotoIndexBuilder::default();
         let mut after = None;
         loop {
             let page = self.photos.list(folder, PAGE, after.as_ref()).await?;

@@ -1,16 +1,11 @@
-//! What is kept about a user beside the photos: the dictionary of the photos, `index/{user}/images.json`, which follows
-//! the photos by their events, and the user's record, `users/{user}/record.json`.
+//! The image dictionary of each user, `index/{user}/images.json`. It follows the photos by their events.
 
 mod dictionary;
-mod documents;
 mod events;
 mod indexer;
 #[cfg(test)]
 mod model;
-mod record;
 
-pub use dictionary::{Dictionaries, Dictionary, DictionaryBuilder, EMPTY, EMPTY_ETAG, Stored, Totals};
-pub use documents::StorageError;
+pub use dictionary::{EMPTY, EMPTY_ETAG, PhotoIndex, PhotoIndexBuilder, PhotoIndexStore, Stored, Totals};
 pub use events::{Notice, read_notice};
 pub use indexer::{IndexError, Indexed, Indexer};
-pub use record::{Record, RecordError, Records};

@@ -1,15 +1,15 @@
-//! Mails about auctions that have ended: queued by one function, claimed and sent by another.
+//! Emails about auctions that have ended: queued by one function, sent by another.
 //!
-//! SQS delivers at least once, and `process_auctions` may queue a mail twice, so each mail is claimed in the table
-//! `mails` before it is sent, and marked there afterwards: see [`Claims`].
+//! SQS delivers at least once, and `process_auctions` may queue an email twice. So a worker leases each email in the table
+//! `mails` before it sends it, and marks it there afterwards: see [`SendLedger`].
 
-mod claims;
+mod ledger;
 mod message;
 mod queue;
 mod render;
 mod sender;
 
-pub use claims::{Claim, Claims, LEASE, Outcome};
+pub use ledger::{LEASE, Lease, Outcome, SendLedger};
 pub use message::{Message, Role, Sale};
 pub use queue::{DeadLetters, MailQueue, QueueError};
 pub use render::Rendered;

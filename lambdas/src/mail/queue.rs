@@ -4,74 +4,80 @@ use aws_sdk_sqs::{
 };
 
 use super::Message;
-use crate::aws::explain;
+use crate::storage::CloudError;
 
-/// The longest reason that is kept with a dead letter, in characters.
+/// The longest reason stored with a dead letter, in characters.
 const MAX_REASON: usize = 500;
 
-/// The queue that mails wait in.
+/// The queue of emails to send.
 #[derive(Clone, Debug)]
 pub struct MailQueue {
     sqs: Client,
     url: String,
 }
 
-/// Where mails go that will never be sent as they are.
+/// The queue of emails that cannot be sent.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     sqs: Client,
     url: String,
 }
 
-/// SQS did not take a message; the text is for the log alone.
+/// An email could not be queued.
 #[derive(Debug, thiserror::Error)]
-#[error("SQS: {0}")]
-pub struct QueueError(String);
+pub enum QueueError {
+    #[error("the email is not valid JSON or not a valid message")]
+    Malformed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("SQS failed")]
+    Queue(#[from] CloudError),
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> QueueError {
+    QueueError::Malformed(Box::new(error))
+}
 
 impl MailQueue {
-    /// As many mails as go into the queue at once (`SendMessageBatch` in the SQS API reference).
+    /// The most emails per call (`SendMessageBatch` in the SQS API reference).
     pub const BATCH: usize = 10;
 
-    /// The queue at `url`.
     #[must_use]
     pub const fn new(sqs: Client, url: String) -> Self {
         Self { sqs, url }
     }
 
-    /// Queues at most [`MailQueue::BATCH`] mails; tells for each, in the same order, whether the queue has it.
+    /// Queues at most [`MailQueue::BATCH`] emails. Returns for each, in the same order, whether it was queued.
     ///
     /// # Errors
-    /// When the call fails; any of the mails may be in the queue then.
+    /// [`QueueError`]; some of the emails may be in the queue nevertheless.
     pub async fn send(&self, mails: &[Message]) -> Result<Vec<bool>, QueueError> {
         if mails.is_empty() {
             return Ok(Vec::new());
         }
         let mut batch = self.sqs.send_message_batch().queue_url(&self.url);
         for (at, mail) in mails.iter().enumerate() {
-            let json = serde_json::to_string(mail).map_err(|error| QueueError(error.to_string()))?;
+            let json = serde_json::to_string(mail).map_err(malformed)?;
             let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(ascii(&json)).build();
-            batch = batch.entries(entry.map_err(|error| QueueError(error.to_string()))?);
+            batch = batch.entries(entry.map_err(malformed)?);
         }
-        let answer = batch.send().await.map_err(|error| QueueError(explain(error)))?;
-        for failed in answer.failed() {
-            tracing::error!(code = failed.code(), "a mail was not queued");
+        let response = batch.send().await.map_err(CloudError::from)?;
+        for failed in response.failed() {
+            tracing::error!(code = failed.code(), "an email was not queued");
         }
-        let queued: Vec<&str> = answer.successful().iter().map(SendMessageBatchResultEntry::id).collect();
+        let queued: Vec<&str> = response.successful().iter().map(SendMessageBatchResultEntry::id).collect();
         Ok((0..mails.len()).map(|at| queued.contains(&at.to_string().as_str())).collect())
     }
 }
 
 impl DeadLetters {
-    /// The queue at `url`.
     #[must_use]
     pub const fn new(sqs: Client, url: String) -> Self {
         Self { sqs, url }
     }
 
-    /// Puts a message there as it came, with its reason as the message attribute `reason`.
+    /// Stores a message unchanged, with the message attribute `reason`.
     ///
     /// # Errors
-    /// When SQS does not take it.
+    /// [`QueueError`].
     pub async fn put(&self, body: &str, reason: &str) -> Result<(), QueueError> {
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
         let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
@@ -79,16 +85,16 @@ impl DeadLetters {
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
-            .message_attributes("reason", attribute.map_err(|error| QueueError(error.to_string()))?)
+            .message_attributes("reason", attribute.map_err(malformed)?)
             .send()
             .await
-            .map_err(|error| QueueError(explain(error)))?;
+            .map_err(CloudError::from)?;
         Ok(())
     }
 }
 
-/// The same JSON in ASCII. SQS refuses some characters (U+FFFE and U+FFFF: `SendMessage` in its API reference), and with
-/// a title that holds one it would refuse the whole batch, again and again. In JSON only a string can hold any.
+/// The same JSON in ASCII. SQS rejects some characters (U+FFFE and U+FFFF: `SendMessage` in its API reference), and one
+/// such title would make it reject the whole batch on every retry. In JSON only strings can contain them.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
@@ -106,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_ascii_whatever_it_holds() {
+    fn a_message_is_always_ascii() {
         let title = "Lámpara \u{7f}\u{ffff}\u{fffe} \"🏳️‍🌈\" \\u0041 \0";
         let message = ascii(&serde_json::to_string(title).unwrap());
         assert!(message.bytes().all(|byte| (0x20..0x80).contains(&byte)), "{message}");

@@ -9,7 +9,6 @@ use serde::Serialize;
 pub use kind::PhotoType;
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
 pub use store::{Page, PhotoStore, StoreError};
-pub(crate) use store::{decode, put_if_free};
 
 /// A stored photo, as every route shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,7 +1,9 @@
-//! Users: who they are to the service, and how they sign up and log in.
+//! Users: who they are to the service, their records, and how they sign up and log in.
 
-mod name;
+mod identity;
 mod pool;
+mod record;
 
-pub use name::{Folder, TooLong, User, Username};
+pub use identity::{HANDLE_PREFIX, TooLong, User, UserKey, Username};
 pub use pool::{Delivery, PoolError, Signup, Tokens, UserPool};
+pub use record::{Record, RecordError, Records};

@@ -1,13 +1,20 @@
 use aws_sdk_cognitoidentityprovider::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     types::{AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, CodeDeliveryDetailsType},
 };
+use aws_types::SdkConfig;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Username;
+use crate::{
+    aws,
+    config::{ConfigError, required},
+    storage::CloudError,
+    telemetry::Chain,
+};
 
 /// The Cognito user pool, through our client of it.
 #[derive(Clone, Debug)]
@@ -59,9 +66,8 @@ pub enum PoolError {
     /// Too many tries.
     #[error("too many tries")]
     TooManyTries,
-    /// Cognito did not do it; the text is for the log alone.
-    #[error("Cognito: {0}")]
-    Service(String),
+    #[error("Cognito failed")]
+    Service(#[from] CloudError),
 }
 
 /// A new user.
@@ -110,10 +116,12 @@ impl Tokens {
 }
 
 impl UserPool {
-    /// The pool that `client_id` belongs to.
-    #[must_use]
-    pub const fn new(cognito: Client, client_id: String) -> Self {
-        Self { cognito, client_id }
+    /// The pool of the client that `USER_POOL_CLIENT_ID` names.
+    ///
+    /// # Errors
+    /// If the variable is not set.
+    pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        Ok(Self { cognito: aws::cognito(aws), client_id: required("USER_POOL_CLIENT_ID")? })
     }
 
     /// Signs a user up; the pool mails a code.
@@ -122,8 +130,12 @@ impl UserPool {
     /// [`PoolError::Taken`], [`PoolError::WeakPassword`], [`PoolError::InvalidSignup`], [`PoolError::TooManyTries`] and
     /// [`PoolError::Service`].
     pub async fn sign_up(&self, username: &Username, password: &str, email: &str) -> Result<Signup, PoolError> {
-        let email = AttributeType::builder().name("email").value(email).build().map_err(service)?;
-        let answer = self
+        let email = AttributeType::builder()
+            .name("email")
+            .value(email)
+            .build()
+            .map_err(|error| CloudError::caused("no email attribute", error))?;
+        let response = self
             .cognito
             .sign_up()
             .client_id(&self.client_id)
@@ -133,15 +145,16 @@ impl UserPool {
             .send()
             .await;
         let username = username.as_str().to_owned();
-        match answer {
-            Ok(answer) => Ok(Signup {
+        match response {
+            Ok(response) => Ok(Signup {
                 username,
-                confirmed: answer.user_confirmed(),
-                delivery: answer.code_delivery_details().and_then(delivery),
+                confirmed: response.user_confirmed(),
+                delivery: response.code_delivery_details().and_then(delivery),
             }),
             // The user exists now; `/confirm/resend` sends another code.
             Err(error) if error.code() == Some("CodeDeliveryFailureException") => {
-                tracing::warn!(error = %DisplayErrorContext(error), "the code was not delivered");
+                let error = CloudError::without_message(error);
+                tracing::warn!(error = %Chain(&error), "the code was not delivered");
                 Ok(Signup { username, confirmed: false, delivery: None })
             }
             Err(error) => Err(match error.code() {
@@ -174,8 +187,9 @@ impl UserPool {
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn resend(&self, username: &str) -> Result<(), PoolError> {
-        let answer = self.cognito.resend_confirmation_code().client_id(&self.client_id).username(username).send().await;
-        answer.map(|_| ()).or_else(silent)
+        let response =
+            self.cognito.resend_confirmation_code().client_id(&self.client_id).username(username).send().await;
+        response.map(|_| ()).or_else(silent)
     }
 
     /// Mails a code for a new password. An unknown user is no error.
@@ -183,8 +197,8 @@ impl UserPool {
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn forgot_password(&self, username: &str) -> Result<(), PoolError> {
-        let answer = self.cognito.forgot_password().client_id(&self.client_id).username(username).send().await;
-        answer.map(|_| ()).or_else(silent)
+        let response = self.cognito.forgot_password().client_id(&self.client_id).username(username).send().await;
+        response.map(|_| ()).or_else(silent)
     }
 
     /// Sets a new password with a code.
@@ -215,7 +229,7 @@ impl UserPool {
     /// [`PoolError::NewPasswordDue`], [`PoolError::UnsupportedChallenge`], [`PoolError::TooManyTries`] and
     /// [`PoolError::Service`].
     pub async fn log_in(&self, pool_id: &str, username: &str, password: &str) -> Result<Tokens, PoolError> {
-        let answer = self
+        let response = self
             .cognito
             .admin_initiate_auth()
             .user_pool_id(pool_id)
@@ -226,7 +240,7 @@ impl UserPool {
             .send()
             .await
             .map_err(credentials_refusal)?;
-        tokens(answer.authentication_result, answer.challenge_name, answer.session)
+        tokens(response.authentication_result, response.challenge_name, response.session)
     }
 
     /// Answers the demand for a new password.
@@ -240,7 +254,7 @@ impl UserPool {
         session: &str,
         password: &str,
     ) -> Result<Tokens, PoolError> {
-        let answer = self
+        let response = self
             .cognito
             .admin_respond_to_auth_challenge()
             .user_pool_id(pool_id)
@@ -256,7 +270,7 @@ impl UserPool {
                 Some("CodeMismatchException" | "ExpiredCodeException") => PoolError::WrongCredentials,
                 _ => credentials_refusal(error),
             })?;
-        tokens(answer.authentication_result, answer.challenge_name, answer.session)
+        tokens(response.authentication_result, response.challenge_name, response.session)
     }
 
     /// Exchanges a refresh token for new tokens.
@@ -264,7 +278,7 @@ impl UserPool {
     /// # Errors
     /// As [`UserPool::log_in`].
     pub async fn refresh(&self, pool_id: &str, refresh_token: &str) -> Result<Tokens, PoolError> {
-        let answer = self
+        let response = self
             .cognito
             .admin_initiate_auth()
             .user_pool_id(pool_id)
@@ -274,7 +288,7 @@ impl UserPool {
             .send()
             .await
             .map_err(credentials_refusal)?;
-        let tokens = tokens(answer.authentication_result, answer.challenge_name, answer.session)?;
+        let tokens = tokens(response.authentication_result, response.challenge_name, response.session)?;
         Ok(Tokens { refresh: None, ..tokens })
     }
 }
@@ -300,14 +314,14 @@ fn tokens(
                 kind: result.token_type.unwrap_or_else(|| "Bearer".to_owned()),
                 expires_in: result.expires_in,
             }),
-            _ => Err(PoolError::Service("a log-in without tokens".to_owned())),
+            _ => Err(CloudError::unusable("a log-in without tokens").into()),
         },
         (None, Some(ChallengeNameType::NewPasswordRequired)) => match session {
             Some(session) => Err(PoolError::NewPasswordDue { session }),
-            None => Err(PoolError::Service("a challenge without a session".to_owned())),
+            None => Err(CloudError::unusable("a challenge without a session").into()),
         },
         (None, Some(challenge)) => Err(PoolError::UnsupportedChallenge(challenge.as_str().to_owned())),
-        (None, None) => Err(PoolError::Service("a log-in without tokens and without a challenge".to_owned())),
+        (None, None) => Err(CloudError::unusable("a log-in without tokens and without a challenge").into()),
     }
 }
 
@@ -366,14 +380,10 @@ fn common<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(e
         Some("LimitExceededException" | "TooManyRequestsException" | "TooManyFailedAttemptsException") => {
             PoolError::TooManyTries
         }
-        _ => PoolError::Service(DisplayErrorContext(error).to_string()),
+        _ => PoolError::Service(CloudError::without_message(error)),
     }
 }
 
 fn words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     error.message().unwrap_or("The user pool refuses it.").to_owned()
-}
-
-fn service(error: impl std::fmt::Display) -> PoolError {
-    PoolError::Service(error.to_string())
 }

@@ -1,0 +1,112 @@
+//! `GET /auctions`
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::StatusCode;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    auctions::{AuctionStore, AuctionView, Position, Status},
+    storage::presign::Presigner,
+    time::{now, rfc3339},
+    web::{Problem, Request, Response, Route, auth::Auth, json, params::Params},
+};
+
+const DEFAULT_LIMIT: u16 = 20;
+const MAX_LIMIT: u16 = 100;
+
+/// Lists auctions, soonest end first.
+pub struct AuctionsList {
+    pub auth: Auth,
+    pub auctions: AuctionStore,
+    pub presigner: Presigner,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    auctions: Vec<AuctionView>,
+    cursor: Option<String>,
+}
+
+impl Route for AuctionsList {
+    async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        self.auth.caller(request.headers()).await?;
+        let params = Params::of_query(&request)?;
+        let status = match params.text("status") {
+            None => Status::Open,
+            Some(text) => {
+                Status::parse(text).ok_or_else(|| Problem::bad_request("`status` must be OPEN or CLOSED."))?
+            }
+        };
+        let limit = params.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+        let after = params.text("cursor").map(|cursor| parse_cursor(cursor, status)).transpose()?;
+        let now = now();
+        let page = self.auctions.list(status, now, limit, after).await?;
+        let auctions = page.auctions.into_iter().map(|auction| auction.show_with_picture(now, &self.presigner));
+        let auctions = auctions.collect::<Result<_, _>>()?;
+        let cursor = page.next.map(|position| cursor(status, position));
+        json(StatusCode::OK, &Listed { auctions, cursor })
+    }
+}
+
+/// A cursor is a place in the list of one status. Everybody may read all of both lists, so one that is made up can only
+/// get to another place in the list that was asked for.
+fn cursor(status: Status, position: Position) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{} {} {}", status.as_str(), rfc3339(position.ending_at), position.id))
+}
+
+fn parse_cursor(text: &str, status: Status) -> Result<Position, Problem> {
+    let position = || {
+        let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut parts = decoded.splitn(3, ' ');
+        let of_list = Status::parse(parts.next()?)?;
+        let position = Position { ending_at: parts.next()?.parse().ok()?, id: Uuid::try_parse(parts.next()?).ok()? };
+        // Only the very text that this service writes: what comes of it goes into a key.
+        (of_list == status && cursor(status, position) == text).then_some(position)
+    };
+    position().ok_or_else(|| {
+        Problem::bad_request("The `cursor` is not one of this list; leave it out to begin again, or send its `status`.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position() -> Position {
+        Position { ending_at: "2026-11-21T02:03:04.056Z".parse().unwrap(), id: Uuid::nil() }
+    }
+
+    #[test]
+    fn a_cursor_comes_back_to_its_place() {
+        for status in [Status::Open, Status::Closed] {
+            assert_eq!(parse_cursor(&cursor(status, position()), status).unwrap(), position());
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_one_list_is_none_of_the_other() {
+        assert!(parse_cursor(&cursor(Status::Closed, position()), Status::Open).is_err());
+        assert!(parse_cursor(&cursor(Status::Open, position()), Status::Closed).is_err());
+    }
+
+    #[test]
+    fn other_cursors_are_refused() {
+        let of = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let nil = Uuid::nil();
+        for text in [
+            "x".to_owned(),
+            of(""),
+            of("OPEN"),
+            of("OPEN 2026-11-21T02:03:04.056Z"),
+            of("OPEN 2026-11-21T02:03:04.056Z x"),
+            of(&format!("OPEN yesterday {nil}")),
+            of(&format!("OPEN 2026-11-21T02:03:04Z {nil}")),
+            of(&format!("OPEN 2026-11-21T03:03:04.056+01:00 {nil}")),
+            of(&format!("OPEN 2026-11-21T02:03:04.056Z {nil} ")),
+            of(&format!("open 2026-11-21T02:03:04.056Z {nil}")),
+        ] {
+            assert!(parse_cursor(&text, Status::Open).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `POST /upload_single_photo`
+
+use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    config::Uploads,
+    photos::{PhotoStore, PhotoType},
+    web::{Problem, Request, Response, Route, auth::Auth, json, upload::Upload, with_location},
+};
+
+/// Stores one photo in the caller's folder.
+pub struct UploadSinglePhoto {
+    pub auth: Auth,
+    pub photos: PhotoStore,
+    /// How large a photo may be.
+    pub uploads: Uploads,
+    /// The address of the API, with its stage and without a slash at its end.
+    pub api_url: String,
+}
+
+impl Route for UploadSinglePhoto {
+    async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        let user = self.auth.caller(request.headers()).await?;
+        let upload = Upload::read(request, "file", self.uploads.max_bytes).await?;
+        let kind = PhotoType::detect(&upload.bytes).ok_or_else(Problem::not_a_photo)?;
+        let photo = self.photos.put(user.key(), &upload.filename, kind, upload.bytes).await?;
+        let filename = utf8_percent_encode(photo.filename.as_str(), NON_ALPHANUMERIC);
+        let location = format!("{}/download?filename={filename}", self.api_url);
+        with_location(json(StatusCode::CREATED, &photo)?, &location)
+    }
+}

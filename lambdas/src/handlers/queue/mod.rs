@@ -1,0 +1,4 @@
+//! Consumers of SQS queues.
+
+pub mod index_images;
+pub mod send_mail;

@@ -1,0 +1,3 @@
+//! Functions that run on a schedule.
+
+pub mod process_auctions;

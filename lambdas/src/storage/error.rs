@@ -1,0 +1,168 @@
+//! Errors of the cloud's services, sorted by what the caller can do about them.
+
+use std::fmt;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Error codes that mean "slow down" ("Error handling" and "Common errors" in the API references of S3, `DynamoDB`, SQS,
+/// SES and Cognito).
+const THROTTLING: [&str; 11] = [
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+/// What the caller of a failed operation can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The object or item does not exist.
+    NotFound,
+    /// The condition of a conditional write does not hold.
+    Precondition,
+    /// The service asks for fewer requests. Retry later.
+    Throttled,
+    /// Anything else: a missing permission, a broken connection, a bug.
+    Other,
+}
+
+/// A call to a cloud service failed, or its response was not usable.
+///
+/// `Display` gives the service's code and message, never a raw response body: that may hold an item with email addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CloudError {
+    kind: ErrorKind,
+    status: Option<u16>,
+    message: String,
+    #[source]
+    source: Option<BoxError>,
+}
+
+impl CloudError {
+    /// The service gave a response that this program does not understand, or a request could not be built.
+    pub fn unusable(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Other, status: None, message: message.into(), source: None }
+    }
+
+    /// As [`CloudError::unusable`], with the error that caused it.
+    pub fn caused(message: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self { source: Some(source.into()), ..Self::unusable(message) }
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The HTTP status of the service's response; `None` without a response.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+}
+
+impl CloudError {
+    /// An error of a service whose messages may name a user or an email address (Cognito, SES): the code alone is kept.
+    pub fn without_message<E>(error: SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let code = error.code().map(str::to_owned);
+        let error = Self::from(error);
+        match code {
+            Some(code) => Self { message: code, ..error },
+            None => error,
+        }
+    }
+}
+
+impl<E> From<SdkError<E>> for CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E>) -> Self {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let kind = kind(error.code(), status);
+        match error {
+            SdkError::ServiceError(context) => {
+                let error = context.into_err();
+                let code = error.code().unwrap_or("unknown").to_owned();
+                let message = format!("{code}: {}", error.message().unwrap_or_default());
+                // The error's own text repeats code and message, so it is not kept as a source.
+                Self { kind, status, message, source: None }
+            }
+            // Its source holds the raw response.
+            SdkError::ResponseError(_) => {
+                Self { kind, status, message: "unreadable response".to_owned(), source: None }
+            }
+            SdkError::ConstructionFailure(_) => Self { kind, status, ..Self::unusable("the request cannot be built") },
+            error => Self { kind, status, message: "no response".to_owned(), source: error.into_source().ok() },
+        }
+    }
+}
+
+fn kind(code: Option<&str>, status: Option<u16>) -> ErrorKind {
+    match (code, status) {
+        (Some(code), _) if THROTTLING.contains(&code) => ErrorKind::Throttled,
+        (Some("ConditionalCheckFailedException" | "PreconditionFailed" | "ConditionalRequestConflict"), _)
+        | (_, Some(409 | 412)) => ErrorKind::Precondition,
+        // A missing bucket is a wrong configuration, not a missing object.
+        (Some("NoSuchBucket"), _) => ErrorKind::Other,
+        (Some("NoSuchKey" | "NotFound" | "NoSuchUpload"), _) | (_, Some(404)) => ErrorKind::NotFound,
+        (_, Some(429 | 503)) => ErrorKind::Throttled,
+        _ => ErrorKind::Other,
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "not found",
+            Self::Precondition => "precondition failed",
+            Self::Throttled => "throttled",
+            Self::Other => "failed",
+        })
+    }
+}
+
+#[cfg(test)]
+impl CloudError {
+    pub(crate) fn throttled() -> Self {
+        Self { kind: ErrorKind::Throttled, ..Self::unusable("slow down") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_sorted_by_what_the_caller_can_do() {
+        for (code, status, expected) in [
+            (Some("SlowDown"), Some(503), ErrorKind::Throttled),
+            (Some("ThrottlingException"), Some(400), ErrorKind::Throttled),
+            (Some("ProvisionedThroughputExceededException"), Some(400), ErrorKind::Throttled),
+            (None, Some(503), ErrorKind::Throttled),
+            (Some("ConditionalCheckFailedException"), Some(400), ErrorKind::Precondition),
+            (Some("PreconditionFailed"), Some(412), ErrorKind::Precondition),
+            (Some("ConditionalRequestConflict"), Some(409), ErrorKind::Precondition),
+            (Some("NoSuchKey"), Some(404), ErrorKind::NotFound),
+            (None, Some(404), ErrorKind::NotFound),
+            (Some("NoSuchBucket"), Some(404), ErrorKind::Other),
+            (Some("AccessDenied"), Some(403), ErrorKind::Other),
+            (None, None, ErrorKind::Other),
+        ] {
+            assert_eq!(kind(code, status), expected, "{code:?} {status:?}");
+        }
+    }
+}

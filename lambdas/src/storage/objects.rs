@@ -1,0 +1,249 @@
+//! Objects in the bucket.
+
+use aws_sdk_s3::{
+    Client,
+    config::retry::RetryConfig,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        get_object::GetObjectOutput, head_object::HeadObjectOutput, list_objects_v2::ListObjectsV2Output,
+        put_object::builders::PutObjectFluentBuilder,
+    },
+    primitives::ByteStream,
+    types::EncodingType,
+};
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+
+use super::error::{CloudError, ErrorKind};
+
+/// The bucket.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    s3: Client,
+    bucket: String,
+}
+
+/// One response of a listing.
+pub struct Listing {
+    /// Key and size in bytes, in the order of the keys.
+    pub objects: Vec<(String, u64)>,
+    /// Continues the listing; `None` at its end.
+    pub next: Option<String>,
+}
+
+/// When a document is written.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// Only where there is none.
+    New,
+    /// Only over the version with this `ETag`.
+    Unchanged(String),
+}
+
+impl Objects {
+    #[must_use]
+    pub const fn new(s3: Client, bucket: String) -> Self {
+        Self { s3, bucket }
+    }
+
+    /// The bucket's name.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Stores an object unless its key is taken. Returns whether the key was free.
+    ///
+    /// The payload is not signed: TLS and the CRC-32 that S3 checks protect it, and a SHA-256 doubled the work.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; nothing is stored then.
+    pub async fn put_new(&self, key: &str, media_type: &str, bytes: Bytes) -> Result<bool, CloudError> {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .if_none_match("*")
+            .content_type(media_type)
+            .body(ByteStream::from(bytes))
+            .customize()
+            .disable_payload_signing()
+            .send()
+            .await;
+        unless_precondition(put.map(|_| ()).map_err(CloudError::from))
+    }
+
+    /// Writes a JSON document on a condition. Returns whether the condition held.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; the document may be written nevertheless.
+    pub async fn put_document(&self, key: &str, json: Bytes, condition: Condition) -> Result<bool, CloudError> {
+        let put = match condition {
+            Condition::New => self.document(key, json).if_none_match("*"),
+            Condition::Unchanged(etag) => self.document(key, json).if_match(etag),
+        };
+        match put.send().await.map_err(CloudError::from) {
+            // 404: the document that had to be unchanged was deleted.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            put => unless_precondition(put.map(|_| ())),
+        }
+    }
+
+    /// Writes a JSON document with metadata, whatever is there, in one attempt.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; the document may be written nevertheless, even later.
+    pub async fn overwrite_document(
+        &self,
+        key: &str,
+        json: Bytes,
+        metadata: [(&str, String); 2],
+    ) -> Result<(), CloudError> {
+        let mut put = self.document(key, json);
+        for (name, value) in metadata {
+            put = put.metadata(name, value);
+        }
+        let no_retries = aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled());
+        put.customize().config_override(no_retries).send().await?;
+        Ok(())
+    }
+
+    fn document(&self, key: &str, json: Bytes) -> PutObjectFluentBuilder {
+        let put = self.s3.put_object().bucket(&self.bucket).key(key);
+        put.content_type("application/json").body(ByteStream::from(json))
+    }
+
+    /// An object, with its body still to be read; `None` if there is none.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn get(&self, key: &str) -> Result<Option<GetObjectOutput>, CloudError> {
+        self.if_present(key, || self.s3.get_object().bucket(&self.bucket).key(key).send()).await
+    }
+
+    /// The headers of an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn head(&self, key: &str) -> Result<Option<HeadObjectOutput>, CloudError> {
+        self.if_present(key, || self.s3.head_object().bucket(&self.bucket).key(key).send()).await
+    }
+
+    /// S3 answers 403 instead of 404 for a missing key unless the function may list the whole bucket; its permission to
+    /// list one prefix does not count ("`GetObject`", Permissions, Amazon S3 API Reference). So after a 403 a listing
+    /// decides. An object that exists costs one request.
+    async fn if_present<T, E, F>(&self, key: &str, request: impl Fn() -> F) -> Result<Option<T>, CloudError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let mut listed = false;
+        loop {
+            match request().await.map_err(CloudError::from) {
+                Ok(response) => return Ok(Some(response)),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.status() == Some(403) && !listed => {
+                    if !self.exists(key).await? {
+                        return Ok(None);
+                    }
+                    // Either the object was created this moment, or access is denied: one retry tells.
+                    listed = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether there is an object at `key`, by a listing: see [`Objects::get`] for why not by `HeadObject`.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn exists(&self, key: &str) -> Result<bool, CloudError> {
+        let listing = self.s3.list_objects_v2().bucket(&self.bucket).prefix(key).encoding_type(EncodingType::Url);
+        let listing = read_listing(listing.max_keys(1).send().await?);
+        Ok(listing.objects.iter().any(|(listed, _)| listed == key))
+    }
+
+    /// At most `limit` objects under `prefix`, from the first one after the key `after`, or where `next` of the last
+    /// [`Listing`] says.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn list(
+        &self,
+        prefix: &str,
+        limit: u16,
+        after: Option<String>,
+        next: Option<String>,
+    ) -> Result<Listing, CloudError> {
+        let listing = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url)
+            .max_keys(i32::from(limit))
+            .set_start_after(after)
+            .set_continuation_token(next);
+        Ok(read_listing(listing.send().await?))
+    }
+
+    /// Deletes an object, whether or not it exists.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn delete(&self, key: &str) -> Result<(), CloudError> {
+        self.s3.delete_object().bucket(&self.bucket).key(key).send().await?;
+        Ok(())
+    }
+
+    /// Deletes an object on the condition that it exists. Returns whether it did. Two concurrent calls may both return
+    /// true.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn delete_existing(&self, key: &str) -> Result<bool, CloudError> {
+        let deleted = self.s3.delete_object().bucket(&self.bucket).key(key).if_match("*").send().await;
+        match deleted.map_err(CloudError::from) {
+            Ok(_) => Ok(true),
+            // 404, or 412 as in "How to perform conditional deletes" (Amazon S3 User Guide). 409: another call is
+            // deleting it.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Precondition) => Ok(false),
+            // For a missing key S3 may answer 403, as it does to `HeadObject`.
+            Err(error) if error.status() == Some(403) && !self.exists(key).await? => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// False after a failed precondition. 412: the key is taken. 409: another write of the same key is in progress.
+fn unless_precondition(result: Result<(), CloudError>) -> Result<bool, CloudError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Precondition => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_listing(listing: ListObjectsV2Output) -> Listing {
+    let objects = listing.contents().iter();
+    let objects = objects.filter_map(|object| Some((decode_key(object.key()?), u64::try_from(object.size()?).ok()?)));
+    Listing { objects: objects.collect(), next: listing.next_continuation_token }
+}
+
+/// Decodes a key from a listing (`EncodingType::Url`) or an S3 event. Both are form-encoded: `+` is a space.
+#[must_use]
+pub fn decode_key(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listed_keys_are_decoded() {
+        assert_eq!(decode_key("photos/a%2540b/x_a+%2B%25%C3%A9.jpg"), "photos/a%40b/x_a +%é.jpg");
+    }
+}

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::UserKey;
+use crate::storage::{CloudError, Objects, keys, objects::Condition};
+
+/// How often a write is tried while others write the same record. Each time one of them succeeds.
+const MAX_ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The records in the bucket: `users/{user}/record.json`.
+#[derive(Clone, Debug)]
+pub struct Records {
+    objects: Objects,
+}
+
+/// What is kept of a user. The mail address is not: whoever shows or needs it has the caller's verified token, and a
+/// copy would be wrong once the address is changed. Nor are the photos' totals: they are kept with the dictionary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The user's part of each key, which is the user name for a user of the pool.
+    pub user: String,
+    /// What the user wants to be called.
+    pub display_name: Option<String>,
+    /// When the record was made; RFC 3339 in UTC with milliseconds.
+    pub created_at: String,
+}
+
+/// A record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Others wrote it each time.
+    #[error("the record was changed by others {MAX_ATTEMPTS} times")]
+    Busy,
+    /// It is not what this service writes.
+    #[error("the record cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// S3 did not do it.
+    #[error(transparent)]
+    Storage(#[from] CloudError),
+}
+
+impl Record {
+    fn new(user: &UserKey) -> Self {
+        Self {
+            user: user.as_str().to_owned(),
+            display_name: None,
+            created_at: crate::time::rfc3339(crate::time::now()),
+        }
+    }
+}
+
+impl Records {
+    /// The records of `bucket`.
+    #[must_use]
+    pub const fn new(objects: Objects) -> Self {
+        Self { objects }
+    }
+
+    /// A user's record, which is made when there is none. Of two calls that both find none, one makes it, and both give
+    /// that one.
+    ///
+    /// # Errors
+    /// When it cannot be read or made.
+    pub async fn get(&self, user: &UserKey) -> Result<Record, RecordError> {
+        for attempt in 0..MAX_ATTEMPTS {
+            if let Some((record, _)) = self.read(user).await? {
+                return Ok(record);
+            }
+            let record = Record::new(user);
+            if self.write(user, &record, None).await? {
+                return Ok(record);
+            }
+            tokio::time::sleep(PAUSE.saturating_mul(attempt)).await;
+        }
+        Err(RecordError::Busy)
+    }
+
+    /// Changes a user's record, or makes it changed. What others changed since it was read is never lost: it is read
+    /// again then, and `change` is done to what it has become.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub async fn change(
+        &self,
+        user: &UserKey,
+        change: impl Fn(&mut Record) + Send + Sync,
+    ) -> Result<Record, RecordError> {
+        for attempt in 0..MAX_ATTEMPTS {
+            let (mut record, etag) = match self.read(user).await? {
+                Some((record, etag)) => (record, Some(etag)),
+                None => (Record::new(user), None),
+            };
+            change(&mut record);
+            if self.write(user, &record, etag).await? {
+                return Ok(record);
+            }
+            tokio::time::sleep(PAUSE.saturating_mul(attempt)).await;
+        }
+        Err(RecordError::Busy)
+    }
+
+    /// The record and its `ETag`.
+    async fn read(&self, user: &UserKey) -> Result<Option<(Record, String)>, RecordError> {
+        let Some(object) = self.objects.get(&keys::record(user)).await? else { return Ok(None) };
+        let etag = object.e_tag.ok_or_else(|| CloudError::unusable("a record without ETag"))?;
+        let json = object.body.collect().await.map_err(|error| CloudError::caused("the record broke off", error))?;
+        Ok(Some((serde_json::from_slice(&json.into_bytes())?, etag)))
+    }
+
+    /// Writes a record over the version with this `ETag`, or where there is none. Returns whether that was the case.
+    async fn write(&self, user: &UserKey, record: &Record, etag: Option<String>) -> Result<bool, RecordError> {
+        let condition = etag.map_or(Condition::New, Condition::Unchanged);
+        let json = serde_json::to_vec(record)?.into();
+        Ok(self.objects.put_document(&keys::record(user), json, condition).await?)
+    }
+}
