@@ -7,8 +7,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "build" {
-  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with its own key; the builds print no secrets.
-  #checkov:skip=CKV_AWS_338:How long the builds' logs are worth keeping is the operator's choice (log_retention_days).
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with its own key, and the builds print no secrets.
+  #checkov:skip=CKV_AWS_338:The operator chooses how long to keep the build logs (log_retention_days).
   for_each = local.builds
 
   name              = "/aws/codebuild/${local.own}-${each.key}"
@@ -16,7 +16,7 @@ resource "aws_cloudwatch_log_group" "build" {
 }
 
 resource "aws_codebuild_project" "this" {
-  #checkov:skip=CKV_AWS_147:Artifacts are encrypted with S3's own key, see the artifact bucket.
+  #checkov:skip=CKV_AWS_147:Artifacts are encrypted with S3's own key. See the artifact bucket for the reason.
   for_each = local.builds
 
   name = "${local.own}-${each.key}"
@@ -26,9 +26,9 @@ resource "aws_codebuild_project" "this" {
     apply = "Applies the plan of stage ${coalesce(each.value.stage, "-")}"
   }[each.value.action]
   service_role  = aws_iam_role.build[each.key].arn
-  build_timeout = 120 # minutes; without a cache the test builds everything twice
+  build_timeout = 120 # minutes; without a cache, the test step builds everything twice
 
-  # One after the other: two builds of one project would fight over the cache or the state's lock.
+  # Two builds of the same project would compete for the cache or for the state's lock.
   concurrent_build_limit = 1
 
   source {
@@ -40,7 +40,8 @@ resource "aws_codebuild_project" "this" {
     type = "CODEPIPELINE"
   }
 
-  # Only the tests have a cache: what plans and applies never comes from a place where a less trusted build may write.
+  # Only the test build uses a cache. Plan and apply builds must not read from a place where a less trusted build can
+  # write.
   cache {
     type     = each.value.action == "test" ? "S3" : "NO_CACHE"
     location = each.value.action == "test" ? "${aws_s3_bucket.artifacts.bucket}/cache" : null
@@ -78,12 +79,12 @@ resource "aws_codebuild_project" "this" {
 }
 
 resource "aws_s3_bucket" "artifacts" {
-  #checkov:skip=CKV_AWS_18:Nobody but the pipeline's roles reaches this bucket; access logs would need one bucket more.
-  #checkov:skip=CKV_AWS_144:What is in here can be built again.
-  #checkov:skip=CKV_AWS_145:Encrypted with S3's own key; a key of our own would guard nothing that the roles do not.
-  #checkov:skip=CKV2_AWS_62:Nothing waits for events of this bucket.
+  #checkov:skip=CKV_AWS_18:Only the pipeline's roles can access this bucket. Access logs would need another bucket.
+  #checkov:skip=CKV_AWS_144:Everything in this bucket can be rebuilt.
+  #checkov:skip=CKV_AWS_145:Encrypted with S3's own key. A customer-managed key would add no protection beyond that of the roles.
+  #checkov:skip=CKV2_AWS_62:Nothing consumes events from this bucket.
   bucket = "${local.own}-${local.account}-${local.region}"
-  # Old builds must not keep the pipeline from being removed.
+  # Old builds must not prevent the pipeline from being destroyed.
   force_destroy = true
 }
 

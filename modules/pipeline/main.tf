@@ -7,7 +7,7 @@ locals {
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.region
 
-  # `arn:aws:{service}:{region}:{account}`, to which a resource's own part is added.
+  # ARN prefix of each service: `arn:aws:{service}:{region}:{account}`.
   arn = {
     for service in ["cloudwatch", "codebuild", "codecommit", "codepipeline", "cognito-idp", "dynamodb", "events", "lambda", "logs", "scheduler", "ses", "sns", "sqs"] :
     service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
@@ -17,7 +17,7 @@ locals {
   own    = "${var.name}-pipeline"
   stages = { for s in var.stages : s.name => s }
 
-  # CodePipeline keeps an artifact below `{pipeline}/{first 10 characters of the artifact's name}/`.
+  # CodePipeline stores an artifact under `{pipeline}/{first 10 characters of the artifact's name}/`.
   artifacts = { for s in var.stages : s.name => "plan_${s.name}" }
   folders = merge(
     { source = "${var.name}/source", build = "${var.name}/build" },
@@ -29,11 +29,11 @@ locals {
 }
 
 resource "aws_codecommit_repository" "this" {
-  #checkov:skip=CKV2_AWS_37:Who must review a change before it is pushed is the team's rule, not the pipeline's; production has its own approval.
+  #checkov:skip=CKV2_AWS_37:Code review before a push is the team's responsibility. Production has its own approval in the pipeline.
   count = local.github ? 0 : 1
 
   repository_name = var.name
-  description     = "Source of ${var.name}: a push to ${var.branch} is deployed"
+  description     = "Source of ${var.name}; a push to ${var.branch} is deployed"
 }
 
 resource "aws_codeconnections_connection" "github" {
@@ -44,12 +44,12 @@ resource "aws_codeconnections_connection" "github" {
 }
 
 resource "aws_codepipeline" "this" {
-  #checkov:skip=CKV_AWS_219:The artifact bucket is encrypted with S3's own key: a key of our own would guard nothing that the bucket's policy and the roles do not.
+  #checkov:skip=CKV_AWS_219:The artifact bucket is encrypted with S3's own key. A customer-managed key would add no protection beyond that of the bucket policy and the roles.
   name          = var.name
   role_arn      = aws_iam_role.pipeline.arn
   pipeline_type = "V2"
-  # Of several pushes that wait for a stage only the newest goes on. What is inside a stage is never overtaken, so
-  # nothing can be applied between a stage's plan, its approval and its apply.
+  # When several pushes wait for a stage, only the newest continues. A run inside a stage is never overtaken, so nothing
+  # is applied between a stage's plan, its approval and its apply.
   execution_mode = "SUPERSEDED"
 
   artifact_store {
@@ -75,7 +75,7 @@ resource "aws_codepipeline" "this" {
         } : {
         RepositoryName = aws_codecommit_repository.this[0].repository_name
         BranchName     = var.branch
-        # The rule `push` starts the pipeline.
+        # The event rule `push` starts the pipeline instead.
         PollForSourceChanges = "false"
       }
     }
@@ -127,7 +127,7 @@ resource "aws_codepipeline" "this" {
           run_order = 2
           configuration = {
             NotificationArn    = aws_sns_topic.notifications.arn
-            CustomData         = "${var.name} ${stage.value.name}: #{Plan-${stage.value.name}.PLAN_SUMMARY} Read the whole plan in the build's log before you approve; a rejection lets the next push through."
+            CustomData         = "${var.name} ${stage.value.name}: #{Plan-${stage.value.name}.PLAN_SUMMARY} Read the full plan in the build log before you approve. Rejecting it lets the next push through."
             ExternalEntityLink = "#{Plan-${stage.value.name}.PLAN_LOG}"
           }
         }
@@ -140,7 +140,7 @@ resource "aws_codepipeline" "this" {
         provider  = "CodeBuild"
         version   = "1"
         run_order = 3
-        # The plan, with the zips and the configuration it was made from: the only thing that is applied.
+        # The plan, with the zips and the configuration it was made from. Apply gets nothing else.
         input_artifacts = [local.artifacts[stage.value.name]]
         configuration   = { ProjectName = aws_codebuild_project.this["${stage.value.name}-apply"].name }
       }
@@ -152,7 +152,7 @@ resource "aws_cloudwatch_event_rule" "push" {
   count = local.github ? 0 : 1
 
   name        = "${local.own}-push"
-  description = "A push to ${var.branch} of ${var.name} starts its pipeline"
+  description = "Starts the pipeline of ${var.name} on a push to ${var.branch}"
   event_pattern = jsonencode({
     source      = ["aws.codecommit"]
     detail-type = ["CodeCommit Repository State Change"]

@@ -1,5 +1,5 @@
 resource "aws_sns_topic" "notifications" {
-  #checkov:skip=CKV_AWS_26:The messages name builds and hold no secret; EventBridge cannot publish to a topic under AWS's own SNS key, and a key of our own would be needed for that alone.
+  #checkov:skip=CKV_AWS_26:The messages name builds and contain no secrets. EventBridge cannot publish to a topic encrypted with the AWS-managed SNS key, so encryption would need a customer-managed key.
   name = "${local.own}-notifications"
 }
 
@@ -12,7 +12,8 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 locals {
-  # `execution` covers every way a run can fail, a rejected approval too; `build` also builds that were started by hand.
+  # `execution` covers every way a run can fail, including a rejected approval. `build` also covers builds started by
+  # hand.
   failures = {
     execution = {
       description = "A run of the pipeline failed"
@@ -22,7 +23,7 @@ locals {
         detail      = { pipeline = [var.name], state = ["FAILED"] }
       }
       input_paths = { what = "$.detail.pipeline", run = "$.detail.execution-id", state = "$.detail.state", at = "$.time" }
-      template    = "Pipeline <what>: <state> at <at> (run <run>). What failed: https://${local.region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/${var.name}/view?region=${local.region}"
+      template    = "Pipeline <what>: <state> at <at> (run <run>). Details: https://${local.region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/${var.name}/view?region=${local.region}"
     }
     build = {
       description = "A build of the pipeline failed"
@@ -35,7 +36,7 @@ locals {
         }
       }
       input_paths = { what = "$.detail.project-name", state = "$.detail.build-status", log = "$.detail.additional-information.logs.deep-link", at = "$.time" }
-      template    = "Build <what>: <state> at <at>. Its log: <log>"
+      template    = "Build <what>: <state> at <at>. Log: <log>"
     }
   }
 }
@@ -56,7 +57,7 @@ resource "aws_cloudwatch_event_target" "failure" {
 
   input_transformer {
     input_paths = each.value.input_paths
-    # EventBridge wants text in quotes. Not jsonencode: it would escape the < and > of the placeholders.
+    # EventBridge requires a quoted string. jsonencode would escape the < and > of the placeholders.
     input_template = "\"${each.value.template}\""
   }
 }

@@ -1,14 +1,14 @@
-# What a deployment of a stage may read (plan) and change (apply), and the two boundaries:
+# What a deployment of a stage may read (plan) and change (apply), and the two permissions boundaries:
 #
-# * `deploy_boundary`, on the pipeline's own plan and apply roles: whatever they are given later, this is the most they can do.
-# * `functions_boundary`, which every role that an apply makes must carry: a function can never do more than this, so that
-#   who can push code cannot give it more rights than the functions have today.
+# * `deploy_boundary` applies to the pipeline's own plan and apply roles. It limits whatever they are granted later.
+# * `functions_boundary` must be on every role that an apply creates. A function can never do more than this, so someone
+#   who can push code cannot give it more permissions than the functions have today.
 #
-# Left out on purpose: deleting a bucket, a table or a user pool (a plan that would replace one fails in the pipeline), and
-# reading or writing the objects of the photo bucket.
+# Two things are left out on purpose: deleting a bucket, a table or a user pool (a plan that would replace one fails in
+# the pipeline), and reading or writing the objects in the photo bucket.
 
 locals {
-  # Everything of a stage that has a name begins with this, or is this.
+  # Every named resource of a stage has this name or this prefix.
   prefix = { for stage in keys(local.stages) : stage => "${var.name}-${stage}" }
 
   photo_buckets = { for stage, s in local.stages : stage => "arn:${local.partition}:s3:::${s.bucket}" }
@@ -17,7 +17,7 @@ locals {
     for stage, s in local.stages : stage => s.mail_identity == null ? [] : ["${local.arn.ses}:identity/${s.mail_identity}"]
   }
 
-  # One entry for each kind of thing the root module makes: `read` is for plan and apply, `write` for apply alone.
+  # One entry for each kind of resource in the root module. Plan and apply get `read`, only apply gets `write`.
   permissions = {
     for stage, prefix in local.prefix : stage => [
       {
@@ -37,7 +37,7 @@ locals {
         write = [
           "lambda:DeleteEventSourceMapping", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateEventSourceMapping",
         ]
-        # AWS names a mapping by a random id: the condition holds it to this stage's functions.
+        # AWS gives a mapping a random id. The condition restricts it to this stage's functions.
         resources = ["${local.arn.lambda}:event-source-mapping:*"]
         condition = { ArnLike = { "lambda:FunctionArn" = "${local.arn.lambda}:function:${prefix}-*" } }
       },
@@ -45,7 +45,7 @@ locals {
         sid   = "NewEventSources"
         read  = []
         write = ["lambda:CreateEventSourceMapping"]
-        # `*`: creating a mapping has no resource in IAM; the condition holds it to this stage's functions.
+        # `*`: IAM has no resource type for creating a mapping. The condition restricts it to this stage's functions.
         resources = ["*"]
         condition = { ArnLike = { "lambda:FunctionArn" = "${local.arn.lambda}:function:${prefix}-*" } }
       },
@@ -53,7 +53,8 @@ locals {
         sid   = "Api"
         read  = ["apigateway:GET"]
         write = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource", "apigateway:UntagResource"]
-        # AWS names an API by a random id, and its routes and integrations have no tags to tell stages apart by.
+        # AWS gives an API a random id, and its routes and integrations have no tags that would tell the stages apart.
+        # So this covers every API of the region in this account.
         resources = [
           "arn:${local.partition}:apigateway:${local.region}::/apis", "arn:${local.partition}:apigateway:${local.region}::/apis/*",
           "arn:${local.partition}:apigateway:${local.region}::/tags/*",
@@ -66,7 +67,8 @@ locals {
           "cognito-idp:CreateUserPoolClient", "cognito-idp:DeleteUserPoolClient", "cognito-idp:SetUserPoolMfaConfig",
           "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool", "cognito-idp:UpdateUserPoolClient",
         ]
-        # AWS names a pool by a random id: the tag holds it to this stage. A pool that is imported must have the tag already.
+        # AWS gives a pool a random id. The tag restricts access to this stage. An imported pool must already have the
+        # tag.
         resources = ["${local.arn["cognito-idp"]}:userpool/*"]
         condition = { StringEquals = { "aws:ResourceTag/Stage" = stage } }
       },
@@ -74,7 +76,7 @@ locals {
         sid   = "NewUsers"
         read  = []
         write = ["cognito-idp:CreateUserPool"]
-        # `*`: a pool that is being made has no ARN yet; it must be given this stage's tag.
+        # `*`: a new pool has no ARN yet. It must be created with this stage's tag.
         resources = ["*"]
         condition = { StringEquals = { "aws:RequestTag/Stage" = stage } }
       },
@@ -89,7 +91,8 @@ locals {
           "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning",
           "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration", "s3:TagResource", "s3:UntagResource",
         ]
-        # The bucket alone: no photo can be read, written or deleted.
+        # The bucket itself, not its objects. The bucket's settings are included, so this role could still open the
+        # bucket by changing its policy.
         resources = [local.photo_buckets[stage]]
       },
       {
@@ -117,7 +120,7 @@ locals {
         sid   = "Subscriptions"
         read  = ["sns:GetSubscriptionAttributes"]
         write = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
-        # `*`: these three have no resource in IAM.
+        # `*`: IAM has no resource type for these three.
         resources = ["*"]
       },
       {
@@ -147,7 +150,8 @@ locals {
         write = [
           "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
         ]
-        # `*`: what API Gateway's access log asks of its caller, and listing log groups, have no resource in IAM.
+        # `*`: API Gateway's access log needs these of its caller. IAM has no resource type for them, nor for listing
+        # log groups.
         resources = ["*"]
       },
       {
@@ -160,7 +164,7 @@ locals {
         sid   = "ListAlarms"
         read  = ["cloudwatch:DescribeAlarms"]
         write = []
-        # `*`: describing alarms is refused for anything narrower.
+        # `*`: AWS denies DescribeAlarms on any narrower resource.
         resources = ["*"]
       },
       {
@@ -176,8 +180,8 @@ locals {
         resources = ["${local.iam}:role/${prefix}-*"]
       },
       {
-        # No role without the boundary, and no change to what a role without it may do. Taking the boundary off a role is
-        # not allowed at all (iam:DeleteRolePermissionsBoundary is nowhere).
+        # A role cannot be created without the boundary, and the policies of a role without it cannot be changed.
+        # Nothing grants iam:DeleteRolePermissionsBoundary, so the boundary cannot be removed.
         sid       = "BoundedRoles"
         read      = []
         write     = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
@@ -192,7 +196,7 @@ locals {
         condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
       },
       {
-        # The first API of an account makes API Gateway's own role.
+        # Creating an account's first API also creates API Gateway's service-linked role.
         sid       = "ApiGatewayRole"
         read      = []
         write     = ["iam:CreateServiceLinkedRole"]
@@ -202,7 +206,7 @@ locals {
     ]
   }
 
-  # As IAM statements, by action and stage.
+  # The entries above as IAM statements, by action and stage.
   deploy_statements = {
     for action in ["plan", "apply"] : action => {
       for stage, groups in local.permissions : stage => [
@@ -219,7 +223,7 @@ locals {
     }
   }
 
-  # Only an apply writes the state; a plan takes the lock, so that it never reads what is half written.
+  # Only an apply writes the state. A plan takes the lock, so that it never reads a half-written state.
   state_statements = {
     for key, build in local.builds : key => [
       {
@@ -235,7 +239,7 @@ locals {
         Resource = ["${local.state_bucket}/${build.stage}/terraform.tfstate.tflock"]
       },
       {
-        # Terraform lists the bucket for workspaces.
+        # Terraform lists the bucket to find workspaces.
         Sid      = "StateBucket"
         Effect   = "Allow"
         Action   = ["s3:ListBucket"]
@@ -248,7 +252,8 @@ locals {
 resource "aws_iam_policy" "functions_boundary" {
   for_each = local.stages
 
-  name        = "${local.own}-${each.key}-functions-boundary"
+  name = "${local.own}-${each.key}-functions-boundary"
+  # Changing the description would replace the policy, which AWS refuses while a role has it as its boundary.
   description = "The most that a role made by deployments of ${var.name} ${each.key} can do"
   policy = jsonencode({
     Version = "2012-10-17"
@@ -279,7 +284,7 @@ resource "aws_iam_policy" "functions_boundary" {
             "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
             "dynamodb:Query", "dynamodb:UpdateItem",
           ]
-          # A table's indexes are below it.
+          # The wildcard also covers the tables' indexes.
           Resource = ["${local.arn.dynamodb}:table/${local.prefix[each.key]}-*"]
         },
         {
@@ -298,7 +303,7 @@ resource "aws_iam_policy" "functions_boundary" {
           Sid    = "Users"
           Effect = "Allow"
           Action = ["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge"]
-          # AWS names a pool by a random id: the tag holds it to this stage.
+          # AWS gives a pool a random id. The tag restricts access to this stage.
           Resource  = ["${local.arn["cognito-idp"]}:userpool/*"]
           Condition = { StringEquals = { "aws:ResourceTag/Stage" = each.key } }
         },
@@ -316,14 +321,15 @@ resource "aws_iam_policy" "functions_boundary" {
 resource "aws_iam_policy" "deploy_boundary" {
   for_each = local.stages
 
-  name        = "${local.own}-${each.key}-deploy-boundary"
+  name = "${local.own}-${each.key}-deploy-boundary"
+  # Changing the description would replace the policy, which AWS refuses while a role has it as its boundary.
   description = "The most that the pipeline's own roles for ${var.name} ${each.key} can do"
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
       [
         {
-          # Services as wholes, but only what is named for this stage.
+          # All actions of these services, but only on resources named for this stage.
           Sid    = "Named"
           Effect = "Allow"
           Action = ["cloudwatch:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"]
@@ -336,7 +342,7 @@ resource "aws_iam_policy" "deploy_boundary" {
           Sid      = "NeverDelete"
           Effect   = "Deny"
           Action   = ["dynamodb:DeleteTable", "dynamodb:DeleteBackup", "cognito-idp:DeleteUserPool", "s3:DeleteBucket"]
-          Resource = ["*"] # `*` in a denial: nowhere.
+          Resource = ["*"] # `*` in a Deny covers every resource.
         },
         {
           Sid      = "Buckets"
@@ -361,7 +367,7 @@ resource "aws_iam_policy" "deploy_boundary" {
         },
       ],
       [
-        # Without their names: a managed policy has room for 6,144 characters.
+        # Without their Sids, because a managed policy may have at most 6,144 characters.
         for s in local.deploy_statements["apply"][each.key] : { for key, value in s : key => value if key != "Sid" }
         if !contains(["Functions", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms", "PhotoBucket"], s.Sid)
       ],
@@ -371,7 +377,7 @@ resource "aws_iam_policy" "deploy_boundary" {
   lifecycle {
     postcondition {
       condition     = length(self.policy) <= 6144
-      error_message = "The boundary for ${each.key} has more than the 6,144 characters that IAM takes: choose shorter names of stages, or allow fewer kinds of things in permissions.tf."
+      error_message = "The boundary for ${each.key} exceeds IAM's limit of 6,144 characters. Use shorter stage names, or allow fewer kinds of resources in permissions.tf."
     }
   }
 }

@@ -1,4 +1,4 @@
-# Who may take which role, and what every build needs. What a deployment may change is in permissions.tf.
+# Who may assume which role, and what every build needs. permissions.tf says what a deployment may change.
 
 resource "aws_iam_role" "pipeline" {
   name = local.own
@@ -86,13 +86,13 @@ resource "aws_iam_role_policy" "push" {
   })
 }
 
-# One role for each build: the tests run code that nobody has approved yet, so they reach nothing but their artifacts; a
-# plan may only read; an apply may change its own stage.
+# One role per build. The test build runs code that nobody has approved, so it can access only its log, its reports and
+# its artifacts. A plan may only read. An apply may change its own stage.
 resource "aws_iam_role" "build" {
   for_each = local.builds
 
   name = "${local.own}-${each.key}"
-  # The ceiling of what the role could be given later, also by mistake.
+  # Limits what the role can be granted later, including by mistake.
   permissions_boundary = each.value.stage == null ? null : aws_iam_policy.deploy_boundary[each.value.stage].arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -106,7 +106,8 @@ resource "aws_iam_role" "build" {
 }
 
 locals {
-  # Which artifacts a build reads and writes. Nothing but a stage's own plan build can write what is approved and applied.
+  # Which artifacts each build reads and writes. Only a stage's own plan build can write the plan that is approved and
+  # applied.
   artifact_access = merge(
     { test = { read = [local.folders["source"]], write = [local.folders["build"], "cache"] } },
     { for name, artifact in local.artifacts : "${name}-plan" => { read = [local.folders["build"]], write = [local.folders[artifact]] } },
@@ -119,14 +120,14 @@ locals {
         Sid    = "Log"
         Effect = "Allow"
         Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        # `:*` are the streams of this one log group.
+        # `:*` matches the streams of this log group only.
         Resource = ["${local.arn.logs}:log-group:/aws/codebuild/${local.own}-${key}:*"]
       },
       {
         Sid    = "Reports"
         Effect = "Allow"
         Action = ["codebuild:CreateReportGroup", "codebuild:CreateReport", "codebuild:UpdateReport", "codebuild:BatchPutTestCases"]
-        # CodeBuild names a report group after its project.
+        # CodeBuild prefixes a report group's name with the name of its project.
         Resource = ["${local.arn.codebuild}:report-group/${local.own}-${key}-*"]
       },
       {

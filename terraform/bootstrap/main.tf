@@ -5,14 +5,14 @@ locals {
 }
 
 resource "aws_s3_bucket" "state" {
-  #checkov:skip=CKV_AWS_18:Only the operators and the pipeline's roles reach this bucket; who did is in CloudTrail.
-  #checkov:skip=CKV_AWS_144:Versions guard against mistakes; a lost region takes what the state describes with it.
-  #checkov:skip=CKV_AWS_145:The state holds no secrets; it is encrypted with S3's own key.
-  #checkov:skip=CKV2_AWS_62:Nothing waits for events of this bucket.
+  #checkov:skip=CKV_AWS_18:Only the operators and the pipeline's roles can access this bucket, and CloudTrail records who did.
+  #checkov:skip=CKV_AWS_144:Versioning protects against mistakes. If the region is lost, so is everything the state describes.
+  #checkov:skip=CKV_AWS_145:The state holds no secrets and is encrypted with S3's own key.
+  #checkov:skip=CKV2_AWS_62:Nothing consumes events from this bucket.
   bucket = local.state_bucket
 
   lifecycle {
-    # Without its state Terraform knows nothing of what it made.
+    # Without its state, Terraform no longer knows which resources it manages.
     prevent_destroy = true
   }
 }
@@ -64,7 +64,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
       noncurrent_days = var.state_retention_days
     }
 
-    # What is left of each lock that was released.
+    # Each released lock leaves a delete marker behind.
     expiration {
       expired_object_delete_marker = true
     }

@@ -1,10 +1,10 @@
 output "state_bucket" {
-  description = "Name of the bucket with Terraform's state."
+  description = "Name of the bucket that holds Terraform's state."
   value       = aws_s3_bucket.state.bucket
 }
 
 output "backend" {
-  description = "The file backend.tf that moves this state into its bucket: `terraform output -raw backend > backend.tf && terraform init -migrate-state`."
+  description = "Contents of backend.tf, which moves this state into its bucket: `terraform output -raw backend > backend.tf && terraform init -migrate-state`."
   value       = <<-EOT
     terraform {
       backend "s3" {
@@ -19,12 +19,12 @@ output "backend" {
 }
 
 output "clone_url" {
-  description = "Address to clone the repository from, and to push to."
+  description = "URL to clone the repository from and to push to."
   value       = module.pipeline.clone_url
 }
 
 output "connection_arn" {
-  description = "With GitHub: the connection that a person must confirm once in the console; else null."
+  description = "With GitHub, ARN of the connection that a person must confirm once in the console. With CodeCommit, null."
   value       = module.pipeline.connection_arn
 }
 
@@ -34,11 +34,11 @@ output "pipeline_name" {
 }
 
 output "permissions_boundary_arns" {
-  description = "By stage: `permissions_boundary_arn` for a deployment by hand, so that it agrees with the pipeline's."
+  description = "By stage: value of `permissions_boundary_arn` for a manual deployment. It must be the boundary that the pipeline uses."
   value       = module.pipeline.permissions_boundary_arns
 }
 
 output "notifications_topic_arn" {
-  description = "ARN of the topic that hears of failures and approvals."
+  description = "ARN of the SNS topic for failures and pending approvals."
   value       = module.pipeline.notifications_topic_arn
 }

@@ -1,5 +1,5 @@
 variable "region" {
-  description = "AWS region of the state, the repository and the pipeline; the service is deployed there too."
+  description = "AWS region of the state bucket, the repository, the pipeline and the service."
   type        = string
   default     = "eu-central-1"
   nullable    = false
@@ -11,30 +11,30 @@ variable "region" {
 }
 
 variable "state_bucket" {
-  description = "Name of the bucket for Terraform's state; null for `yourplace-state-{account}-{region}`."
+  description = "Name of the bucket for Terraform's state. null means `yourplace-state-{account}-{region}`."
   type        = string
   default     = null
 
   validation {
     condition     = var.state_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.state_bucket))
-    error_message = "state_bucket must be 3 to 63 lower-case letters, digits, dots and hyphens."
+    error_message = "state_bucket must be 3 to 63 lowercase letters, digits, dots and hyphens, and start and end with a letter or digit."
   }
 }
 
 variable "state_retention_days" {
-  description = "Days for which old versions of a state are kept: how far back a broken state can be restored."
+  description = "Days to keep old versions of a state. A broken state can be restored from any of them."
   type        = number
   default     = 365
   nullable    = false
 
   validation {
     condition     = var.state_retention_days >= 30 && floor(var.state_retention_days) == var.state_retention_days
-    error_message = "state_retention_days must be a whole number, at least 30."
+    error_message = "state_retention_days must be a whole number of at least 30."
   }
 }
 
 variable "stages" {
-  description = "Stages in the order in which a push reaches them, with their photo buckets and the mail addresses they send from: the same values as bucket_name and mail_sender in terraform/envs/."
+  description = "Stages in deployment order. `bucket` and `mail_identity` must equal bucket_name and mail_sender in the stage's file in terraform/envs/."
   type = list(object({
     name          = string
     bucket        = string
@@ -45,27 +45,27 @@ variable "stages" {
 }
 
 variable "production_stages" {
-  description = "Names of stages that are production: a person must approve the plan before it is applied."
+  description = "Names of the production stages. Their plans are applied only after a person has approved them."
   type        = set(string)
   default     = ["prod", "production", "live"]
   nullable    = false
 }
 
 variable "branch" {
-  description = "Branch whose pushes are deployed."
+  description = "Branch to deploy from."
   type        = string
   default     = "main"
   nullable    = false
 }
 
 variable "github_repository" {
-  description = "`owner/name` of a GitHub repository to deploy from, through CodeConnections; null makes a CodeCommit repository instead."
+  description = "`owner/name` of the GitHub repository to deploy from, through CodeConnections. null creates a CodeCommit repository instead."
   type        = string
   default     = null
 }
 
 variable "notification_emails" {
-  description = "Mail addresses that hear of failures and of plans that wait for approval."
+  description = "Email addresses that are notified of failures and of plans that wait for approval."
   type        = set(string)
   default     = []
   nullable    = false

@@ -1,4 +1,5 @@
-# Nothing is called: the provider is mocked. Plans only: what was applied could not be torn down (prevent_destroy).
+# The provider is mocked, so no API is called. Every run only plans: prevent_destroy would stop Terraform from cleaning
+# up after an apply.
 
 mock_provider "aws" {
   override_during = plan
@@ -44,29 +45,29 @@ run "state_bucket" {
       && aws_s3_bucket_public_access_block.state.ignore_public_acls && aws_s3_bucket_public_access_block.state.restrict_public_buckets
       && one(aws_s3_bucket_ownership_controls.state.rule).object_ownership == "BucketOwnerEnforced"
     )
-    error_message = "The state is not public, and nothing can make it so."
+    error_message = "The state bucket must block all public access."
   }
   assert {
     condition     = one(aws_s3_bucket_versioning.state.versioning_configuration).status == "Enabled"
-    error_message = "Every version of the state is kept."
+    error_message = "The state bucket must be versioned."
   }
   assert {
     condition     = one(one(aws_s3_bucket_lifecycle_configuration.state.rule).noncurrent_version_expiration).noncurrent_days == 365 && one(one(aws_s3_bucket_lifecycle_configuration.state.rule).expiration).expired_object_delete_marker
-    error_message = "Old versions of the state end after a year, the state itself never."
+    error_message = "Old versions of the state must expire after a year, and the current version never."
   }
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.state.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "The state is encrypted."
+    error_message = "The state must be encrypted."
   }
   assert {
     condition = (
       [for s in jsondecode(aws_s3_bucket_policy.state.policy).Statement : "${s.Effect} ${s.Condition.Bool["aws:SecureTransport"]}"] == ["Deny false"]
     )
-    error_message = "The state is read and written over TLS only, and its policy allows nobody anything."
+    error_message = "The bucket policy must deny requests without TLS and grant nothing."
   }
   assert {
     condition     = aws_s3_bucket.state.force_destroy != true && length(regexall("(?s)resource \"aws_s3_bucket\" \"state\" \\{.*?lifecycle \\{[^}]*prevent_destroy = true", file("main.tf"))) == 1
-    error_message = "Terraform refuses to destroy the state bucket."
+    error_message = "Terraform must refuse to destroy the state bucket."
   }
 }
 
@@ -75,22 +76,22 @@ run "outputs" {
 
   assert {
     condition     = output.state_bucket == "yourplace-state-123456789012-eu-central-1"
-    error_message = "The state bucket's name is unique by account and region."
+    error_message = "The default name of the state bucket must contain the account and the region."
   }
   assert {
     condition = (
       strcontains(output.backend, "bucket       = \"yourplace-state-123456789012-eu-central-1\"")
       && strcontains(output.backend, "use_lockfile = true") && strcontains(output.backend, "key          = \"bootstrap/terraform.tfstate\"")
     )
-    error_message = "The backend's block names the bucket, the key and the lock."
+    error_message = "The backend block must name the bucket, the key and the lock file."
   }
   assert {
     condition     = output.pipeline_name == "yourplace" && endswith(output.clone_url, "/v1/repos/yourplace")
-    error_message = "The outputs say where to push."
+    error_message = "The outputs must name the pipeline and the URL to push to."
   }
 }
 
-run "refuses_a_wrong_region" {
+run "rejects_an_invalid_region" {
   command = plan
   variables {
     region = "Frankfurt"
@@ -98,7 +99,7 @@ run "refuses_a_wrong_region" {
   expect_failures = [var.region]
 }
 
-run "refuses_a_wrong_bucket_name" {
+run "rejects_an_invalid_bucket_name" {
   command = plan
   variables {
     state_bucket = "Your_Place"
@@ -106,7 +107,7 @@ run "refuses_a_wrong_bucket_name" {
   expect_failures = [var.state_bucket]
 }
 
-run "refuses_to_forget_states_soon" {
+run "rejects_a_short_state_retention" {
   command = plan
   variables {
     state_retention_days = 7
