@@ -1,4 +1,4 @@
-//! Runs experiments.
+//! Runs the experiments of a plan and collects their samples.
 
 use std::{
     collections::BTreeMap,
@@ -18,40 +18,40 @@ use crate::{
     process::Memory,
 };
 
-/// The samples of an experiment.
+/// The results of one experiment.
 #[derive(Serialize)]
 pub(crate) struct Measured {
     name: String,
     kind: Kind,
-    /// By the labels of its works.
+    /// The samples of each unit of work, by its label.
     works: BTreeMap<String, Samples>,
 }
 
-/// Those of one contender. Times are in milliseconds, one for each repetition.
+/// The samples of one unit of work. Times are in milliseconds, with one value per repetition.
 #[derive(Default, Serialize)]
 struct Samples {
-    /// From the start of the process to its asking for the first event.
+    /// From the start of the process until it asks for the first event.
     ready_ms: Vec<f64>,
-    /// Time on a processor up to then.
+    /// CPU time up to that point.
     ready_cpu_ms: Vec<f64>,
     ready_memory: Memory,
-    /// Of a start: from the start of the process to the end of its first answers. Of a warm process: one unit of work.
+    /// For a start: from the start of the process to its last response. For a warm process: one unit of work.
     wall_ms: Vec<f64>,
-    /// Of that, how long no cloud call was under way.
+    /// The part of `wall_ms` during which no cloud call was in flight.
     own_ms: Vec<f64>,
     cpu_ms: Vec<f64>,
-    /// Cloud calls of the last unit, by operation.
+    /// Cloud calls during the last unit, by operation.
     calls: BTreeMap<String, usize>,
-    /// Sent to the cloud in the last unit.
+    /// Bytes sent to the cloud during the last unit.
     sent_bytes: usize,
-    /// Answered by the function in the last unit.
+    /// Bytes of the function's responses in the last unit.
     answered_bytes: usize,
-    /// At the end.
+    /// After the last repetition.
     memory: Memory,
     extension_memory: Option<Memory>,
 }
 
-/// Measures the contenders of a plan.
+/// Runs the experiments of a plan against one cloud.
 pub(crate) struct Bench<'a> {
     plan: &'a Plan,
     cloud: &'a Cloud,
@@ -87,7 +87,7 @@ impl<'a> Bench<'a> {
 
     async fn starts(&self, experiment: &Experiment) -> Result<BTreeMap<String, Samples>, Failure> {
         let mut samples = BTreeMap::<String, Samples>::new();
-        // The first of each is not counted: it brings the program from disk into memory.
+        // The first repetition is not counted: it loads the program from disk into memory.
         for repetition in 0..=experiment.repetitions {
             for work in &experiment.works {
                 let (mut function, start) = self.start(work).await?;
@@ -144,7 +144,7 @@ impl<'a> Bench<'a> {
         Ok((function, start))
     }
 
-    /// One unit of work; none when there are no events.
+    /// Runs one unit of work. Returns `None` if it has no events.
     async fn unit(&self, function: &mut Function, work: &Work) -> Result<Option<Unit>, Failure> {
         self.cloud.set_photos(work.photos);
         let mut unit = None;

@@ -1,41 +1,41 @@
 use std::{fmt, io, path::PathBuf};
 
-/// Why there is nothing measured.
+/// Why a measurement failed.
 #[derive(thiserror::Error)]
 pub(crate) enum Failure {
-    /// Started by hand.
-    #[error("name the file of a plan, as `scripts/bench` does")]
+    /// Started without an argument.
+    #[error("pass the path of a plan file, as `scripts/bench` does")]
     NoPlan,
-    /// A file, a socket or a process.
+    /// I/O on a file, a socket or a process failed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The plan, or an answer of a function.
+    /// The plan is not valid JSON, or the results could not be written.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
-    /// A file that is named in the plan.
+    /// A file that the plan names cannot be read.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why it cannot be read.
+        /// The cause.
         error: io::Error,
     },
-    /// An experiment with a contender that the plan does not have.
-    #[error("the plan has no contender {0}")]
+    /// An experiment names a contender that the plan does not define.
+    #[error("the plan defines no contender {0}")]
     NoContender(String),
-    /// A function that ended, or did nothing for a minute.
-    #[error("{name} {what}: see {}", log.display())]
+    /// A function failed, exited or was silent for a minute.
+    #[error("{name} {what}; its log is {}", log.display())]
     Function {
         /// The contender.
         name: String,
-        /// What it did.
+        /// What happened.
         what: String,
-        /// What it has logged.
+        /// The file with its output.
         log: PathBuf,
     },
 }
 
-/// What `main` shows when it fails.
+/// `main` prints errors with `Debug`, so this shows the message.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,6 +1,8 @@
-//! Lambda, as far as one function sees it: the Runtime API ("Using the Lambda runtime API for custom runtimes") and the
-//! two calls of the Extensions API that an extension needs ("Using the Lambda Extensions API"), in the order of Lambda's
-//! Init phase: the extension registers, the function starts, both ask for what is next.
+//! A stand-in for Lambda as one function sees it.
+//!
+//! It serves the Runtime API ("Using the Lambda runtime API for custom runtimes") and the two calls of the Extensions
+//! API that an extension needs ("Using the Lambda Extensions API"). The order is that of Lambda's Init phase: the
+//! extension registers, the function starts, and both ask for the next event.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,18 +29,18 @@ use crate::{
     server::{Answer, Server, Service, answer, body},
 };
 
-/// Longer than any function may take.
+/// How long to wait for a signal from a function. No function may take longer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long a function has for an event.
+/// How long a function has for one event; sent to it as the deadline.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 
-/// A function that runs, and its extension.
+/// A running function and its extension.
 pub(crate) struct Function {
     name: String,
     log: PathBuf,
-    /// Where an extension leaves its file.
+    /// Where the extension writes the keys file. Deleted on drop.
     _folder: TempDir,
     process: Process,
     extension: Option<Process>,
@@ -48,30 +50,30 @@ pub(crate) struct Function {
     _server: Server,
 }
 
-/// How a function served an event.
+/// The result of one event.
 pub(crate) struct Served {
-    /// When the event was handed over.
+    /// When the function received the event.
     pub(crate) from: Instant,
-    /// When the whole answer had come.
+    /// When the complete response had arrived.
     pub(crate) to: Instant,
     pub(crate) answer: Bytes,
 }
 
 enum Signal {
-    /// The function asks for an event.
+    /// The function asked for the next event.
     Next(Instant),
-    /// It was given one.
+    /// The function received an event.
     Given(Instant),
     Answered(Instant, Bytes),
     Failed(Bytes),
     /// The extension has registered.
     Registered,
-    /// The extension asks for an event.
+    /// The extension asked for the next event.
     ExtensionNext,
 }
 
 impl Function {
-    /// Starts a function, and its extension before it.
+    /// Starts the extension, if there is one, and then the function.
     pub(crate) async fn start(name: &str, contender: &Contender, logs: &Path) -> Result<Self, Failure> {
         let (events, queue) = mpsc::unbounded_channel();
         let (sender, mut signals) = mpsc::unbounded_channel();
@@ -89,7 +91,7 @@ impl Function {
             command
         };
         let mut extension = None;
-        // What is measured begins with the first process, as Lambda's Init phase does.
+        // The measurement begins with the first process, as Lambda's Init phase does.
         let mut started = Instant::now();
         if let Some(program) = &contender.extension {
             extension = Some(Process::start(&mut command(std::slice::from_ref(program)), &log)?);
@@ -102,7 +104,7 @@ impl Function {
         Ok(Self { name, log, _folder: folder, process, extension, started, events, signals, _server: server })
     }
 
-    /// Waits until function and extension ask for an event; the time since the start.
+    /// Waits until the function and its extension have asked for an event. Returns the function's time since the start.
     pub(crate) async fn ready(&mut self) -> Result<Duration, Failure> {
         let mut ready = None;
         let mut extension_ready = self.extension.is_none();
@@ -117,9 +119,9 @@ impl Function {
         Ok(ready.unwrap_or(self.started).duration_since(self.started))
     }
 
-    /// Serves one event.
+    /// Sends one event and waits for the response.
     pub(crate) async fn serve(&mut self, event: Bytes) -> Result<Served, Failure> {
-        // Nobody hears it only when the server has ended, and then no signal comes either.
+        // Sending fails only if the server has ended. Then `signal` fails too.
         let _ = self.events.send(event);
         let mut from = Instant::now();
         loop {
@@ -136,12 +138,12 @@ impl Function {
         at.duration_since(self.started)
     }
 
-    /// Without the extension's.
+    /// CPU time of the function, without the extension, in nanoseconds.
     pub(crate) fn cpu_ns(&self) -> u64 {
         self.process.cpu_ns()
     }
 
-    /// Without the extension's.
+    /// Memory of the function, without the extension.
     pub(crate) fn memory(&self) -> Memory {
         self.process.memory()
     }
@@ -164,11 +166,11 @@ impl Function {
                 _ => {}
             }
         }
-        Err(self.failure(b"it ended, or did nothing for a minute"))
+        Err(self.failure(b"it exited or was silent for a minute"))
     }
 }
 
-/// The environment that every function finds ("Defined runtime environment variables").
+/// The environment variables that Lambda sets for every function ("Defined runtime environment variables").
 fn environment(name: &str, memory: u32) -> Vec<(String, String)> {
     let mut environment: Vec<_> = [
         ("AWS_EXECUTION_ENV", "AWS_Lambda_rust"),
@@ -179,7 +181,7 @@ fn environment(name: &str, memory: u32) -> Vec<(String, String)> {
         ("AWS_DEFAULT_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-        // As long as they are in Lambda.
+        // As long as a real token in Lambda.
         ("AWS_SESSION_TOKEN", &"IQoJb3JpZ2luX2Vj".repeat(60)),
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LANG", "en_US.UTF-8"),
@@ -202,7 +204,7 @@ struct Api {
 }
 
 impl Api {
-    /// Nobody hears it when the function has been given up.
+    /// Sending fails only after the harness has given up on the function, and then nobody needs the signal.
     fn signal(&self, signal: Signal) {
         let _ = self.signals.send(signal);
     }
@@ -238,7 +240,7 @@ impl Service for Api {
         match path.rsplit('/').next().unwrap_or_default() {
             "next" if path.contains("/extension/") => {
                 self.signal(Signal::ExtensionNext);
-                // No event comes: while it waits the extension costs nothing, as between two of Lambda's events.
+                // Never send an event: a waiting extension costs nothing, as between two events in Lambda.
                 std::future::pending().await
             }
             "next" => self.next().await,

@@ -1,8 +1,10 @@
-//! Measures functions as Lambda runs them: each is a real program, started with Lambda's environment, that speaks to a
-//! stand-in for Lambda ([`lambda`]) on the one side and to one for the cloud ([`cloud`]) on the other.
+//! Measures functions as Lambda runs them.
 //!
-//! `scripts/bench` runs it, and says what is measured: a [`plan`] in a file, the samples as JSON on standard output. No
-//! statistics in here.
+//! Each function is a real program, started with Lambda's environment variables. It talks to a stand-in for Lambda
+//! ([`lambda`]) and to a stand-in for the AWS services it calls ([`cloud`]).
+//!
+//! `scripts/bench` runs this program with a [`plan`] file and reads the samples as JSON from standard output. It also
+//! computes the statistics.
 
 mod cloud;
 mod experiment;

@@ -1,4 +1,4 @@
-//! What is measured. `scripts/bench` writes it.
+//! The plan: what to measure. `scripts/bench` writes it.
 
 use std::{
     collections::BTreeMap,
@@ -13,15 +13,15 @@ use serde_json::json;
 
 use crate::failure::Failure;
 
-/// All of it.
+/// The whole plan file.
 #[derive(Deserialize)]
 pub(crate) struct Plan {
-    /// Where the cloud is to be: the contenders' environments name it.
+    /// Port of the stand-in for the cloud. The contenders' environment variables contain it.
     pub(crate) port: u16,
     latency_ms: u64,
     issuer: String,
     client: String,
-    /// A folder for what the functions log.
+    /// Folder for the functions' logs.
     pub(crate) logs: PathBuf,
     pub(crate) contenders: BTreeMap<String, Contender>,
     pub(crate) experiments: Vec<Experiment>,
@@ -30,16 +30,16 @@ pub(crate) struct Plan {
 /// A program that serves events.
 #[derive(Deserialize)]
 pub(crate) struct Contender {
-    /// With its arguments.
+    /// The program and its arguments.
     pub(crate) command: Vec<String>,
     pub(crate) environment: BTreeMap<String, String>,
-    /// MB.
+    /// Configured memory in MB.
     pub(crate) memory: u32,
-    /// The program of an extension that runs beside it.
+    /// Program of the extension that runs beside it, if any.
     pub(crate) extension: Option<String>,
 }
 
-/// Contenders that are measured in turns, so that whatever else the machine does hits them alike.
+/// Contenders that are measured in turns, so that other load on the machine affects all of them alike.
 #[derive(Deserialize)]
 pub(crate) struct Experiment {
     pub(crate) name: String,
@@ -51,22 +51,22 @@ pub(crate) struct Experiment {
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// A new process each time, up to its first answer.
+    /// A new process per repetition, measured up to its first response.
     Start,
-    /// One process, which has had one unit of work before the first that is measured.
+    /// One process for all repetitions. It does one unit of work before the first measured one.
     Warm,
 }
 
 /// A unit of work for a contender.
 #[derive(Deserialize)]
 pub(crate) struct Work {
-    /// What it is called in the results.
+    /// Its name in the results.
     pub(crate) label: String,
     pub(crate) contender: String,
-    /// Files, each with an event, which are served one after the other. `{{token}}` in them becomes a token. None: a
-    /// start is measured up to readiness.
+    /// Event files, sent one after the other. `{{token}}` in them is replaced by a token. If there are none, a start is
+    /// measured until the function is ready.
     pub(crate) events: Vec<PathBuf>,
-    /// How many photos the user's folder has.
+    /// Number of photos in the user's folder.
     #[serde(default)]
     pub(crate) photos: usize,
 }
@@ -81,7 +81,7 @@ impl Plan {
         Duration::from_millis(self.latency_ms)
     }
 
-    /// A token of the pool that the functions trust.
+    /// A token of the user pool, which the functions trust.
     pub(crate) fn token(&self, key: &SigningKey) -> String {
         let claims = with(id_claims("ann"), "iss", json!(self.issuer));
         key.token(&with(claims, "aud", json!(self.client)))

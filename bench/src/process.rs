@@ -1,4 +1,4 @@
-//! What the kernel knows of a process (`man 5 proc`).
+//! A child process and its CPU time and memory, read from `/proc` (`man 5 proc`).
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-/// A process that ends when this is dropped.
+/// A child process that is killed on drop.
 pub(crate) struct Process(Child);
 
 /// Memory in KiB.
@@ -20,7 +20,7 @@ pub(crate) struct Memory {
 }
 
 impl Process {
-    /// Starts a command whose output goes to the end of `log`.
+    /// Starts a command and appends its output to `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> io::Result<Self> {
         let log = fs::OpenOptions::new().create(true).append(true).open(log)?;
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
@@ -31,7 +31,7 @@ impl Process {
         !matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// Time on a processor so far, of all living threads, in nanoseconds.
+    /// CPU time so far of all live threads, in nanoseconds.
     pub(crate) fn cpu_ns(&self) -> u64 {
         let Ok(threads) = fs::read_dir(self.folder().join("task")) else { return 0 };
         threads
@@ -42,7 +42,7 @@ impl Process {
 
     pub(crate) fn memory(&self) -> Memory {
         let mut status = String::new();
-        // A process that has just ended has none.
+        // A process that has just exited has no status file.
         let _ = fs::File::open(self.folder().join("status")).and_then(|mut file| file.read_to_string(&mut status));
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;

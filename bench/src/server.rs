@@ -1,4 +1,4 @@
-//! HTTP/1.1 servers on this machine.
+//! HTTP/1.1 servers on localhost.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// What answers requests.
+/// Handles the requests of a [`Server`].
 pub(crate) trait Service: Clone + Send + 'static {
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
 }
@@ -28,13 +28,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Port 0 is any that is free.
+    /// Listens on `port`; 0 picks a free one.
     pub(crate) async fn start(port: u16, service: impl Service) -> Result<Self, Failure> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                // A small answer must not wait for the acknowledgement of the one before.
+                // A small response must not wait for the acknowledgement of the previous one.
                 let _ = connection.set_nodelay(true);
                 let service = service.clone();
                 tokio::spawn(async move {
@@ -42,7 +42,7 @@ impl Server {
                         let service = service.clone();
                         async move { Ok::<_, Infallible>(service.answer(request).await) }
                     });
-                    // Connections end with the process at their other end.
+                    // An error here only means that the function's process has ended.
                     let _ = http1::Builder::new()
                         .timer(TokioTimer::new())
                         .serve_connection(TokioIo::new(connection), service)
@@ -60,12 +60,12 @@ impl Drop for Server {
     }
 }
 
-/// The whole body; empty if it broke off.
+/// The complete body, or an empty one if the connection broke.
 pub(crate) async fn body(request: Request<Incoming>) -> Bytes {
     request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default()
 }
 
-/// The length of the body, which is not kept.
+/// Reads the body without keeping it and returns its length.
 pub(crate) async fn discard(request: Request<Incoming>) -> usize {
     let mut body = request.into_body();
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! The floor: a function that does nothing but what `lambda_http` does for it. Same runtime, same release profile.
+//! The baseline: a handler that does nothing, with the same runtime and release profile as the functions.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -1,11 +1,11 @@
-//! Answers of the services that speak JSON, and of SES.
+//! Responses of SES and of the services with JSON APIs.
 
 use hyper::{StatusCode, body::Bytes, header::HeaderValue};
 use serde_json::{Value, json};
 
 use crate::server::{Answer, answer};
 
-/// The answer to an operation of Cognito, DynamoDB or SQS. Who logs in is given `token`.
+/// The response to an operation of Cognito, DynamoDB or SQS. A log-in returns `token`.
 pub(super) fn json(operation: &str, sent: &Bytes, token: &str) -> Answer {
     let found = match operation {
         "Cognito SignUp" => json!({
@@ -18,7 +18,7 @@ pub(super) fn json(operation: &str, sent: &Bytes, token: &str) -> Answer {
         "Cognito AdminInitiateAuth" | "Cognito AdminRespondToAuthChallenge" => json!({
             "AuthenticationResult": {
                 "IdToken": token, "AccessToken": token,
-                // As long as the pool's.
+                // As long as a real refresh token of the pool.
                 "RefreshToken": "r".repeat(1700),
                 "ExpiresIn": 3600, "TokenType": "Bearer",
             },
@@ -44,7 +44,7 @@ pub(super) fn sent_mail() -> Answer {
     )
 }
 
-/// An auction of the id that was asked for. Ann sells it and has bid: what is asked for is always granted.
+/// An auction with the requested id. Ann is both seller and highest bidder, so every request by her succeeds.
 fn auction(sent: &Bytes) -> Value {
     let sent: Value = serde_json::from_slice(sent).unwrap_or_default();
     let id = sent.pointer("/Key/id/S").and_then(Value::as_str).unwrap_or("019a0000-0000-7000-8000-000000000001");

@@ -1,6 +1,7 @@
-//! The cloud: S3, Cognito with the pool's keys, DynamoDB, SQS and SES, as far as the functions use them. Every call
-//! takes a set time and is written down. Nothing is kept, and there is always what is asked for: what a service would
-//! refuse is the business of the tests.
+//! A stand-in for the AWS services that the functions call: S3, Cognito (with the pool's keys), DynamoDB, SQS and SES.
+//!
+//! Every call takes a fixed time and is recorded. Nothing is stored, and every requested object exists. Errors of the
+//! services are covered by the tests, not here.
 
 mod answers;
 mod s3;
@@ -23,7 +24,7 @@ use crate::{
     server::{Answer, Server, Service, answer, body, discard},
 };
 
-/// A cloud that runs.
+/// A running stand-in.
 pub(crate) struct Cloud {
     state: Arc<State>,
     _server: Server,
@@ -33,7 +34,7 @@ struct State {
     latency: Duration,
     keys: String,
     token: String,
-    /// How many photos a user's folder has.
+    /// Number of photos in the user's folder.
     photos: AtomicUsize,
     calls: Mutex<Vec<Call>>,
 }
@@ -42,23 +43,23 @@ struct Call {
     operation: String,
     from: Instant,
     to: Instant,
-    /// In the body of the request.
+    /// Size of the request body.
     bytes: usize,
 }
 
-/// The calls of a while.
+/// A summary of the calls in some period.
 #[derive(Default)]
 pub(crate) struct Calls {
-    /// How many, by operation.
+    /// Number of calls, by operation.
     pub(crate) counts: BTreeMap<String, usize>,
-    /// Sent to the cloud.
+    /// Bytes sent to the cloud.
     pub(crate) bytes: usize,
-    /// How long at least one was under way.
+    /// How long at least one call was in flight.
     pub(crate) busy: Duration,
 }
 
 impl Cloud {
-    /// A cloud on a port of this machine, whose pool signs with `key` and gives `token` to whoever logs in.
+    /// Starts a cloud on `port`. Its user pool publishes `key` and returns `token` on every log-in.
     pub(crate) async fn start(port: u16, latency: Duration, key: &SigningKey, token: String) -> Result<Self, Failure> {
         let keys = json!({"keys": [key.jwk()]}).to_string();
         let state = Arc::new(State { latency, keys, token, photos: AtomicUsize::default(), calls: Mutex::default() });
@@ -70,7 +71,7 @@ impl Cloud {
         self.state.photos.store(count, Ordering::Relaxed);
     }
 
-    /// The calls since this was asked last.
+    /// Returns the calls since the last time this was called.
     pub(crate) fn take_calls(&self) -> Calls {
         let mut calls = std::mem::take(&mut *self.state.calls.lock().unwrap_or_else(PoisonError::into_inner));
         calls.sort_by_key(|call| call.from);
@@ -117,14 +118,14 @@ impl Front {
             return ("SES SendEmail".to_owned(), sent.len(), answers::sent_mail());
         }
         let what = s3::Operation::of(&request);
-        // A photo is not kept, so that the harness needs no memory and little time for it.
+        // Photos are discarded, so that the harness needs little time and no memory for them.
         let bytes = discard(request).await;
         let found = what.answer(self.0.photos.load(Ordering::Relaxed));
         (format!("S3 {}", what.name()), bytes, found)
     }
 }
 
-/// `DynamoDB_20120810.UpdateItem` is `DynamoDB UpdateItem`.
+/// Turns an `x-amz-target` such as `DynamoDB_20120810.UpdateItem` into `DynamoDB UpdateItem`.
 fn operation(target: &str) -> String {
     let (service, operation) = target.split_once('.').unwrap_or_default();
     let service = match service.split_once('_').map_or(service, |(name, _)| name) {

@@ -1,4 +1,4 @@
-//! S3 with the bucket in the path. A folder's photos are made up: the n-th is of the n-th millisecond of 2026.
+//! S3 with path-style URLs. A folder's photos are generated: photo n was uploaded in millisecond n of 2026.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ const PHOTO_BYTES: usize = 100_000;
 const RECORD: &str = r#"{"user":"ann","display_name":null,"created_at":"2026-01-01T00:00:00.000Z"}"#;
 const DICTIONARY: &str = r#"[{"name":"20260101T000000000Z_photo.jpg","type":"jpg","size":100000}]"#;
 
-/// What S3 is asked for.
+/// An S3 operation, as far as the functions use it.
 pub(super) enum Operation {
     List { prefix: String, after: Option<usize>, max: usize },
     Put,
@@ -53,7 +53,7 @@ impl Operation {
         }
     }
 
-    /// The answer for a folder of that many photos.
+    /// The response for a folder of `photos` photos.
     pub(super) fn answer(&self, photos: usize) -> Answer {
         let mut answer = match self {
             Self::List { prefix, after, max } => answer(StatusCode::OK, listing(prefix, *after, *max, photos)),
@@ -74,7 +74,7 @@ impl Operation {
     }
 }
 
-/// The answer of `ListObjectsV2`. A prefix that is no folder is a whole key, and there is such an object.
+/// The response of `ListObjectsV2`. A prefix without a trailing slash is taken for a complete key that exists.
 fn listing(prefix: &str, after: Option<usize>, max: usize, photos: usize) -> String {
     let mut contents = String::new();
     let mut next = String::new();
@@ -101,7 +101,7 @@ fn listing(prefix: &str, after: Option<usize>, max: usize, photos: usize) -> Str
 }
 
 fn content(contents: &mut String, key: &str) {
-    // Writing to a text cannot fail.
+    // Writing to a String cannot fail.
     let _ = write!(
         contents,
         "<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
@@ -116,7 +116,7 @@ fn key(prefix: &str, number: usize) -> String {
     format!("{prefix}20260101T{hours:02}{minutes:02}{seconds:02}{milliseconds:03}Z_photo.jpg")
 }
 
-/// Which photo a key names.
+/// The number of the photo with this key; the inverse of [`key`].
 fn number(key: &str) -> Option<usize> {
     let (_, time) = key.rsplit_once("20260101T")?;
     let part = |from: usize, to: usize| time.get(from..to)?.parse::<usize>().ok();
