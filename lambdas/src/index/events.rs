@@ -31,7 +31,7 @@ pub fn read_notice(body: &str, bucket: &str) -> Notice {
     let mut notice = Notice { is_understood: true, ..Notice::default() };
     for record in records {
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
-        match (text("/s3/bucket/name"), text("/s3/object/key").map(decode_key)) {
+        match (text("/s3/bucket/name"), text("/s3/object/key").and_then(decode_key)) {
             (Some(name), Some(key)) => {
                 let user = keys::owner_of_photo(&key).filter(|_| name == bucket);
                 if user.is_none() {

@@ -172,7 +172,7 @@ mod tests {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let if_match = request.headers().get("if-match").unwrap_or_default();
             self.requests.lock().unwrap().push(format!("{} {if_match}", request.method()).trim().to_owned());
-            let photo = format!("<Contents><Key>photos/ann/{NAME}</Key></Contents>");
+            let photo = format!("<Contents><Key>photos/ann/{NAME}</Key><Size>1</Size></Contents>");
             let listed = if self.listed { &photo } else { "" };
             let (status, body) = if request.method() == "DELETE" {
                 let (status, code) = self.deletion;

@@ -228,14 +228,15 @@ fn unless_precondition(result: Result<(), CloudError>) -> Result<bool, CloudErro
 
 fn read_listing(listing: ListObjectsV2Output) -> Listing {
     let objects = listing.contents().iter();
-    let objects = objects.filter_map(|object| Some((decode_key(object.key()?), u64::try_from(object.size()?).ok()?)));
+    let objects = objects.filter_map(|object| Some((decode_key(object.key()?)?, u64::try_from(object.size()?).ok()?)));
     Listing { objects: objects.collect(), next: listing.next_continuation_token }
 }
 
-/// Decodes a key from a listing (`EncodingType::Url`) or an S3 event. Both are form-encoded: `+` is a space.
+/// Decodes a key from a listing (`EncodingType::Url`) or an S3 event. Both are form-encoded: `+` is a space. `None` if
+/// the key is not UTF-8, which no key of this service is.
 #[must_use]
-pub fn decode_key(key: &str) -> String {
-    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+pub fn decode_key(key: &str) -> Option<String> {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8().ok().map(Into::into)
 }
 
 #[cfg(test)]
@@ -244,6 +245,8 @@ mod tests {
 
     #[test]
     fn listed_keys_are_decoded() {
-        assert_eq!(decode_key("photos/a%2540b/x_a+%2B%25%C3%A9.jpg"), "photos/a%40b/x_a +%é.jpg");
+        let key = decode_key("photos/a%2540b/x_a+%2B%25%C3%A9.jpg");
+        assert_eq!(key.as_deref(), Some("photos/a%40b/x_a +%é.jpg"));
+        assert_eq!(decode_key("photos/ann/%FF"), None);
     }
 }
