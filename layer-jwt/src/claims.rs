@@ -1,4 +1,4 @@
-//! What a token says about its bearer, and the rules that it must keep besides its signature.
+//! The claims of a token and the rules for them. The signature is checked elsewhere.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,36 +6,35 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::error::Refusal;
 use crate::issuer::{Issuer, Kind};
-use crate::verifier::Refusal;
+use crate::policy::LEEWAY;
 
-/// How far an issuer's clock may be off ours.
-const LEEWAY: Duration = Duration::from_mins(1);
-
-/// What a verified token says. `Debug` shows nothing of the person.
+/// The claims of a verified token. `Debug` shows no personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The alias of the issuer; `None` for the user pool.
     pub issuer_alias: Option<String>,
-    /// The issuer's own id of the user, never empty.
+    /// The issuer's stable id for the user. Never empty: a token without a non-empty text as `sub` is refused.
+    /// OpenID Connect Core section 5.7 makes it the only claim, together with the issuer, that identifies a user.
     pub sub: String,
-    /// The user name: always there, and never empty, in a token of the user pool; `None` for other issuers, whose
-    /// users are known by `sub`.
+    /// The user name in the user pool (`cognito:username`, else `username`), never empty; `None` for other issuers.
+    /// It does not identify a user: the name of a deleted user can be taken again.
     pub username: Option<String>,
-    /// The mail address, if the issuer says that it was verified.
+    /// The email address, if the issuer has verified it.
     pub email: Option<String>,
-    /// Which of the user pool's two kinds of token it is; `None` for other issuers.
+    /// The kind of token from the user pool; `None` for other issuers.
     pub token_use: Option<TokenUse>,
-    /// When the token expires, in seconds since 1970.
+    /// The expiry time, in seconds since 1970.
     pub exp: u64,
 }
 
-/// The two kinds of token that the user pool gives for calling an API.
+/// The two kinds of token that the user pool issues for calling an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenUse {
-    /// Says who the user is, with the mail address.
+    /// Contains the user's email address.
     Id,
-    /// Says what the user may do, without the mail address.
+    /// Contains scopes, but no email address. Cognito requires it for calls on the user's behalf.
     Access,
 }
 
@@ -50,15 +49,16 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// The claims as sent, of any type. One of these given twice is an error, so that no two readers see different ones.
+/// The claims as sent, with any types. A duplicate of one of these members is an error, because another reader of the
+/// token might use the other value.
 #[derive(Deserialize)]
 pub(crate) struct Payload {
     pub(crate) iss: String,
     #[serde(default)]
     sub: Value,
-    #[serde(default, deserialize_with = "even_null")]
+    #[serde(default, deserialize_with = "present")]
     exp: Option<Value>,
-    #[serde(default, deserialize_with = "even_null")]
+    #[serde(default, deserialize_with = "present")]
     nbf: Option<Value>,
     #[serde(default)]
     aud: Value,
@@ -76,13 +76,13 @@ pub(crate) struct Payload {
     email_verified: Value,
 }
 
-/// Tells `null` from a member that is not there.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+/// Deserializes `null` as a value, to tell it from a missing member.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
 impl Payload {
-    /// Checks the claims of a token that `issuer` signed. `now` is the time since 1970.
+    /// Checks the claims of a token that `issuer` has signed. `now` is the time since 1970.
     pub(crate) fn check(&self, issuer: &Issuer, now: Duration) -> Result<Claims, Refusal> {
         let exp = self.check_times(now)?;
         let token_use = match issuer.kind() {
@@ -93,6 +93,7 @@ impl Payload {
             }
         };
         let username = match issuer.kind() {
+            // A token without a user name was not issued to a user, but to an application (client credentials grant).
             Kind::Cognito => {
                 Some(text(&self.cognito_username).or_else(|| text(&self.username)).ok_or(Refusal::Claim("username"))?)
             }
@@ -108,7 +109,7 @@ impl Payload {
         })
     }
 
-    /// RFC 7519 sections 4.1.4 and 4.1.5: not on or after `exp`, not before `nbf`.
+    /// RFC 7519 sections 4.1.4 and 4.1.5: a token is valid before `exp`, and not before `nbf`. Returns `exp`.
     fn check_times(&self, now: Duration) -> Result<Duration, Refusal> {
         let exp = time(self.exp.as_ref()).map_err(|_| Refusal::Claim("exp"))?;
         let exp = exp.ok_or(Refusal::Claim("exp"))?;
@@ -122,54 +123,54 @@ impl Payload {
         Ok(exp)
     }
 
-    /// Amazon Cognito Developer Guide, "Verifying JSON web tokens": the client stands in `aud` of an ID token and in
-    /// `client_id` of an access token. Other uses (a refresh token) are refused.
+    /// Amazon Cognito Developer Guide, "Verifying JSON web tokens": the client id is in `aud` of an ID token and in
+    /// `client_id` of an access token. Any other `token_use` is refused.
     fn check_pool_client(&self, issuer: &Issuer) -> Result<TokenUse, Refusal> {
         match self.token_use.as_str() {
             Some("id") => {
                 self.check_audience(issuer)?;
                 Ok(TokenUse::Id)
             }
-            Some("access") if names_us(&self.client_id, issuer) => Ok(TokenUse::Access),
+            Some("access") if is_our_audience(&self.client_id, issuer) => Ok(TokenUse::Access),
             Some("access") => Err(Refusal::Claim("client_id")),
             _ => Err(Refusal::Claim("token_use")),
         }
     }
 
-    /// RFC 7519 section 4.1.3: `aud` is one audience or a list of them, and one must be ours.
+    /// RFC 7519 section 4.1.3: `aud` is one audience or a list, and one of them must be configured for the issuer.
     ///
-    /// `azp` is not looked at: OpenID Connect Core section 3.1.3.7 ties it to the client of an ID token, but in an
-    /// Auth0 access token, which names our API and their user-info endpoint in `aud`, it is the calling client.
+    /// `azp` is ignored. OpenID Connect Core section 3.1.3.7 compares it with the client of an ID token, but in an
+    /// Auth0 access token, whose `aud` lists this API and Auth0's user-info endpoint, it is the calling client.
     fn check_audience(&self, issuer: &Issuer) -> Result<(), Refusal> {
         let ours = match &self.aud {
-            Value::Array(audiences) => audiences.iter().any(|aud| names_us(aud, issuer)),
-            aud => names_us(aud, issuer),
+            Value::Array(audiences) => audiences.iter().any(|aud| is_our_audience(aud, issuer)),
+            aud => is_our_audience(aud, issuer),
         };
         ours.then_some(()).ok_or(Refusal::Claim("aud"))
     }
 
-    /// Cognito says `email_verified` as a boolean in some tokens and as text in others.
+    /// Cognito sends `email_verified` as a boolean in some tokens and as text in others.
     fn verified_email(&self) -> Option<&str> {
         let verified = self.email_verified == Value::Bool(true) || self.email_verified.as_str() == Some("true");
         text(&self.email).filter(|_| verified)
     }
 }
 
-fn names_us(value: &Value, issuer: &Issuer) -> bool {
+fn is_our_audience(value: &Value, issuer: &Issuer) -> bool {
     let ours = |name| issuer.audiences().iter().any(|audience| audience == name);
     value.as_str().is_some_and(ours)
 }
 
+/// A non-empty text.
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
 
-/// A claim is there that should be a time, and is none.
-struct NotATime;
+struct InvalidTime;
 
-/// A `NumericDate` (RFC 7519 section 2): a number of seconds since 1970, fractions allowed.
-fn time(value: Option<&Value>) -> Result<Option<Duration>, NotATime> {
+/// A `NumericDate` (RFC 7519 section 2): the number of seconds since 1970, possibly with a fraction.
+fn time(value: Option<&Value>) -> Result<Option<Duration>, InvalidTime> {
     let Some(value) = value else { return Ok(None) };
-    let seconds = value.as_f64().ok_or(NotATime)?;
-    Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| NotATime)
+    let seconds = value.as_f64().ok_or(InvalidTime)?;
+    Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| InvalidTime)
 }

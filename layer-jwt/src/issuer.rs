@@ -1,73 +1,25 @@
-//! The issuers whose tokens are trusted, as the operator names them in `TRUSTED_ISSUERS`.
+//! The issuers whose tokens are trusted, as the operator lists them in `TRUSTED_ISSUERS`.
 
 use std::collections::HashSet;
 
 use reqwest::Url;
 use serde::Deserialize;
 
-/// Why a list of issuers is refused. The message is for the operator who wrote the list.
-#[derive(Debug, thiserror::Error)]
-pub enum IssuerError {
-    /// Not a JSON list of objects with the known members.
-    #[error("the trusted issuers are not the expected JSON: {0}")]
-    Json(#[from] serde_json::Error),
-    /// The list is empty: no token could ever be accepted.
-    #[error("the list of trusted issuers is empty")]
-    Empty,
-    /// `issuer` is empty or has space around it, so that it could never equal a token's `iss`.
-    #[error("issuer {0:?} is empty or has space around it")]
-    Name(String),
-    /// The JWKS URL, given or derived from the issuer, can't be used.
-    #[error("issuer {issuer}: the JWKS URL {url:?} {problem}")]
-    JwksUrl {
-        /// The issuer as configured.
-        issuer: String,
-        /// The URL as configured or derived.
-        url: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// `audiences` is empty or one of them is.
-    #[error("issuer {0}: name at least one audience, and none that is empty")]
-    Audience(String),
-    /// An issuer of kind `oidc` without an alias.
-    #[error("issuer {0}: kind \"oidc\" needs an alias")]
-    AliasMissing(String),
-    /// An issuer of kind `cognito` with an alias.
-    #[error("issuer {0}: kind \"cognito\" has no alias, its users go by their user names alone")]
-    AliasOfPool(String),
-    /// An alias that is not 1 to 32 of `a-z`, `0-9` and `-`.
-    #[error("issuer {issuer}: alias {alias:?} is not 1 to 32 of a-z, 0-9 and -")]
-    Alias {
-        /// The issuer as configured.
-        issuer: String,
-        /// The alias as configured.
-        alias: String,
-    },
-    /// Two entries with the same `issuer`.
-    #[error("issuer {0} is listed twice")]
-    DuplicateIssuer(String),
-    /// Two issuers with the same alias, whose users would share their names.
-    #[error("alias {0:?} is given to two issuers")]
-    DuplicateAlias(String),
-    /// Two user pools, whose users would share their names.
-    #[error("more than one issuer of kind \"cognito\": their users would share names")]
-    SecondPool,
-}
+use crate::error::{IssuerError, JwksUrlProblem};
 
-/// Which rules an issuer's tokens follow, and how its users are told apart from other issuers'.
+/// Which rules an issuer's tokens follow, and what keeps its users apart from those of other issuers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The user pool. Its ID tokens name our client in `aud`, its access tokens in `client_id`.
+    /// The Cognito user pool. Its ID tokens have the client id in `aud`, its access tokens in `client_id`.
     Cognito,
-    /// Any OpenID Connect issuer. Its tokens name us in `aud`.
+    /// Any other OpenID Connect issuer. Its tokens have the audience in `aud`.
     Oidc {
-        /// Stands before the names of this issuer's users: 1 to 32 of `a-z`, `0-9`, `-`; no other issuer has it.
+        /// Prefix of this issuer's user ids: 1 to 32 characters from `a-z`, `0-9` and `-`, unique among the issuers.
         alias: String,
     },
 }
 
-/// One trusted issuer. Whoever has one knows that its members were checked.
+/// One trusted issuer. Always valid: the fields are checked on construction.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Entry")]
 pub struct Issuer {
@@ -78,31 +30,31 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The exact value of the claim `iss`.
+    /// The exact value that the claim `iss` must have.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.iss
     }
 
-    /// Where the issuer publishes its keys.
+    /// The URL of the JWK set with the issuer's keys.
     #[must_use]
     pub fn jwks_url(&self) -> &str {
         &self.jwks_url
     }
 
-    /// The audiences, or client ids of a pool, of which a token must name one.
+    /// A token must be for one of these audiences (for the user pool: client ids).
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         &self.audiences
     }
 
-    /// Which rules its tokens follow.
+    /// The rules for this issuer's tokens.
     #[must_use]
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
 
-    /// What stands before the names of its users; `None` for the user pool.
+    /// The prefix of this issuer's user ids; `None` for the user pool.
     #[must_use]
     pub fn alias(&self) -> Option<&str> {
         match &self.kind {
@@ -112,23 +64,23 @@ impl Issuer {
     }
 }
 
-/// One or more issuers, no two of which share an `iss` or the names of their users.
+/// At least one issuer. No two share an `iss` or an alias, and at most one is a user pool, so user ids never collide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuers(Vec<Issuer>);
 
 impl Issuers {
-    /// Reads the JSON list of `TRUSTED_ISSUERS`: `[{"issuer", "jwks_url"?, "audiences", "alias"?, "kind"}]`.
-    /// `jwks_url` is `{issuer}/.well-known/jwks.json` when left out.
+    /// Parses the JSON list in `TRUSTED_ISSUERS`: `[{"issuer", "jwks_url"?, "audiences", "alias"?, "kind"}]`.
+    /// `jwks_url` defaults to `{issuer}/.well-known/jwks.json`.
     ///
     /// # Errors
-    /// [`IssuerError`] says which entry is wrong, and how.
+    /// The [`IssuerError`] names the first invalid entry and the problem.
     pub fn from_json(json: &str) -> Result<Self, IssuerError> {
         let entries: Vec<Entry> = serde_json::from_str(json)?;
         let issuers = entries.into_iter().map(Issuer::try_from).collect::<Result<Vec<_>, _>>()?;
         Self::new(issuers)
     }
 
-    /// A list of issuers that were made one by one.
+    /// A list of issuers that were deserialized one by one.
     ///
     /// # Errors
     /// [`IssuerError::Empty`], [`DuplicateIssuer`](IssuerError::DuplicateIssuer),
@@ -153,7 +105,7 @@ impl Issuers {
         Ok(Self(issuers))
     }
 
-    /// The issuers in the order given.
+    /// The issuers in the order of the list.
     pub fn iter(&self) -> std::slice::Iter<'_, Issuer> {
         self.0.iter()
     }
@@ -168,7 +120,7 @@ impl<'a> IntoIterator for &'a Issuers {
     }
 }
 
-/// An entry of the list as written. Unknown members are refused: `audience` for `audiences` must not pass unseen.
+/// An unchecked entry of the list. Unknown members are refused to catch typos such as `audience` for `audiences`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -196,7 +148,7 @@ impl TryFrom<Entry> for Issuer {
         }
         let jwks_url = jwks_url.unwrap_or_else(|| format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')));
         if let Err(problem) = check_jwks_url(&jwks_url) {
-            return Err(IssuerError::JwksUrl { issuer, url: jwks_url, problem });
+            return Err(IssuerError::JwksUrl { issuer, problem });
         }
         if audiences.is_empty() || audiences.iter().any(String::is_empty) {
             return Err(IssuerError::Audience(issuer));
@@ -216,17 +168,17 @@ fn is_alias(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// Keys read over plain HTTP could be anybody's, so that is for an issuer on this host alone (the local cloud, tests).
-fn check_jwks_url(url: &str) -> Result<(), &'static str> {
-    let url = Url::parse(url).map_err(|_| "is not an absolute URL")?;
+/// Plain HTTP is allowed only for an issuer on this host, such as the local cloud or a test.
+fn check_jwks_url(url: &str) -> Result<(), JwksUrlProblem> {
+    let url = Url::parse(url).map_err(JwksUrlProblem::NotAbsolute)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password");
+        return Err(JwksUrlProblem::Credentials);
     }
-    let host = url.host_str().ok_or("names no host")?;
+    let host = url.host_str().ok_or(JwksUrlProblem::NoHost)?;
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(host) => Ok(()),
-        _ => Err("must be https (http only for localhost)"),
+        _ => Err(JwksUrlProblem::NotHttps),
     }
 }
 
@@ -258,13 +210,13 @@ mod tests {
         entry
     }
 
-    fn read(entries: &[serde_json::Value]) -> Result<Issuers, IssuerError> {
+    fn parse(entries: &[serde_json::Value]) -> Result<Issuers, IssuerError> {
         Issuers::from_json(&json!(entries).to_string())
     }
 
     #[test]
-    fn a_pool_and_an_openid_issuer_are_read() {
-        let issuers = read(&[pool(), oidc()]).unwrap();
+    fn a_pool_and_another_issuer_are_parsed() {
+        let issuers = parse(&[pool(), oidc()]).unwrap();
         let [pool, oidc] = issuers.0.as_slice() else { unreachable!() };
         assert_eq!(pool.issuer(), POOL);
         assert_eq!(pool.jwks_url(), format!("{POOL}/.well-known/jwks.json"));
@@ -276,27 +228,27 @@ mod tests {
     }
 
     #[test]
-    fn a_single_issuer_is_checked_when_deserialized() {
+    fn a_single_issuer_is_checked_when_it_is_deserialized() {
         assert!(serde_json::from_value::<Issuer>(oidc()).is_ok());
         assert!(serde_json::from_value::<Issuer>(with(oidc(), "alias", json!("a/b"))).is_err());
     }
 
     #[test]
-    fn the_jwks_url_can_be_given() {
+    fn the_jwks_url_can_be_configured() {
         let url = "https://keys.example/jwks";
-        let issuers = read(&[with(pool(), "jwks_url", json!(url))]).unwrap();
+        let issuers = parse(&[with(pool(), "jwks_url", json!(url))]).unwrap();
         assert_eq!(issuers.iter().next().unwrap().jwks_url(), url);
     }
 
     #[test]
-    fn plain_http_is_for_this_host_alone() {
+    fn plain_http_is_allowed_for_this_host_only() {
         for url in [
             "http://localhost:4566/pool/.well-known/jwks.json",
             "http://cognito.localhost:4566/jwks",
             "http://127.0.0.1:1/jwks",
             "http://[::1]:1/jwks",
         ] {
-            assert!(read(&[with(pool(), "jwks_url", json!(url))]).is_ok(), "{url}");
+            assert!(parse(&[with(pool(), "jwks_url", json!(url))]).is_ok(), "{url}");
         }
         for url in [
             "http://keys.example/jwks",
@@ -309,36 +261,52 @@ mod tests {
             "/jwks",
             "",
         ] {
-            assert!(matches!(read(&[with(pool(), "jwks_url", json!(url))]), Err(IssuerError::JwksUrl { .. })), "{url}");
+            assert!(
+                matches!(parse(&[with(pool(), "jwks_url", json!(url))]), Err(IssuerError::JwksUrl { .. })),
+                "{url}"
+            );
         }
     }
 
     #[test]
-    fn wrong_entries_are_refused_with_their_reason() {
+    fn a_refused_jwks_url_is_reported_without_its_password() {
+        for (url, problem) in [
+            ("/jwks", "is not an absolute URL (relative URL without a base)"),
+            ("https://user:secret@keys.example/jwks", "contains a user name or password"),
+            ("file:///tmp/jwks", "has no host"),
+            ("http://keys.example/jwks", "does not use https (plain http is allowed for localhost only)"),
+        ] {
+            let error = parse(&[with(pool(), "jwks_url", json!(url))]).unwrap_err();
+            assert_eq!(error.to_string(), format!("issuer {POOL}: the JWKS URL {problem}"));
+        }
+    }
+
+    #[test]
+    fn an_invalid_entry_is_refused_with_the_reason() {
         use IssuerError as E;
-        assert!(matches!(read(&[]), Err(E::Empty)));
+        assert!(matches!(parse(&[]), Err(E::Empty)));
         assert!(matches!(Issuers::from_json("{"), Err(E::Json(_))));
-        assert!(matches!(read(&[with(pool(), "audience", json!("client"))]), Err(E::Json(_))));
-        assert!(matches!(read(&[with(pool(), "kind", json!("saml"))]), Err(E::Json(_))));
-        assert!(matches!(read(&[with(pool(), "issuer", json!(""))]), Err(E::Name(_))));
-        assert!(matches!(read(&[with(pool(), "issuer", json!(format!("{POOL} ")))]), Err(E::Name(_))));
-        assert!(matches!(read(&[with(pool(), "audiences", json!([]))]), Err(E::Audience(_))));
-        assert!(matches!(read(&[with(pool(), "audiences", json!(["a", ""]))]), Err(E::Audience(_))));
-        assert!(matches!(read(&[with(pool(), "alias", json!("pool"))]), Err(E::AliasOfPool(_))));
-        assert!(matches!(read(&[with(oidc(), "alias", json!(null))]), Err(E::AliasMissing(_))));
+        assert!(matches!(parse(&[with(pool(), "audience", json!("client"))]), Err(E::Json(_))));
+        assert!(matches!(parse(&[with(pool(), "kind", json!("saml"))]), Err(E::Json(_))));
+        assert!(matches!(parse(&[with(pool(), "issuer", json!(""))]), Err(E::Name(_))));
+        assert!(matches!(parse(&[with(pool(), "issuer", json!(format!("{POOL} ")))]), Err(E::Name(_))));
+        assert!(matches!(parse(&[with(pool(), "audiences", json!([]))]), Err(E::Audience(_))));
+        assert!(matches!(parse(&[with(pool(), "audiences", json!(["a", ""]))]), Err(E::Audience(_))));
+        assert!(matches!(parse(&[with(pool(), "alias", json!("pool"))]), Err(E::AliasOfPool(_))));
+        assert!(matches!(parse(&[with(oidc(), "alias", json!(null))]), Err(E::AliasMissing(_))));
         for alias in ["", "A", "a~b", "a/b", "..", "ä", &"a".repeat(33)] {
-            assert!(matches!(read(&[with(oidc(), "alias", json!(alias))]), Err(E::Alias { .. })), "{alias}");
+            assert!(matches!(parse(&[with(oidc(), "alias", json!(alias))]), Err(E::Alias { .. })), "{alias}");
         }
-        assert!(read(&[with(oidc(), "alias", json!("a".repeat(32)))]).is_ok());
+        assert!(parse(&[with(oidc(), "alias", json!("a".repeat(32)))]).is_ok());
     }
 
     #[test]
-    fn issuers_never_share_a_name() {
+    fn issuers_never_share_user_ids() {
         use IssuerError as E;
         let second = with(oidc(), "issuer", json!("https://other.example/"));
-        assert!(matches!(read(&[pool(), pool()]), Err(E::DuplicateIssuer(_))));
-        assert!(matches!(read(&[oidc(), second.clone()]), Err(E::DuplicateAlias(_))));
-        assert!(read(&[oidc(), with(second, "alias", json!("other"))]).is_ok());
-        assert!(matches!(read(&[pool(), with(pool(), "issuer", json!(format!("{POOL}2")))]), Err(E::SecondPool)));
+        assert!(matches!(parse(&[pool(), pool()]), Err(E::DuplicateIssuer(_))));
+        assert!(matches!(parse(&[oidc(), second.clone()]), Err(E::DuplicateAlias(_))));
+        assert!(parse(&[oidc(), with(second, "alias", json!("other"))]).is_ok());
+        assert!(matches!(parse(&[pool(), with(pool(), "issuer", json!(format!("{POOL}2")))]), Err(E::SecondPool)));
     }
 }

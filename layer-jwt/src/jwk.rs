@@ -1,4 +1,4 @@
-//! Published keys (RFC 7517): which of them can verify a signature, and by which algorithm.
+//! Published keys (RFC 7517): which of them can verify a signature, and with which algorithm.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde::{Deserialize, Serialize};
 
-use crate::token::Algorithm;
+use crate::algorithm::Algorithm;
 
-/// The keys that an issuer publishes. Only the public members that matter here are kept.
+/// The keys that an issuer publishes. Only the public members that are needed to verify a signature are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Published")]
 pub struct JwkSet {
@@ -17,14 +17,14 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
-    /// Whether any of the keys can verify a token.
+    /// Whether at least one of the keys can verify a token.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.keys.iter().any(|key| key.kid.is_some() && key.verifying_key().is_some())
     }
 
-    /// The keys by their id that can verify the signature of a token. All others are passed over, as RFC 7517
-    /// section 5 asks: no id, a kind or an algorithm we don't take, or not meant for signatures.
+    /// The keys that can verify the signature of a token, by id. As RFC 7517 section 5 asks, all others are ignored:
+    /// keys without an id, of unsupported types or algorithms, or not meant for signatures.
     pub(crate) fn verifying_keys(&self) -> HashMap<String, VerifyingKey> {
         let mut keys = HashMap::new();
         for jwk in &self.keys {
@@ -39,13 +39,13 @@ impl JwkSet {
     }
 }
 
-/// A key, and the one algorithm it may be used with: the key decides that, never the token.
+/// A key and the only algorithm it may be used with. The key determines the algorithm, never the token.
 pub(crate) struct VerifyingKey {
     pub(crate) algorithm: Algorithm,
     pub(crate) key: DecodingKey,
 }
 
-/// A set as published: a key that can't even be read must not cost the others.
+/// A set as published. A key that cannot be parsed must not invalidate the others.
 #[derive(Deserialize)]
 struct Published {
     keys: Vec<serde_json::Value>,
@@ -58,7 +58,7 @@ impl From<Published> for JwkSet {
     }
 }
 
-/// The members of RFC 7517 section 4 and RFC 7518 section 6 that decide whether and how a key is used.
+/// The members from RFC 7517 section 4 and RFC 7518 section 6 that determine whether and how a key is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Jwk {
     kty: String,
@@ -103,7 +103,7 @@ impl Jwk {
             && self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
     }
 
-    /// RFC 7518 section 3.3 asks for at least 2048 bits; more than 8192 is not taken by the cryptography below either.
+    /// RFC 7518 section 3.3 requires at least 2048 bits; the cryptography library supports at most 8192.
     fn rsa(&self) -> Option<DecodingKey> {
         let modulus = decode(self.n.as_ref()?)?;
         let exponent = decode(self.e.as_ref()?)?;
@@ -131,38 +131,28 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::SigningKey;
+    use crate::testing::{SigningKey, with, without};
 
     fn usable(jwk: &Value) -> Option<Algorithm> {
         let set: JwkSet = serde_json::from_value(json!({"keys": [jwk]})).unwrap();
         set.verifying_keys().into_values().next().map(|key| key.algorithm)
     }
 
-    fn with(mut jwk: Value, member: &str, value: Value) -> Value {
-        jwk.as_object_mut().unwrap().insert(member.to_owned(), value);
-        jwk
-    }
-
-    fn without(mut jwk: Value, member: &str) -> Value {
-        jwk.as_object_mut().unwrap().remove(member);
-        jwk
-    }
-
     #[test]
-    fn the_key_decides_its_algorithm() {
+    fn the_key_determines_the_algorithm() {
         assert_eq!(usable(&SigningKey::rs256("a").jwk()), Some(Algorithm::Rs256));
         assert_eq!(usable(&SigningKey::es256("a").jwk()), Some(Algorithm::Es256));
     }
 
     #[test]
-    fn use_and_alg_may_be_left_out() {
+    fn use_and_alg_are_optional() {
         for jwk in [SigningKey::rs256("a").jwk(), SigningKey::es256("a").jwk()] {
             assert!(usable(&without(without(jwk, "use"), "alg")).is_some());
         }
     }
 
     #[test]
-    fn a_key_that_names_another_algorithm_is_not_used() {
+    fn a_key_for_another_algorithm_is_ignored() {
         let rsa = SigningKey::rs256("a").jwk();
         for alg in ["PS256", "RS512", "HS256", "ES256", "none", ""] {
             assert_eq!(usable(&with(rsa.clone(), "alg", json!(alg))), None, "{alg}");
@@ -181,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_other_kinds_and_damaged_ones_are_passed_over() {
+    fn keys_of_other_types_and_invalid_keys_are_ignored() {
         let rsa = SigningKey::rs256("rsa").jwk();
         let ec = SigningKey::es256("ec").jwk();
         let good = SigningKey::es256("good").jwk();
@@ -205,20 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn of_two_keys_with_one_id_the_first_is_used() {
+    fn the_first_of_two_keys_with_the_same_id_is_used() {
         let set = json!({"keys": [SigningKey::es256("a").jwk(), SigningKey::rs256("a").jwk()]});
         let keys = serde_json::from_value::<JwkSet>(set).unwrap().verifying_keys();
         assert_eq!(keys["a"].algorithm, Algorithm::Es256);
     }
 
     #[test]
-    fn a_set_without_keys_is_not_a_set() {
+    fn a_set_without_a_list_of_keys_is_invalid() {
         assert!(serde_json::from_value::<JwkSet>(json!({})).is_err());
         assert!(serde_json::from_value::<JwkSet>(json!({"keys": {}})).is_err());
     }
 
     #[test]
-    fn private_members_are_not_kept() {
+    fn private_members_are_dropped() {
         let jwk = with(SigningKey::rs256("a").jwk(), "d", json!("private"));
         let set: JwkSet = serde_json::from_value(json!({"keys": [jwk]})).unwrap();
         assert!(!serde_json::to_string(&set).unwrap().contains("private"));

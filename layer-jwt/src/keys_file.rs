@@ -1,8 +1,8 @@
-//! The file through which the extension hands the issuers' keys to the function beside it.
+//! The file in which the extension passes the issuers' keys to the function in the same sandbox.
 //!
-//! The extension writes it, by rename, so that a reader sees all of one version or all of another. The function only
-//! reads it, and believes of it no more than it would of an issuer's answer: what is not in shape, not of the issuer
-//! that is asked for, too old or from the future is passed over, and the function fetches the keys itself.
+//! The extension replaces the file by a rename, so a reader always sees one complete version. The function only reads
+//! it, and ignores content that is invalid, belongs to another issuer, is too old or is dated in the future. It then
+//! fetches the keys itself.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -14,55 +14,32 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use crate::cache::MAX_AGE;
 use crate::clock;
+use crate::error::KeysFileError;
 use crate::issuer::Issuer;
 use crate::jwk::JwkSet;
+use crate::policy::{CLOCK_STEP, FIRST_FILE_PATIENCE, MAX_AGE, MAX_FILE_BYTES};
 
-/// Where the file is unless [`PATH_VARIABLE`] says otherwise.
+/// The path of the file unless [`PATH_VARIABLE`] is set.
 pub const DEFAULT_PATH: &str = "/tmp/layer-jwt-keys.json";
-/// The environment variable that names another place; both the extension and the function read it.
+/// The environment variable with another path, for both the extension and the function. If it is empty, the function
+/// does not use a file.
 pub const PATH_VARIABLE: &str = "JWT_KEYS_FILE";
-/// Where Lambda puts the extension (Lambda Developer Guide, "Using the Lambda Extensions API").
+/// The path of the extension in a function with the layer (Lambda Developer Guide, "Using the Lambda Extensions API").
 const EXTENSION_PATH: &str = "/opt/extensions/layer-jwt";
 
-/// Many issuers with the largest sets that are fetched fit in this. Bytes.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
 const VERSION: u32 = 1;
-/// A file may be that much from the future, for a clock that was put back a little.
-const CLOCK_STEP: Duration = Duration::from_mins(1);
-
-/// How long a function waits, once, for the extension's first fetch, which began when its own start did. Its own fetch
-/// would hardly be quicker.
-const FIRST_FILE_PATIENCE: Duration = Duration::from_millis(250);
 const FIRST_FILE_POLL: Duration = Duration::from_millis(10);
 
-/// The file, which need not exist.
+/// The keys file at a path. The file itself may not exist yet.
 #[derive(Debug)]
 pub struct KeysFile {
     path: PathBuf,
-    /// Somebody waited in vain for the file to appear: nobody else should.
-    given_up: AtomicBool,
+    /// A request has waited in vain for the first file, so no other request should wait.
+    timed_out: AtomicBool,
 }
 
-/// Why the file is not used. None of this keeps a function from working.
-#[derive(Debug, thiserror::Error)]
-pub enum KeysFileError {
-    /// It can't be read.
-    #[error("can't be read: {0}")]
-    Io(#[from] io::Error),
-    /// It is not a plain file, or an enormous one.
-    #[error("is not a plain file of at most {MAX_BYTES} bytes")]
-    NotAPlainFile,
-    /// It does not have the shape that the extension gives it.
-    #[error("is not in shape: {0}")]
-    Shape(#[from] serde_json::Error),
-    /// It was written by another version.
-    #[error("has version {0}, not {VERSION}")]
-    Version(u32),
-}
-
-/// The keys of one issuer, and when they were fetched.
+/// The keys of one issuer with the time of their fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchedKeys {
     issuer: String,
@@ -72,7 +49,7 @@ pub struct FetchedKeys {
     jwks: JwkSet,
 }
 
-/// Which writing of the file it is.
+/// Identifies one version of the file. The modification time alone does not: its resolution is some milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileVersion {
     modified: SystemTime,
@@ -86,7 +63,7 @@ struct Contents {
 }
 
 impl FetchedKeys {
-    /// Keys that were fetched just now.
+    /// Keys of `issuer` that were fetched just now.
     #[must_use]
     pub fn now(issuer: &Issuer, jwks: JwkSet) -> Self {
         Self {
@@ -97,13 +74,13 @@ impl FetchedKeys {
         }
     }
 
-    /// Whether these are keys of `issuer`, as it is configured now.
+    /// Whether these keys were fetched for `issuer` from the JWKS URL that it has now.
     #[must_use]
-    pub fn are_of(&self, issuer: &Issuer) -> bool {
+    pub fn belong_to(&self, issuer: &Issuer) -> bool {
         self.issuer == issuer.issuer() && self.jwks_url == issuer.jwks_url()
     }
 
-    /// How long ago they were fetched; `None` if that is in the future, or so long ago that they can't be used.
+    /// The time since the fetch. `None` if the keys are too old to be used or dated in the future.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         let now = clock::now();
@@ -112,7 +89,7 @@ impl FetchedKeys {
         (fetched <= now.saturating_add(CLOCK_STEP) && age < MAX_AGE).then_some(age)
     }
 
-    /// The keys.
+    /// The set as the issuer published it, without the members that are not needed.
     #[must_use]
     pub fn jwks(&self) -> &JwkSet {
         &self.jwks
@@ -120,16 +97,16 @@ impl FetchedKeys {
 }
 
 impl KeysFile {
-    /// The file at `path`.
+    /// A keys file at `path`, which need not exist yet.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), given_up: AtomicBool::new(false) }
+        Self { path: path.into(), timed_out: AtomicBool::new(false) }
     }
 
-    /// The file of the extension beside this function, if there is one: because the environment names the file, or
-    /// because the extension lies where Lambda starts it from.
+    /// The keys file of this function's extension. `None` if there is no extension: neither does the environment name
+    /// a file, nor is the extension at the path from which Lambda starts it.
     #[must_use]
-    pub fn of_extension() -> Option<Self> {
+    pub fn from_extension() -> Option<Self> {
         match std::env::var_os(PATH_VARIABLE) {
             Some(path) if path.is_empty() => None,
             Some(path) => Some(Self::at(path)),
@@ -137,32 +114,31 @@ impl KeysFile {
         }
     }
 
-    /// Where the file is, or will be.
+    /// The path, whether or not the file exists.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Tells one version of the file from another; `None` if there is none. The time of writing alone does not: it is
-    /// some milliseconds coarse.
+    /// The current version; `None` if there is no file.
     pub(crate) fn version(&self) -> Option<FileVersion> {
         let metadata = fs::metadata(&self.path).ok()?;
         Some(FileVersion { modified: metadata.modified().ok()?, inode: metadata.ino() })
     }
 
-    /// All that is in the file.
+    /// Reads the keys of all issuers.
     ///
     /// # Errors
-    /// [`KeysFileError`], also when there is no file.
+    /// [`KeysFileError::Io`] if there is no file, and other variants if its content cannot be used.
     pub fn read(&self) -> Result<Vec<FetchedKeys>, KeysFileError> {
-        // Before opening, since opening a pipe would wait for a writer.
+        // Checked before opening the file, because opening a pipe would block until there is a writer.
         if !fs::metadata(&self.path)?.is_file() {
-            return Err(KeysFileError::NotAPlainFile);
+            return Err(KeysFileError::NotRegular);
         }
         let mut text = Vec::new();
-        let length = File::open(&self.path)?.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-        if u64::try_from(length).is_ok_and(|length| length > MAX_BYTES) {
-            return Err(KeysFileError::NotAPlainFile);
+        let length = File::open(&self.path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut text)?;
+        if u64::try_from(length).is_ok_and(|length| length > MAX_FILE_BYTES) {
+            return Err(KeysFileError::NotRegular);
         }
         let contents: Contents = serde_json::from_slice(&text)?;
         match contents.version {
@@ -171,10 +147,10 @@ impl KeysFile {
         }
     }
 
-    /// Replaces the file.
+    /// Replaces the file atomically, using `{path}.new` as the temporary file.
     ///
     /// # Errors
-    /// When it can't be written; the old one is whole then.
+    /// If the file cannot be written. The old file, if any, stays intact.
     pub fn write(&self, issuers: Vec<FetchedKeys>) -> io::Result<()> {
         let mut new = self.path.clone().into_os_string();
         new.push(".new");
@@ -182,14 +158,14 @@ impl KeysFile {
         fs::rename(&new, &self.path)
     }
 
-    /// Waits a little for the extension's first file, unless that was tried before.
-    pub(crate) async fn appear(&self) {
+    /// Waits for the extension's first file, for at most [`FIRST_FILE_PATIENCE`] and only once.
+    pub(crate) async fn wait_for_first(&self) {
         let started = Instant::now();
-        while self.version().is_none() && !self.given_up.load(Ordering::Relaxed) {
+        while self.version().is_none() && !self.timed_out.load(Ordering::Relaxed) {
             if started.elapsed() >= FIRST_FILE_PATIENCE {
-                self.given_up.store(true, Ordering::Relaxed);
+                self.timed_out.store(true, Ordering::Relaxed);
                 let path = self.path.display();
-                tracing::warn!(%path, "the extension's keys did not come: this function fetches them itself");
+                tracing::warn!(%path, "the extension has not written its keys file yet; this function fetches the keys itself");
                 return;
             }
             sleep(FIRST_FILE_POLL).await;
@@ -221,41 +197,41 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn a_written_file_is_read_back() {
         let (file, folder) = file();
         file.write(vec![]).unwrap();
         file.write(vec![keys()]).unwrap();
         let read = file.read().unwrap();
         assert_eq!(read[0].jwks().verifying_keys().len(), 1);
-        assert!(read[0].are_of(&issuer()));
+        assert!(read[0].belong_to(&issuer()));
         assert!(read[0].age().unwrap() < Duration::from_secs(5));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_is_not_in_shape_is_an_error() {
+    fn a_file_with_invalid_content_is_an_error() {
         let (file, _folder) = file();
         assert!(matches!(file.read(), Err(KeysFileError::Io(_))));
         for text in ["", "[]", "{}", "null", r#"{"version": 1}"#, r#"{"version": 1, "issuers": [{}]}"#] {
             fs::write(file.path(), text).unwrap();
-            assert!(matches!(file.read(), Err(KeysFileError::Shape(_))), "{text}");
+            assert!(matches!(file.read(), Err(KeysFileError::Json(_))), "{text}");
         }
         fs::write(file.path(), r#"{"version": 2, "issuers": []}"#).unwrap();
         assert!(matches!(file.read(), Err(KeysFileError::Version(2))));
     }
 
     #[test]
-    fn what_is_not_a_plain_file_of_some_size_is_an_error() {
+    fn a_directory_and_a_huge_file_are_errors() {
         let (file, _folder) = file();
         fs::create_dir(file.path()).unwrap();
-        assert!(matches!(file.read(), Err(KeysFileError::NotAPlainFile)));
+        assert!(matches!(file.read(), Err(KeysFileError::NotRegular)));
         fs::remove_dir(file.path()).unwrap();
-        File::create(file.path()).unwrap().set_len(MAX_BYTES + 1).unwrap();
-        assert!(matches!(file.read(), Err(KeysFileError::NotAPlainFile)));
+        File::create(file.path()).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+        assert!(matches!(file.read(), Err(KeysFileError::NotRegular)));
     }
 
     #[test]
-    fn keys_from_the_future_or_long_ago_have_no_age() {
+    fn keys_from_the_future_and_keys_older_than_a_day_have_no_age() {
         let fetched_at = |seconds: u64| FetchedKeys { fetched_at: seconds, ..keys() }.age();
         let now = clock::now().as_secs();
         assert!(fetched_at(now + 30).is_some());
@@ -266,12 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_those_of_their_issuer_and_address_alone() {
+    fn keys_belong_only_to_the_issuer_and_url_they_were_fetched_for() {
         let mut entries: Vec<Value> = serde_json::from_str(TRUSTED_ISSUERS).unwrap();
         entries[0]["jwks_url"] = json!("https://moved.example/jwks.json");
         let issuers = Issuers::from_json(&json!(entries).to_string()).unwrap();
         for issuer in &issuers {
-            assert!(!keys().are_of(issuer));
+            assert!(!keys().belong_to(issuer));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Verifies JSON Web Tokens (RFC 7519) of the user pool and of other OpenID Connect issuers, with the keys that they
-//! publish.
+//! Verifies JSON Web Tokens (RFC 7519) from a Cognito user pool and from other OpenID Connect issuers, using the keys
+//! that the issuers publish.
 //!
-//! A [`Verifier`] is made once, at start, from the [`Issuers`] that are trusted, and shared by all requests:
+//! Create one [`Verifier`] at start from the trusted [`Issuers`], and share it between all requests:
 //!
 //! ```no_run
 //! # async fn handler(trusted_issuers: &str, authorization: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
 //! let issuers = layer_jwt::Issuers::from_json(trusted_issuers)?;
-//! let verifier = layer_jwt::Verifier::new(&issuers, layer_jwt::HttpKeys::new());
+//! let verifier = layer_jwt::Verifier::for_lambda(&issuers);
 //!
 //! let token = layer_jwt::token_from_headers(authorization, None)?;
 //! let claims = verifier.verify(token).await?;
@@ -14,24 +14,28 @@
 //! # }
 //! ```
 //!
-//! What a token must be like is in [`verify`](Verifier::verify), how long keys live in [`cache`].
+//! [`Verifier::verify`] lists the rules for a token, and [`policy`] those for the lifetime of keys.
 
-pub mod cache;
+mod algorithm;
+mod cache;
 mod claims;
 mod clock;
+mod error;
 mod fetch;
 mod issuer;
 mod jwk;
 mod keys_file;
+pub mod policy;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod token;
 mod verifier;
 
 pub use claims::{Claims, TokenUse};
-pub use fetch::{FetchError, FetchFuture, FetchKeys, HttpKeys};
-pub use issuer::{Issuer, IssuerError, Issuers, Kind};
+pub use error::{FetchError, IssuerError, JwksUrlProblem, KeysFileError, Refusal, VerifyError, with_sources};
+pub use fetch::{FetchFuture, FetchKeys, HttpKeys};
+pub use issuer::{Issuer, Issuers, Kind};
 pub use jwk::JwkSet;
-pub use keys_file::{DEFAULT_PATH, FetchedKeys, KeysFile, KeysFileError, PATH_VARIABLE};
-pub use token::{MAX_TOKEN_BYTES, token_from_headers};
-pub use verifier::{Refusal, Verifier, VerifyError};
+pub use keys_file::{DEFAULT_PATH, FetchedKeys, KeysFile, PATH_VARIABLE};
+pub use token::token_from_headers;
+pub use verifier::Verifier;

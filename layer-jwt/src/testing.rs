@@ -1,4 +1,4 @@
-//! Tokens with real signatures, and issuers in memory, for tests.
+//! Tokens with real signatures and issuers in memory, for tests and examples.
 //!
 //! ```
 //! use layer_jwt::testing::{self, InMemoryKeys, SigningKey};
@@ -18,7 +18,7 @@
 //! # }
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a helper of tests fails the test")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a helper that fails should fail its test")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -31,12 +31,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::fetch::{FetchError, FetchFuture, FetchKeys};
+use crate::error::FetchError;
+use crate::fetch::{FetchFuture, FetchKeys};
 use crate::issuer::Issuer;
 
 /// The `iss` of the user pool in [`TRUSTED_ISSUERS`].
 pub const POOL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_test";
-/// The client of the user pool in [`TRUSTED_ISSUERS`].
+/// The client id of the user pool in [`TRUSTED_ISSUERS`].
 pub const CLIENT: &str = "client-1";
 /// The `iss` of the other issuer in [`TRUSTED_ISSUERS`].
 pub const OIDC: &str = "https://tenant.auth0.example/";
@@ -44,13 +45,13 @@ pub const OIDC: &str = "https://tenant.auth0.example/";
 pub const AUDIENCE: &str = "https://api.example/";
 /// The alias of the other issuer in [`TRUSTED_ISSUERS`].
 pub const ALIAS: &str = "auth0";
-/// A user pool and another issuer, as in the environment variable of that name.
+/// A user pool and another issuer, in the format of the environment variable `TRUSTED_ISSUERS`.
 pub const TRUSTED_ISSUERS: &str = r#"[
     {"issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_test", "audiences": ["client-1"], "kind": "cognito"},
     {"issuer": "https://tenant.auth0.example/", "audiences": ["https://api.example/"], "alias": "auth0", "kind": "oidc"}
 ]"#;
 
-/// A private key with an id.
+/// A private key with a key id.
 #[derive(Clone)]
 pub struct SigningKey {
     kid: String,
@@ -64,21 +65,21 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// A new RSA key of 2048 bits. Takes a tenth of a second or so: share it among tests.
+    /// A new 2048-bit RSA key. Generating one takes about a tenth of a second, so share it between tests.
     #[must_use]
     pub fn rs256(kid: &str) -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         Self { kid: kid.to_owned(), pair: Pair::Rsa(Arc::new(pair)) }
     }
 
-    /// A new key on P-256.
+    /// A new P-256 key.
     #[must_use]
     pub fn es256(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         Self { kid: kid.to_owned(), pair: Pair::Ec(Arc::new(pair)) }
     }
 
-    /// Its public half, as an issuer publishes it.
+    /// The public key as a JWK, as an issuer publishes it.
     #[must_use]
     pub fn jwk(&self) -> Value {
         let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -102,19 +103,19 @@ impl SigningKey {
         jwk
     }
 
-    /// A token with these claims and a proper header.
+    /// A token with these claims and a valid header.
     #[must_use]
     pub fn token(&self, claims: &Value) -> String {
         self.token_with_header(&json!({"typ": "JWT", "alg": self.algorithm(), "kid": self.kid}), claims)
     }
 
-    /// A token with these claims and any header, signed by this key whatever the header says.
+    /// A token with these claims and this header. The key signs with its own algorithm, whatever `alg` says.
     #[must_use]
     pub fn token_with_header(&self, header: &Value, claims: &Value) -> String {
         self.token_of_parts(&header.to_string(), &claims.to_string())
     }
 
-    /// A signed token whose header and payload are any text, JSON or not.
+    /// A signed token with this header and payload, which need not be JSON.
     #[must_use]
     pub fn token_of_parts(&self, header: &str, payload: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
@@ -142,8 +143,8 @@ impl SigningKey {
     }
 }
 
-/// The claims of an ID token that the pool gives `username`, good for an hour, with the verified address
-/// `{username}@example.com`.
+/// The claims of an ID token from the pool for `username`. It is valid for an hour and contains the verified email
+/// address `{username}@example.com`.
 #[must_use]
 pub fn id_claims(username: &str) -> Value {
     json!({
@@ -153,7 +154,7 @@ pub fn id_claims(username: &str) -> Value {
     })
 }
 
-/// The claims of an access token that the pool gives `username`, good for an hour.
+/// The claims of an access token from the pool for `username`, valid for an hour.
 #[must_use]
 pub fn access_claims(username: &str) -> Value {
     json!({
@@ -163,74 +164,74 @@ pub fn access_claims(username: &str) -> Value {
     })
 }
 
-/// The claims of a token that the other issuer gives `sub`, good for an hour.
+/// The claims of a token from the other issuer for the user `sub`, valid for an hour.
 #[must_use]
 pub fn oidc_claims(sub: &str) -> Value {
     json!({"iss": OIDC, "sub": sub, "aud": AUDIENCE, "iat": now(), "exp": now() + 3600})
 }
 
-/// `object` with a member added or replaced.
+/// `object` with `member` set to `value`.
 #[must_use]
 pub fn with(mut object: Value, member: &str, value: Value) -> Value {
     object.as_object_mut().unwrap().insert(member.to_owned(), value);
     object
 }
 
-/// `object` with a member left out.
+/// `object` without `member`.
 #[must_use]
 pub fn without(mut object: Value, member: &str) -> Value {
     object.as_object_mut().unwrap().remove(member);
     object
 }
 
-/// Seconds since 1970.
+/// The current time in seconds since 1970.
 #[must_use]
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Issuers whose keys lie in memory. Clones share them, so that a test can keep one and give one to the verifier.
+/// Issuers that publish their keys in memory. Clones share the keys, so a test can keep one and pass one to a verifier.
 #[derive(Clone, Default)]
 pub struct InMemoryKeys(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    /// By issuer. One that is not here is down.
+    /// The published sets by `iss`. An issuer without an entry is down.
     published: HashMap<String, Value>,
     fetches: usize,
     delay: Duration,
 }
 
 impl InMemoryKeys {
-    /// No issuer publishes anything yet.
+    /// All issuers are down at first.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// From now on `issuer` publishes these keys and no others.
+    /// Replaces the keys that `issuer` publishes.
     pub fn publish(&self, issuer: &str, keys: &[&SigningKey]) {
         let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
         self.publish_set(issuer, json!({"keys": keys}));
     }
 
-    /// From now on `issuer` publishes this, whatever it is.
+    /// Replaces the document that `issuer` publishes, which need not be a valid JWK set.
     pub fn publish_set(&self, issuer: &str, set: Value) {
         let mut inner = self.0.lock().unwrap();
         inner.published.insert(issuer.to_owned(), set);
     }
 
-    /// From now on `issuer` does not answer.
+    /// Makes fetches from `issuer` fail with status 503.
     pub fn take_down(&self, issuer: &str) {
         self.0.lock().unwrap().published.remove(issuer);
     }
 
-    /// From now on every answer takes this long.
+    /// Delays each response.
     pub fn delay(&self, delay: Duration) {
         self.0.lock().unwrap().delay = delay;
     }
 
-    /// How often keys were asked for, of any issuer.
+    /// The number of fetches so far, from all issuers.
     #[must_use]
     pub fn fetches(&self) -> usize {
         self.0.lock().unwrap().fetches

@@ -1,4 +1,4 @@
-//! A token as text: where it is found in a request, its three parts, and what its header may say.
+//! A token as text: finding it in a request, splitting it into its parts, and checking its header and signature.
 
 use std::fmt;
 
@@ -7,20 +7,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto;
 use serde::{Deserialize, Deserializer};
 
+use crate::algorithm::Algorithm;
 use crate::claims::Payload;
+use crate::error::{Refusal, VerifyError};
 use crate::jwk::VerifyingKey;
-use crate::verifier::{Refusal, VerifyError};
+use crate::policy::MAX_TOKEN_BYTES;
 
-/// A longer token is refused unread. Bytes.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
-/// Takes the token out of a request: from `Authorization`, bare or after `Bearer` (RFC 6750; the scheme's case does not
-/// matter, RFC 9110 section 11.1), else from the header `JWT`, in the same forms.
+/// Finds the token in the headers of a request: in `Authorization`, else in `JWT`.
 ///
-/// An `Authorization` without a token in it (another scheme, nothing after `Bearer`) counts as none.
+/// In both headers the token may follow `Bearer` (RFC 6750; RFC 9110 section 11.1 makes the scheme case-insensitive) or
+/// be the whole value. A header with another scheme, or with nothing after `Bearer`, counts as missing.
 ///
 /// # Errors
-/// [`VerifyError::Missing`] when neither header holds a token.
+/// [`VerifyError::Missing`] if neither header contains a token.
 pub fn token_from_headers<'a>(authorization: Option<&'a str>, jwt: Option<&'a str>) -> Result<&'a str, VerifyError> {
     authorization.and_then(token_from_header).or_else(|| jwt.and_then(token_from_header)).ok_or(VerifyError::Missing)
 }
@@ -37,46 +36,13 @@ fn token_from_header(value: &str) -> Option<&str> {
     is_one_word.then_some(token)
 }
 
-/// The algorithms that are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-}
-
-impl Algorithm {
-    /// Its name in RFC 7518 section 3.1, which is compared exactly.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Es256 => "ES256",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Es256].into_iter().find(|algorithm| algorithm.name() == name)
-    }
-}
-
-impl From<Algorithm> for jsonwebtoken::Algorithm {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Rs256 => Self::RS256,
-            Algorithm::Es256 => Self::ES256,
-        }
-    }
-}
-
-/// A token that has the form of one. Nothing in it may be believed before [`check_signature`](Self::check_signature).
+/// A well-formed token. Its content is not trustworthy before [`check_signature`](Self::check_signature).
 pub(crate) struct UnverifiedToken<'a> {
-    /// The id of the key that is said to have signed it.
+    /// The id of the key that signed the token, according to its header.
     pub(crate) kid: String,
-    /// What it says.
     pub(crate) payload: Payload,
     algorithm: Algorithm,
-    /// Header and payload as sent, with the dot between them: what the signature is over (RFC 7515 section 5.2).
+    /// The input of the signature: header and payload as sent, with the dot between them (RFC 7515 section 5.2).
     message: &'a str,
     signature: &'a str,
 }
@@ -105,7 +71,7 @@ impl<'a> UnverifiedToken<'a> {
         Ok(Self { kid, payload, algorithm, message, signature })
     }
 
-    /// Checks that `key` signed this token, by the key's own algorithm.
+    /// Checks that `key` signed this token with the key's algorithm.
     pub(crate) fn check_signature(&self, key: &VerifyingKey) -> Result<(), Refusal> {
         if self.algorithm != key.algorithm {
             return Err(Refusal::Algorithm);
@@ -118,13 +84,13 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-/// The members of a header (RFC 7515 section 4.1) that are looked at. `jku`, `jwk`, `x5u`, `x5c` and all others are
-/// not: no token brings its own key. A member of these given twice is an error.
+/// The members of a header (RFC 7515 section 4.1) that matter. `jku`, `jwk`, `x5u` and `x5c` are ignored like all others:
+/// no token brings its own key. A duplicate of one of these members is an error.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: Option<String>,
-    /// Whether the header has `crit`, whatever its value: we understand no extension.
+    /// Whether the header has `crit`, with any value: no extension is supported.
     #[serde(default, deserialize_with = "is_present")]
     crit: bool,
 }
@@ -134,7 +100,7 @@ fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Err
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, Refusal> {
-    // The parser's own message would quote the token.
+    // The parser's errors are dropped because they quote the token.
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
     serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)
 }
@@ -150,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_taken_bare_or_after_bearer() {
+    fn a_token_is_found_bare_or_after_bearer() {
         for value in ["a.b.c", "Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c ", "Bearer\ta.b.c", " a.b.c "] {
             assert_eq!(found(Some(value), None), Some("a.b.c"), "{value}");
             assert_eq!(found(None, Some(value)), Some("a.b.c"), "{value}");
@@ -158,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_token_is_none() {
+    fn a_header_without_exactly_one_token_counts_as_missing() {
         for value in ["", " ", "Bearer", "bearer ", "Basic dXNlcjpwYXNz", "Bearer a b", "a b"] {
             assert_eq!(found(Some(value), None), None, "{value}");
             assert_eq!(found(None, Some(value)), None, "{value}");
@@ -167,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn authorization_comes_before_jwt() {
+    fn authorization_takes_precedence_over_jwt() {
         assert_eq!(found(Some("Bearer a"), Some("b")), Some("a"));
         assert_eq!(found(Some("Basic a"), Some("b")), Some("b"));
         assert_eq!(found(Some(""), Some("b")), Some("b"));
@@ -175,18 +141,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_panics(authorization: Option<String>, jwt: Option<String>) {
+        fn any_header_is_handled_without_a_panic(authorization: Option<String>, jwt: Option<String>) {
             let token = found(authorization.as_deref(), jwt.as_deref());
             prop_assert!(token.is_none_or(|token| !token.is_empty()));
         }
 
         #[test]
-        fn no_text_panics(text in ".*") {
+        fn any_text_is_refused_without_a_panic(text in ".*") {
             prop_assert!(UnverifiedToken::parse(&text).is_err());
         }
 
         #[test]
-        fn no_json_in_any_part_panics(header in ".*", payload in ".*", signature in ".*") {
+        fn any_text_in_the_parts_is_refused_without_a_panic(header in ".*", payload in ".*", signature in ".*") {
             let [header, payload] = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
             let token = format!("{header}.{payload}.{signature}");
             prop_assert!(UnverifiedToken::parse(&token).is_err());

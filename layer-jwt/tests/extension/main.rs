@@ -1,6 +1,6 @@
-//! The extension's binary against an Extensions API and issuers that run in the test.
+//! Runs the extension's binary against an Extensions API and issuers inside the test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails should fail its test")]
 
 mod server;
 
@@ -22,7 +22,7 @@ static SECOND: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::es256("second
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A function's sandbox with two issuers, of which each publishes the key `first`.
+/// A Lambda sandbox with two issuers, both of which publish the key `first`.
 struct Sandbox {
     lambda: FakeLambda,
     pool: FakeIssuer,
@@ -55,7 +55,7 @@ impl Sandbox {
         .to_string()
     }
 
-    /// The extension, which fetches keys again at the age of so many seconds.
+    /// The command that starts the extension, which then refreshes keys at this age.
     fn extension(&self, refresh_seconds: u64) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_layer-jwt"));
         command
@@ -67,17 +67,16 @@ impl Sandbox {
         command
     }
 
-    /// The extension, started.
     fn start(&self, refresh_seconds: u64) -> Running {
         Running::start(&mut self.extension(refresh_seconds))
     }
 
-    /// How many issuers' keys are in the file.
+    /// The number of issuers whose keys are in the file.
     fn issuers_in_file(&self) -> usize {
         KeysFile::at(self.path()).read().map_or(0, |keys| keys.len())
     }
 
-    /// What a function beside the extension says of a token; it can't reach the issuers itself.
+    /// Verifies a token as a function with the extension would if it could not reach the issuers itself.
     async fn verify(&self, token: &str) -> Result<(), VerifyError> {
         let issuers = Issuers::from_json(&self.trusted_issuers()).unwrap();
         let file = Some(KeysFile::at(self.path()));
@@ -94,7 +93,7 @@ impl Sandbox {
     }
 }
 
-/// A started extension, which is killed when its test ends first.
+/// A running extension, which is killed at the end of its test.
 struct Running(Child);
 
 impl Running {
@@ -102,14 +101,14 @@ impl Running {
         Self(command.spawn().unwrap())
     }
 
-    /// Waits for its end.
-    async fn end(&mut self) -> ExitStatus {
+    /// Waits for the extension to exit.
+    async fn exit(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < LIMIT, "it does not end");
+            assert!(started.elapsed() < LIMIT, "the extension does not exit");
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -117,7 +116,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Killing fails if the extension has exited, which is fine.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -126,13 +125,13 @@ impl Drop for Running {
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < LIMIT, "it never came: {what}");
+        assert!(started.elapsed() < LIMIT, "waited in vain for {what}");
         sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test]
-async fn it_registers_by_its_name_for_invocations_and_the_end() {
+async fn it_registers_with_its_file_name_for_invoke_and_shutdown() {
     let sandbox = Sandbox::new().await;
     let _extension = sandbox.start(600);
     eventually("a registration", || sandbox.lambda.waiting()).await;
@@ -142,7 +141,7 @@ async fn it_registers_by_its_name_for_invocations_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_function_uses_the_keys_that_it_fetched_at_the_start() {
+async fn a_function_uses_the_keys_fetched_at_the_start() {
     let sandbox = Sandbox::new().await;
     let _extension = sandbox.start(600);
     eventually("keys", || sandbox.issuers_in_file() == 2).await;
@@ -152,7 +151,7 @@ async fn a_function_uses_the_keys_that_it_fetched_at_the_start() {
 }
 
 #[tokio::test]
-async fn young_keys_are_not_fetched_again() {
+async fn fresh_keys_are_not_fetched_again() {
     let sandbox = Sandbox::new().await;
     let _extension = sandbox.start(600);
     eventually("keys", || sandbox.issuers_in_file() == 2).await;
@@ -164,7 +163,7 @@ async fn young_keys_are_not_fetched_again() {
 }
 
 #[tokio::test]
-async fn keys_grown_old_are_fetched_again_on_an_invocation_alone() {
+async fn old_keys_are_fetched_again_only_on_an_invocation() {
     let sandbox = Sandbox::new().await;
     let _extension = sandbox.start(1);
     eventually("keys", || sandbox.issuers_in_file() == 2).await;
@@ -176,19 +175,19 @@ async fn keys_grown_old_are_fetched_again_on_an_invocation_alone() {
     let token = SECOND.token(&sandbox.pool_claims());
     let started = Instant::now();
     while sandbox.verify(&token).await.is_err() {
-        assert!(started.elapsed() < LIMIT, "the rotated key never came");
+        assert!(started.elapsed() < LIMIT, "waited in vain for the rotated key");
         sleep(Duration::from_millis(5)).await;
     }
     assert!(sandbox.verify(&FIRST.token(&sandbox.pool_claims())).await.is_err());
 }
 
 #[tokio::test]
-async fn no_event_waits_for_an_issuer() {
+async fn a_slow_issuer_delays_no_event() {
     let sandbox = Sandbox::new().await;
     sandbox.pool.hang();
     let _extension = sandbox.start(0);
     let started = Instant::now();
-    eventually("the wait for an event", || sandbox.lambda.waiting()).await;
+    eventually("the request for an event", || sandbox.lambda.waiting()).await;
     for _ in 0..20 {
         sandbox.lambda.invoke().await;
     }
@@ -196,29 +195,29 @@ async fn no_event_waits_for_an_issuer() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down_does_not_keep_another_s_keys_back() {
+async fn an_issuer_that_hangs_does_not_delay_the_keys_of_another() {
     let sandbox = Sandbox::new().await;
     sandbox.pool.hang();
     let _extension = sandbox.start(600);
     eventually("keys", || sandbox.issuers_in_file() == 1).await;
     sandbox.verify(&FIRST.token(&sandbox.other_claims())).await.unwrap();
-    let refused = sandbox.verify(&FIRST.token(&sandbox.pool_claims())).await;
-    assert_eq!(refused, Err(VerifyError::Unavailable { issuer: sandbox.pool.url() }));
+    let error = sandbox.verify(&FIRST.token(&sandbox.pool_claims())).await.unwrap_err();
+    assert!(matches!(error, VerifyError::Unavailable { issuer, .. } if issuer == sandbox.pool.url()));
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_back_is_asked_again() {
+async fn an_issuer_that_recovers_is_fetched_from_again() {
     let sandbox = Sandbox::new().await;
     sandbox.pool.fail();
     let _extension = sandbox.start(0);
     eventually("keys", || sandbox.issuers_in_file() == 1 && sandbox.pool.fetches() == 1).await;
     sandbox.pool.publish(&[&SECOND]);
     sandbox.lambda.invoke().await;
-    eventually("keys of the issuer that came back", || sandbox.issuers_in_file() == 2).await;
+    eventually("the keys of the issuer that recovered", || sandbox.issuers_in_file() == 2).await;
 }
 
 #[tokio::test]
-async fn keys_of_an_issuer_that_goes_down_are_kept() {
+async fn the_keys_of_an_issuer_that_fails_are_kept_even_after_a_restart() {
     let sandbox = Sandbox::new().await;
     let mut extension = sandbox.start(0);
     eventually("keys", || sandbox.issuers_in_file() == 2).await;
@@ -227,9 +226,9 @@ async fn keys_of_an_issuer_that_goes_down_are_kept() {
     eventually("a fetch", || sandbox.pool.fetches() == 2).await;
     sandbox.verify(&FIRST.token(&sandbox.pool_claims())).await.unwrap();
 
-    // And over a restart in the same sandbox.
+    // A restart in the same sandbox.
     sandbox.lambda.shutdown();
-    extension.end().await;
+    extension.exit().await;
     let _extension = sandbox.start(0);
     eventually("a fetch", || sandbox.pool.fetches() == 3 && sandbox.lambda.waiting()).await;
     sleep(Duration::from_millis(100)).await;
@@ -237,7 +236,7 @@ async fn keys_of_an_issuer_that_goes_down_are_kept() {
 }
 
 #[tokio::test]
-async fn a_set_without_a_usable_key_is_no_answer() {
+async fn a_set_without_a_usable_key_is_not_written() {
     let sandbox = Sandbox::new().await;
     sandbox.pool.publish(&[]);
     let _extension = sandbox.start(600);
@@ -248,19 +247,19 @@ async fn a_set_without_a_usable_key_is_no_answer() {
 }
 
 #[tokio::test]
-async fn it_ends_on_shutdown_even_in_the_middle_of_a_fetch() {
+async fn it_exits_on_shutdown_even_during_a_fetch() {
     let sandbox = Sandbox::new().await;
     sandbox.pool.hang();
     let mut extension = sandbox.start(600);
     eventually("a fetch", || sandbox.pool.fetches() == 1 && sandbox.lambda.waiting()).await;
     let started = Instant::now();
     sandbox.lambda.shutdown();
-    assert!(extension.end().await.success());
+    assert!(extension.exit().await.success());
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn without_issuers_it_does_no_harm() {
+async fn without_valid_issuers_it_keeps_running() {
     let sandbox = Sandbox::new().await;
     for issuers in [None, Some("not JSON")] {
         let mut command = sandbox.extension(600);
@@ -269,33 +268,33 @@ async fn without_issuers_it_does_no_harm() {
             Some(issuers) => command.env("TRUSTED_ISSUERS", issuers),
         };
         let mut extension = Running::start(&mut command);
-        eventually("the wait for an event", || sandbox.lambda.waiting()).await;
+        eventually("the request for an event", || sandbox.lambda.waiting()).await;
         sandbox.lambda.invoke().await;
         sandbox.lambda.shutdown();
-        assert!(extension.end().await.success());
+        assert!(extension.exit().await.success());
         assert!(!sandbox.path().exists());
     }
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_does_no_harm() {
+async fn it_keeps_running_if_the_file_cannot_be_written() {
     let sandbox = Sandbox::new().await;
     let mut command = sandbox.extension(0);
     let mut extension = Running::start(command.env("JWT_KEYS_FILE", "/nowhere/keys.json"));
     eventually("a fetch", || sandbox.pool.fetches() == 1 && sandbox.lambda.waiting()).await;
     sandbox.lambda.invoke().await;
     sandbox.lambda.shutdown();
-    assert!(extension.end().await.success());
+    assert!(extension.exit().await.success());
 }
 
 #[tokio::test]
-async fn it_ends_when_the_extensions_api_does_not_work() {
+async fn it_exits_if_the_extensions_api_fails() {
     let sandbox = Sandbox::new().await;
     let mut extension = Running::start(sandbox.extension(600).env_remove("AWS_LAMBDA_RUNTIME_API"));
-    assert!(!extension.end().await.success());
+    assert!(!extension.exit().await.success());
     let mut extension = Running::start(sandbox.extension(600).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"));
-    assert!(!extension.end().await.success());
+    assert!(!extension.exit().await.success());
     sandbox.lambda.refuse_events();
     let mut extension = sandbox.start(600);
-    assert!(!extension.end().await.success());
+    assert!(!extension.exit().await.success());
 }

@@ -1,4 +1,4 @@
-//! What the extension talks to: just enough HTTP/1.1 to answer one request on each connection.
+//! The servers that the extension calls, with just enough HTTP/1.1 for one request per connection.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
-/// A request: its first line, its headers in lower case, its body.
 struct Request {
     line: String,
+    /// With lower-case names.
     headers: Vec<(String, String)>,
     body: String,
 }
@@ -42,12 +42,12 @@ impl Request {
     }
 }
 
-async fn answer(connection: &mut TcpStream, status: &str, body: &str) {
+async fn respond(connection: &mut TcpStream, status: &str, body: &str) {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nlambda-extension-identifier: the-id\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     );
-    // The extension may have been stopped.
+    // Writing fails if the extension has exited, which is fine.
     let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
 }
 
@@ -57,7 +57,7 @@ async fn listen() -> (TcpListener, String) {
     (listener, host)
 }
 
-/// An issuer that can be made to rotate its keys, to fail and to hang.
+/// An issuer that can rotate its keys, fail and hang.
 pub(crate) struct FakeIssuer {
     host: String,
     state: Arc<Mutex<IssuerState>>,
@@ -67,7 +67,7 @@ pub(crate) struct FakeIssuer {
 struct IssuerState {
     fetches: usize,
     hangs: bool,
-    /// `None` while it fails.
+    /// `None` while the issuer fails.
     set: Option<String>,
 }
 
@@ -91,8 +91,8 @@ impl FakeIssuer {
                         sleep(Duration::from_mins(1)).await;
                     }
                     match set {
-                        Some(set) => answer(&mut connection, "200 OK", &set).await,
-                        None => answer(&mut connection, "503 Service Unavailable", "").await,
+                        Some(set) => respond(&mut connection, "200 OK", &set).await,
+                        None => respond(&mut connection, "503 Service Unavailable", "").await,
                     }
                 });
             }
@@ -122,7 +122,7 @@ impl FakeIssuer {
     }
 }
 
-/// Lambda's Extensions API.
+/// The Extensions API.
 pub(crate) struct FakeLambda {
     host: String,
     state: Arc<LambdaState>,
@@ -133,7 +133,7 @@ pub(crate) struct FakeLambda {
 struct LambdaState {
     registration: Mutex<Option<(String, String)>>,
     waiting: Mutex<bool>,
-    asked: Notify,
+    requested: Notify,
     refuses: Mutex<bool>,
 }
 
@@ -149,20 +149,20 @@ impl FakeLambda {
                 if request.line.starts_with("POST /2020-01-01/extension/register ") {
                     let name = request.header("lambda-extension-name").unwrap().to_owned();
                     *state.registration.lock().unwrap() = Some((name, request.body));
-                    answer(&mut connection, "200 OK", "{}").await;
+                    respond(&mut connection, "200 OK", "{}").await;
                     continue;
                 }
                 assert!(request.line.starts_with("GET /2020-01-01/extension/event/next "));
                 assert_eq!(request.header("lambda-extension-identifier"), Some("the-id"));
                 if *state.refuses.lock().unwrap() {
-                    answer(&mut connection, "500 Internal Server Error", "{}").await;
+                    respond(&mut connection, "500 Internal Server Error", "{}").await;
                     continue;
                 }
                 *state.waiting.lock().unwrap() = true;
-                state.asked.notify_one();
+                state.requested.notify_one();
                 let Some(event) = queue.recv().await else { return };
                 *state.waiting.lock().unwrap() = false;
-                answer(&mut connection, "200 OK", &json!({"eventType": event, "deadlineMs": 1}).to_string()).await;
+                respond(&mut connection, "200 OK", &json!({"eventType": event, "deadlineMs": 1}).to_string()).await;
             }
         });
         lambda
@@ -172,35 +172,36 @@ impl FakeLambda {
         &self.host
     }
 
-    /// The name and the body of the registration.
+    /// The extension's name and the body of its registration.
     pub(crate) fn registration(&self) -> (String, String) {
         self.state.registration.lock().unwrap().clone().unwrap()
     }
 
-    /// Whether the extension waits for an event, as Lambda wants before it freezes the sandbox.
+    /// Whether the extension waits for an event. Lambda freezes the sandbox only then.
     pub(crate) fn waiting(&self) -> bool {
         *self.state.waiting.lock().unwrap()
     }
 
-    /// Sends INVOKE, and waits until the extension asks for the next event.
+    /// Sends INVOKE and waits until the extension requests the next event.
     pub(crate) async fn invoke(&self) {
         self.ready().await;
         self.events.send("INVOKE").unwrap();
-        self.state.asked.notified().await;
-        self.state.asked.notify_one();
+        self.state.requested.notified().await;
+        self.state.requested.notify_one();
     }
 
     pub(crate) fn shutdown(&self) {
         self.events.send("SHUTDOWN").unwrap();
     }
 
+    /// Makes requests for events fail with status 500.
     pub(crate) fn refuse_events(&self) {
         *self.state.refuses.lock().unwrap() = true;
     }
 
-    /// Waits until the extension asks for an event.
+    /// Waits until the extension requests an event.
     async fn ready(&self) {
-        let asked = timeout(Duration::from_secs(10), self.state.asked.notified());
-        asked.await.expect("the extension does not ask for events");
+        let requested = timeout(Duration::from_secs(10), self.state.requested.notified());
+        requested.await.expect("the extension does not request events");
     }
 }

@@ -1,8 +1,8 @@
-//! The Lambda Extensions API (Lambda Developer Guide, "Lambda Extensions API reference"), of which an extension that
-//! only listens to events needs two calls.
+//! A client for the two calls of the Lambda Extensions API that an extension needs to receive events (Lambda Developer
+//! Guide, "Lambda Extensions API reference").
 //!
-//! The crate `lambda-extension` is not used: its loop goes on after SHUTDOWN, and it brings what logs and telemetry need
-//! (an HTTP server, a threaded runtime, calendars) for two requests.
+//! The crate `lambda-extension` is not used because its loop continues after SHUTDOWN, and because it depends on
+//! everything that logs and telemetry need: an HTTP server, a multi-threaded runtime and a calendar library.
 
 use std::env;
 
@@ -11,40 +11,28 @@ use serde::Deserialize;
 
 const IDENTIFIER: &str = "lambda-extension-identifier";
 
-/// Why the extension can't go on. Lambda asks it to end promptly then.
+/// Why the extension cannot continue. Lambda expects it to exit promptly in that case.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// Not started by Lambda.
-    #[error("AWS_LAMBDA_RUNTIME_API is not set: this program is started by Lambda, from /opt/extensions")]
-    NoAddress,
-    /// No HTTP client, no connection, or one that broke off.
-    #[error("{0}")]
+    #[error("cannot read AWS_LAMBDA_RUNTIME_API (Lambda sets it for programs in /opt/extensions)")]
+    NoAddress(#[source] env::VarError),
+    #[error("the Extensions API cannot be called")]
     Request(#[from] reqwest::Error),
-    /// An answer other than 200.
-    #[error("{call} was answered {status}")]
-    Status {
-        /// What was called.
-        call: &'static str,
-        /// What it said.
-        status: StatusCode,
-    },
-    /// A registration without an identifier.
-    #[error("the registration was answered without an identifier")]
+    #[error("{call} returned status {status}")]
+    Status { call: &'static str, status: StatusCode },
+    #[error("the response to the registration has no identifier")]
     NoIdentifier,
-    /// An event that can't be read.
-    #[error("an event can't be read: {0}")]
+    #[error("an event is not valid")]
     Event(#[from] serde_json::Error),
 }
 
-/// What happens to the function.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "eventType", rename_all = "UPPERCASE")]
 pub(crate) enum Event {
-    /// It is being called.
     Invoke,
-    /// It ends, and this process has 2 s to end.
+    /// The sandbox shuts down. This process has 2 seconds to exit.
     Shutdown,
-    /// Nothing that was registered for.
+    /// An event that was not registered for.
     #[serde(other)]
     Unknown,
 }
@@ -57,13 +45,13 @@ pub(crate) struct Extension {
 }
 
 impl Extension {
-    /// Registers for invocations and the end. `name` is the name of the extension's file.
+    /// Registers for INVOKE and SHUTDOWN. `name` must be the file name of the extension.
     pub(crate) async fn register(name: &str) -> Result<Self, ApiError> {
-        let host = env::var("AWS_LAMBDA_RUNTIME_API").map_err(|_| ApiError::NoAddress)?;
+        let host = env::var("AWS_LAMBDA_RUNTIME_API").map_err(ApiError::NoAddress)?;
         let base = format!("http://{host}/2020-01-01/extension");
         let client = Client::builder()
             .no_proxy()
-            // It talks to this host alone, without TLS: the start need not read the system's certificates.
+            // The API uses plain HTTP on this host, so the start can skip loading the system's certificates.
             .tls_certs_only(std::iter::empty())
             .build()?;
         let request = client
@@ -77,7 +65,7 @@ impl Extension {
         Ok(Self { client, base, identifier })
     }
 
-    /// Waits for the next event, for as long as it takes: Lambda freezes this process meanwhile.
+    /// Waits for the next event, without a timeout, because Lambda freezes this process between invocations.
     pub(crate) async fn next_event(&self) -> Result<Event, ApiError> {
         let request = self.client.get(format!("{}/event/next", self.base)).header(IDENTIFIER, &self.identifier);
         let event = call("event/next", request).await?.bytes().await?;

@@ -1,16 +1,9 @@
-//! The Lambda extension that keeps the issuers' keys for the function beside it.
+//! The Lambda extension that fetches the issuers' keys for the function in the same sandbox.
 //!
-//! It fetches them while the function starts, and again on an invocation when they have grown old, always beside the
-//! invocation and never in its way: the next event is asked for at once. It hands them over in a [`KeysFile`].
-//! Whatever error there is with keys is logged and tried again; the extension ends only on SHUTDOWN, since Lambda would
-//! end the function with it (as it does after a panic, which there should be none of). It is set by the function's own
-//! environment:
-//!
-//! | variable | meaning | default |
-//! |---|---|---|
-//! | `TRUSTED_ISSUERS` | the issuers | none: it does nothing |
-//! | `JWT_KEYS_FILE` | where the keys go | `/tmp/layer-jwt-keys.json` |
-//! | `JWT_KEYS_REFRESH_SECONDS` | the age at which keys are fetched again | 600 |
+//! It fetches the keys while the function starts, and again on an invocation when they are old, and passes them on in a
+//! [`KeysFile`]. A fetch never delays an invocation, because the extension requests the next event without waiting for
+//! it. Errors with keys are logged and retried. The extension exits only on SHUTDOWN or if the Extensions API fails:
+//! Lambda ends the function together with its extension. README.md describes the configuration.
 
 mod api;
 mod refresh;
@@ -21,12 +14,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layer_jwt::{DEFAULT_PATH, Issuers, KeysFile, PATH_VARIABLE};
+use layer_jwt::{DEFAULT_PATH, Issuers, KeysFile, PATH_VARIABLE, with_sources};
 use tokio::sync::Notify;
 
 use api::{ApiError, Event, Extension};
 use refresh::Refresher;
 
+/// The age at which keys are fetched again.
 const DEFAULT_REFRESH_SECONDS: u64 = 600;
 
 fn main() -> ExitCode {
@@ -34,23 +28,23 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "the extension can't start");
+            tracing::error!(%error, "cannot start the asynchronous runtime");
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(run());
-    // Name look-ups block a thread: they must not delay the end.
+    let result = runtime.block_on(run());
+    // A name lookup blocks a thread, which must not delay the exit.
     runtime.shutdown_background();
-    match ended {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the extension ends: the Extensions API failed");
+            tracing::error!(error = with_sources(&error), "the extension exits because the Extensions API failed");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Serves events until SHUTDOWN.
+/// Handles events until SHUTDOWN.
 async fn run() -> Result<(), ApiError> {
     let extension = Extension::register(&own_name()).await?;
     let invoked = Arc::new(Notify::new());
@@ -66,28 +60,28 @@ async fn run() -> Result<(), ApiError> {
     }
 }
 
-/// The Extensions API knows an extension by the name of its file.
+/// The file name of this program, by which the Extensions API identifies an extension.
 fn own_name() -> String {
     let path = env::args_os().next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
 
-/// `None` if there is nothing to fetch. Then the extension goes on all the same: the function says what is wrong.
+/// `None` if there is nothing to fetch. The extension keeps running even so: the function reports the configuration error.
 fn refresher() -> Option<Refresher> {
     let Ok(issuers) = env::var("TRUSTED_ISSUERS") else {
-        tracing::info!("TRUSTED_ISSUERS is not set: there are no keys to fetch");
+        tracing::info!("TRUSTED_ISSUERS is not set, so there are no keys to fetch");
         return None;
     };
     let issuers = Issuers::from_json(&issuers)
-        .inspect_err(|error| tracing::error!(%error, "TRUSTED_ISSUERS can't be read: no keys are fetched"))
+        .inspect_err(|error| tracing::error!(%error, "TRUSTED_ISSUERS is invalid, so no keys are fetched"))
         .ok()?;
     let path = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()).unwrap_or_else(|| DEFAULT_PATH.into());
     let refresh_after = match env::var("JWT_KEYS_REFRESH_SECONDS").ok().map(|seconds| seconds.parse()) {
         None => DEFAULT_REFRESH_SECONDS,
         Some(Ok(seconds)) => seconds,
         Some(Err(error)) => {
-            tracing::error!(%error, "JWT_KEYS_REFRESH_SECONDS is not a number: it is {DEFAULT_REFRESH_SECONDS}");
+            tracing::error!(%error, "JWT_KEYS_REFRESH_SECONDS is invalid; using {DEFAULT_REFRESH_SECONDS}");
             DEFAULT_REFRESH_SECONDS
         }
     };

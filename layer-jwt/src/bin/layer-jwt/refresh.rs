@@ -1,17 +1,17 @@
-//! Which issuers' keys are due, and what becomes of what they answer.
+//! Fetching the keys that are due and writing them to the file.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use layer_jwt::{FetchError, FetchKeys as _, FetchedKeys, HttpKeys, Issuer, Issuers, JwkSet, KeysFile};
+use layer_jwt::{FetchError, FetchKeys as _, FetchedKeys, HttpKeys, Issuer, Issuers, JwkSet, KeysFile, with_sources};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// The least time between two tries for an issuer, when the first one failed.
+/// The shortest time between a failed fetch from an issuer and the next one.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Keeps the file filled.
+/// Keeps the keys in the file fresh.
 pub(crate) struct Refresher {
     issuers: Vec<Tracked>,
     file: KeysFile,
@@ -26,19 +26,19 @@ struct Tracked {
 }
 
 impl Refresher {
-    /// Begins with what is in the file: Lambda starts a crashed function and its extensions anew, and keeps `/tmp`.
+    /// Starts with the keys in the file, because Lambda restarts a crashed function and its extensions but keeps `/tmp`.
     pub(crate) fn new(issuers: &Issuers, file: KeysFile, refresh_after: Duration) -> Self {
         let kept = file.read().unwrap_or_default();
         let track = |issuer: &Issuer| Tracked {
             issuer: Arc::new(issuer.clone()),
-            keys: kept.iter().find(|keys| keys.are_of(issuer)).cloned(),
+            keys: kept.iter().find(|keys| keys.belong_to(issuer)).cloned(),
             last_failure: None,
         };
         let issuers = issuers.iter().map(track).collect();
         Self { issuers, file, fetch: Arc::new(HttpKeys::new()), refresh_after }
     }
 
-    /// Fetches what is due now, and on every invocation. Never ends.
+    /// Fetches the keys that are due, now and on every invocation. Never returns.
     pub(crate) async fn run(mut self, invoked: Arc<Notify>) {
         loop {
             self.refresh().await;
@@ -46,8 +46,8 @@ impl Refresher {
         }
     }
 
-    /// Asks all issuers at once whose keys are due, and writes the file after each answer, so that none waits for
-    /// another that is slow or down.
+    /// Fetches the keys that are due from all issuers concurrently. The file is written after each response, so that
+    /// the keys of one issuer do not wait for another that is slow or down.
     async fn refresh(&mut self) {
         let mut fetches = JoinSet::new();
         for (index, tracked) in self.issuers.iter().enumerate() {
@@ -60,7 +60,7 @@ impl Refresher {
             if let Ok((index, fetched)) = fetched
                 && let Some(tracked) = self.issuers.get_mut(index)
             {
-                tracked.take(fetched);
+                tracked.update(fetched);
                 self.write();
             }
         }
@@ -69,7 +69,7 @@ impl Refresher {
     fn write(&self) {
         let keys = self.issuers.iter().filter_map(|tracked| tracked.keys.clone()).collect();
         if let Err(error) = self.file.write(keys) {
-            tracing::warn!(path = %self.file.path().display(), %error, "could not write the keys");
+            tracing::warn!(path = %self.file.path().display(), %error, "could not write the keys file");
         }
     }
 }
@@ -81,8 +81,8 @@ impl Tracked {
         may_try && age.is_none_or(|age| age >= refresh_after)
     }
 
-    /// Keeps the old keys if the new ones could not be had.
-    fn take(&mut self, fetched: Result<JwkSet, FetchError>) {
+    /// Keeps the old keys if the fetch failed.
+    fn update(&mut self, fetched: Result<JwkSet, FetchError>) {
         let issuer = self.issuer.issuer();
         match fetched.and_then(|set| if set.is_usable() { Ok(set) } else { Err(FetchError::NoKeys) }) {
             Ok(set) => {
@@ -91,7 +91,7 @@ impl Tracked {
                 self.last_failure = None;
             }
             Err(error) => {
-                tracing::warn!(issuer, %error, "could not fetch an issuer's keys");
+                tracing::warn!(issuer, error = with_sources(&error), "could not fetch an issuer's keys");
                 self.last_failure = Some(Instant::now());
             }
         }
