@@ -16,7 +16,6 @@ use crate::jwk::{JwkSet, VerifyingKey};
 use crate::keys_file::{FileVersion, KeysFile};
 use crate::policy::{FETCH_PATIENCE, MAX_AGE, REFETCH_INTERVAL, REFRESH_AFTER, REFRESH_PATIENCE, REFRESH_RETRY, RETRY};
 
-/// The keys of one issuer.
 pub(crate) struct IssuerKeys {
     issuer: Issuer,
     fetch: Arc<dyn FetchKeys>,
@@ -213,7 +212,7 @@ mod tests {
 
     use super::*;
     use crate::issuer::Issuers;
-    use crate::testing::{InMemoryKeys, POOL, SigningKey, TRUSTED_ISSUERS};
+    use crate::testing::{InMemoryKeys, OIDC, POOL, SigningKey, TRUSTED_ISSUERS};
 
     static OLD: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::es256("old"));
     static NEW: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::es256("new"));
@@ -550,7 +549,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_invalid_file_is_ignored_without_waiting() {
         let folder = TempDir::new().unwrap();
-        let other = json!({"issuer": "https://other.example", "jwks_url": "https://other.example/", "fetched_at": 1, "jwks": {"keys": []}});
+        let url = "https://other.example/jwks.json";
+        let other = json!({"issuer": OIDC, "jwks_url": url, "fetched_at": 1, "jwks": {"keys": []}});
         for text in [String::new(), "{".to_owned(), json!({"version": 1, "issuers": [other]}).to_string()] {
             std::fs::write(path(&folder), text).unwrap();
             let (keys, published) = keys_with_file(Some(KeysFile::at(path(&folder))));

@@ -15,7 +15,7 @@ use crate::policy::LEEWAY;
 pub struct Claims {
     /// The alias of the issuer; `None` for the user pool.
     pub issuer_alias: Option<String>,
-    /// The issuer's stable id for the user. Never empty: a token without a non-empty text as `sub` is refused.
+    /// The issuer's stable id for the user. Never empty: a token without a non-empty string as `sub` is refused.
     /// OpenID Connect Core section 5.7 makes it the only claim, together with the issuer, that identifies a user.
     pub sub: String,
     /// The user name in the user pool (`cognito:username`, else `username`), never empty; `None` for other issuers.
@@ -149,7 +149,7 @@ impl Payload {
         ours.then_some(()).ok_or(Refusal::Claim("aud"))
     }
 
-    /// Cognito sends `email_verified` as a boolean in some tokens and as text in others.
+    /// Cognito sends `email_verified` as a boolean in some tokens and as a string in others.
     fn verified_email(&self) -> Option<&str> {
         let verified = self.email_verified == Value::Bool(true) || self.email_verified.as_str() == Some("true");
         text(&self.email).filter(|_| verified)
@@ -161,7 +161,7 @@ fn is_our_audience(value: &Value, issuer: &Issuer) -> bool {
     value.as_str().is_some_and(ours)
 }
 
-/// A non-empty text.
+/// A non-empty string.
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
@@ -173,4 +173,39 @@ fn time(value: Option<&Value>) -> Result<Option<Duration>, InvalidTime> {
     let Some(value) = value else { return Ok(None) };
     let seconds = value.as_f64().ok_or(InvalidTime)?;
     Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| InvalidTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::issuer::Issuers;
+    use crate::testing::{TRUSTED_ISSUERS, id_claims, with};
+
+    proptest! {
+        #[test]
+        fn a_token_is_valid_from_nbf_until_exp_with_a_minute_of_leeway(
+            now in 1_000_u64..1 << 40,
+            exp in -100_i64..100,
+            nbf in prop::option::of(-100_i64..100),
+        ) {
+            let issuers = Issuers::from_json(TRUSTED_ISSUERS).unwrap();
+            let pool = issuers.iter().next().unwrap();
+            let at = |offset| json!(now.saturating_add_signed(offset));
+            let mut claims = with(id_claims("ann"), "exp", at(exp));
+            if let Some(nbf) = nbf {
+                claims = with(claims, "nbf", at(nbf));
+            }
+            let payload: Payload = serde_json::from_value(claims).unwrap();
+            let checked = payload.check(pool, Duration::from_secs(now)).map(|claims| claims.exp);
+            let expected = match (exp, nbf) {
+                (..=-60, _) => Err(Refusal::Expired),
+                (_, Some(61..)) => Err(Refusal::NotYetValid),
+                _ => Ok(now.saturating_add_signed(exp)),
+            };
+            prop_assert_eq!(checked, expected);
+        }
+    }
 }

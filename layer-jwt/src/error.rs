@@ -119,7 +119,7 @@ pub enum IssuerError {
         /// What is wrong with the URL, whether it was configured or derived from the issuer.
         problem: JwksUrlProblem,
     },
-    /// `audiences` is an empty list or contains an empty text.
+    /// `audiences` is an empty list or contains an empty string.
     #[error("issuer {0}: list at least one audience, and no empty ones")]
     Audience(String),
     /// Without an alias, users of this issuer could not be told apart from those of the user pool.

@@ -112,7 +112,7 @@ impl Jwk {
         length_fits.then_some(key)
     }
 
-    /// A point of P-256: two coordinates of exactly 32 bytes each (RFC 7518 section 6.2.1).
+    /// A point on P-256: two coordinates of exactly 32 bytes each (RFC 7518 section 6.2.1).
     fn p256(&self) -> Option<DecodingKey> {
         let (x, y) = (self.x.as_ref()?, self.y.as_ref()?);
         let lengths_fit = decode(x)?.len() == 32 && decode(y)?.len() == 32;
@@ -128,6 +128,7 @@ fn decode(member: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -212,5 +213,29 @@ mod tests {
         let jwk = with(SigningKey::rs256("a").jwk(), "d", json!("private"));
         let set: JwkSet = serde_json::from_value(json!({"keys": [jwk]})).unwrap();
         assert!(!serde_json::to_string(&set).unwrap().contains("private"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_of_random_bytes_verifies_nothing_and_does_not_panic(
+            n in prop::collection::vec(any::<u8>(), 254..260),
+            e in prop::collection::vec(any::<u8>(), 0..5),
+            x in prop::collection::vec(any::<u8>(), 31..34),
+            y in prop::collection::vec(any::<u8>(), 31..34),
+            signature in prop::collection::vec(any::<u8>(), 0..260),
+        ) {
+            let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+            let set = json!({"keys": [
+                {"kty": "RSA", "kid": "rsa", "n": text(&n), "e": text(&e)},
+                {"kty": "EC", "kid": "ec", "crv": "P-256", "x": text(&x), "y": text(&y)},
+            ]});
+            let set: JwkSet = serde_json::from_value(set).unwrap();
+            for VerifyingKey { algorithm, key } in set.verifying_keys().into_values() {
+                for signature in [text(&signature), text(&[0; 64]), text(&n)] {
+                    let verified = jsonwebtoken::crypto::verify(&signature, b"message", &key, algorithm.into());
+                    prop_assert!(!matches!(verified, Ok(true)));
+                }
+            }
+        }
     }
 }

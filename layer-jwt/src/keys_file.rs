@@ -35,7 +35,7 @@ const FIRST_FILE_POLL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct KeysFile {
     path: PathBuf,
-    /// A request has waited in vain for the first file, so no other request should wait.
+    /// A request timed out waiting for the first file, so no other request waits for it.
     timed_out: AtomicBool,
 }
 
@@ -103,8 +103,8 @@ impl KeysFile {
         Self { path: path.into(), timed_out: AtomicBool::new(false) }
     }
 
-    /// The keys file of this function's extension. `None` if there is no extension: neither does the environment name
-    /// a file, nor is the extension at the path from which Lambda starts it.
+    /// The keys file of this function's extension. `None` if there is no extension, that is, if the environment names
+    /// no file and the program is not where Lambda would start it from.
     #[must_use]
     pub fn from_extension() -> Option<Self> {
         match std::env::var_os(PATH_VARIABLE) {
@@ -165,7 +165,7 @@ impl KeysFile {
             if started.elapsed() >= FIRST_FILE_PATIENCE {
                 self.timed_out.store(true, Ordering::Relaxed);
                 let path = self.path.display();
-                tracing::warn!(%path, "the extension has not written its keys file yet; this function fetches the keys itself");
+                tracing::warn!(%path, "there is no keys file yet; this function fetches the keys itself");
                 return;
             }
             sleep(FIRST_FILE_POLL).await;

@@ -47,8 +47,10 @@ pub const AUDIENCE: &str = "https://api.example/";
 pub const ALIAS: &str = "auth0";
 /// A user pool and another issuer, in the format of the environment variable `TRUSTED_ISSUERS`.
 pub const TRUSTED_ISSUERS: &str = r#"[
-    {"issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_test", "audiences": ["client-1"], "kind": "cognito"},
-    {"issuer": "https://tenant.auth0.example/", "audiences": ["https://api.example/"], "alias": "auth0", "kind": "oidc"}
+    {"issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_test",
+     "audiences": ["client-1"], "kind": "cognito"},
+    {"issuer": "https://tenant.auth0.example/",
+     "audiences": ["https://api.example/"], "alias": "auth0", "kind": "oidc"}
 ]"#;
 
 /// A private key with a key id.

@@ -84,8 +84,8 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-/// The members of a header (RFC 7515 section 4.1) that matter. `jku`, `jwk`, `x5u` and `x5c` are ignored like all others:
-/// no token brings its own key. A duplicate of one of these members is an error.
+/// The members of a header (RFC 7515 section 4.1) that matter. A duplicate of one of them is an error. All others are
+/// ignored, including `jku`, `jwk`, `x5u` and `x5c`: a token cannot bring its own key.
 #[derive(Deserialize)]
 struct Header {
     alg: String,

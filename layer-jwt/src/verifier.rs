@@ -63,9 +63,9 @@ impl Verifier {
     /// - `kid` is the id of a key that this issuer publishes, `alg` is the algorithm of that key (RS256 or ES256), and
     ///   the signature is valid. Keys and key URLs in the token are ignored. A header with `crit` is refused.
     /// - `exp` is required and `nbf` optional; both are numbers, with a [`LEEWAY`](crate::policy::LEEWAY).
-    /// - `sub` is a non-empty text.
+    /// - `sub` is a non-empty string.
     /// - User pool: `token_use` is `id` and `aud` is the client id, or `token_use` is `access` and `client_id` is. The
-    ///   user name is a non-empty text.
+    ///   user name is a non-empty string.
     /// - Other issuers: `aud` is or contains one of the configured audiences.
     ///
     /// # Errors
@@ -112,8 +112,9 @@ mod tests {
     }
 
     fn verify(token: &str) -> Result<Claims, VerifyError> {
+        static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| verifier().0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(verifier().0.verify(token))
+        runtime.block_on(VERIFIER.verify(token))
     }
 
     fn refusal(token: &str) -> Option<Refusal> {
@@ -423,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn every_token_must_have_a_non_empty_text_as_sub() {
+    fn every_token_must_have_a_non_empty_string_as_sub() {
         let refused = Some(Refusal::Claim("sub"));
         for sub in [json!(""), json!(null), json!(1), json!(true), json!(["ann"]), json!({"sub": "ann"})] {
             assert_eq!(pool_refusal(&with(id_claims("ann"), "sub", sub.clone())), refused, "{sub}");
@@ -537,12 +538,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_with_a_changed_byte_is_refused(
-            token in any_token(), index: prop::sample::Index, byte in 0_u8..128,
+            token in any_token(), index: prop::sample::Index, flipped_bits in 1_u8..128,
         ) {
-            let mut bytes = token.clone().into_bytes();
-            *index.get_mut(&mut bytes) = byte;
+            let mut bytes = token.into_bytes();
+            *index.get_mut(&mut bytes) ^= flipped_bits;
             let changed = String::from_utf8(bytes).unwrap();
-            prop_assume!(changed != token);
             prop_assert!(refusal(&changed).is_some());
         }
 

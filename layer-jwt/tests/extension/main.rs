@@ -125,7 +125,7 @@ impl Drop for Running {
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < LIMIT, "waited in vain for {what}");
+        assert!(started.elapsed() < LIMIT, "timed out waiting for {what}");
         sleep(Duration::from_millis(5)).await;
     }
 }
@@ -175,7 +175,7 @@ async fn old_keys_are_fetched_again_only_on_an_invocation() {
     let token = SECOND.token(&sandbox.pool_claims());
     let started = Instant::now();
     while sandbox.verify(&token).await.is_err() {
-        assert!(started.elapsed() < LIMIT, "waited in vain for the rotated key");
+        assert!(started.elapsed() < LIMIT, "timed out waiting for the rotated key");
         sleep(Duration::from_millis(5)).await;
     }
     assert!(sandbox.verify(&FIRST.token(&sandbox.pool_claims())).await.is_err());

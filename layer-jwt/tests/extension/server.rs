@@ -45,7 +45,8 @@ impl Request {
 async fn respond(connection: &mut TcpStream, status: &str, body: &str) {
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 {status}\r\nlambda-extension-identifier: the-id\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\nlambda-extension-identifier: the-id\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n"
     );
     // Writing fails if the extension has exited, which is fine.
     let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
@@ -122,7 +123,6 @@ impl FakeIssuer {
     }
 }
 
-/// The Extensions API.
 pub(crate) struct FakeLambda {
     host: String,
     state: Arc<LambdaState>,

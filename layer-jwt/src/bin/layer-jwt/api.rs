@@ -22,7 +22,7 @@ pub(crate) enum ApiError {
     Status { call: &'static str, status: StatusCode },
     #[error("the response to the registration has no identifier")]
     NoIdentifier,
-    #[error("an event is not valid")]
+    #[error("received an invalid event")]
     Event(#[from] serde_json::Error),
 }
 
@@ -37,7 +37,6 @@ pub(crate) enum Event {
     Unknown,
 }
 
-/// A registered extension.
 pub(crate) struct Extension {
     client: Client,
     base: String,

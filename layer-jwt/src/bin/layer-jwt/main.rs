@@ -67,7 +67,7 @@ fn own_name() -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// `None` if there is nothing to fetch. The extension keeps running even so: the function reports the configuration error.
+/// `None` if there is nothing to fetch. The extension then stays idle; the function reports an invalid configuration.
 fn refresher() -> Option<Refresher> {
     let Ok(issuers) = env::var("TRUSTED_ISSUERS") else {
         tracing::info!("TRUSTED_ISSUERS is not set, so there are no keys to fetch");

@@ -26,7 +26,7 @@ struct Tracked {
 }
 
 impl Refresher {
-    /// Starts with the keys in the file, because Lambda restarts a crashed function and its extensions but keeps `/tmp`.
+    /// Starts with the keys in the file: Lambda restarts a crashed function with its extensions, but keeps `/tmp`.
     pub(crate) fn new(issuers: &Issuers, file: KeysFile, refresh_after: Duration) -> Self {
         let kept = file.read().unwrap_or_default();
         let track = |issuer: &Issuer| Tracked {
