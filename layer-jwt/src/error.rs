@@ -7,7 +7,6 @@ use std::error::Error;
 use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::policy::{MAX_FILE_BYTES, MAX_JWKS_BYTES, MAX_TOKEN_BYTES};
 
@@ -20,13 +19,12 @@ pub enum VerifyError {
     /// The token breaks a rule. The response is 401; the reason is for the log and quotes nothing from the token.
     #[error(transparent)]
     Invalid(#[from] Refusal),
-    /// The issuer's keys could not be fetched, so the token may be valid. The client should retry: the response is 503.
+    /// The issuer's keys could not be fetched, so the token may be valid. The response is 503. A retry asks the issuer
+    /// again after [`RETRY`](crate::policy::RETRY).
     #[error("the keys of issuer {issuer} are unavailable")]
     Unavailable {
         /// The issuer as configured.
         issuer: String,
-        /// A retry before this time fails without asking the issuer again; at most [`RETRY`](crate::policy::RETRY).
-        retry_after: Duration,
         /// Why the last fetch failed. Every request that waited for that fetch has the same error.
         source: Arc<FetchError>,
     },
@@ -114,7 +112,6 @@ pub enum IssuerError {
     /// The message does not quote the URL, which may contain a password.
     #[error("issuer {issuer}: the JWKS URL {problem}")]
     JwksUrl {
-        /// The issuer as configured.
         issuer: String,
         /// What is wrong with the URL, whether it was configured or derived from the issuer.
         problem: JwksUrlProblem,
@@ -130,12 +127,7 @@ pub enum IssuerError {
     AliasOfPool(String),
     /// The alias becomes part of user ids, so its characters are limited.
     #[error("issuer {issuer}: alias {alias:?} is not 1 to 32 characters from a-z, 0-9 and -")]
-    Alias {
-        /// The issuer as configured.
-        issuer: String,
-        /// The alias as configured.
-        alias: String,
-    },
+    Alias { issuer: String, alias: String },
     /// Two entries have the same `issuer`.
     #[error("issuer {0} is listed twice")]
     DuplicateIssuer(String),
@@ -198,7 +190,6 @@ mod tests {
         let message = json.to_string();
         let error = VerifyError::Unavailable {
             issuer: "https://issuer.example".to_owned(),
-            retry_after: Duration::ZERO,
             source: Arc::new(FetchError::Json(json)),
         };
         let expected = "the keys of issuer https://issuer.example are unavailable: the response is not a JWK set: ";

@@ -74,7 +74,6 @@ impl SigningKey {
         Self { kid: kid.to_owned(), pair: Pair::Rsa(Arc::new(pair)) }
     }
 
-    /// A new P-256 key.
     #[must_use]
     pub fn es256(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
