@@ -3,26 +3,26 @@ use rawzip::{ZipFileHeaderRecord, ZipLocator, ZipSliceArchive};
 
 use super::ArchiveError;
 
-/// Signatures of APPNOTE.TXT: 4.3.7, 4.3.12, 4.3.15 and 4.3.14.
+/// Signatures from APPNOTE.TXT: 4.3.7, 4.3.12, 4.3.15 and 4.3.14.
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 const DIRECTORY_HEADER: &[u8] = b"PK\x01\x02";
 const ZIP64_LOCATOR: &[u8] = b"PK\x06\x07";
 const ZIP64_END: &[u8] = b"PK\x06\x06";
 
-/// How often another end of the directory, or another beginning of the archive, is looked for. Each time costs a pass
-/// over the archive, and no honest one needs more than two.
-const MAX_TRIES: usize = 4;
+/// The number of attempts to find the end of the directory and the start of the archive. Each is a pass over the
+/// archive, and a well-formed archive needs at most two.
+const MAX_ATTEMPTS: usize = 4;
 
-/// Finds the archive in the bytes: something else may come before it (a program that unpacks it) and after it. The
-/// offsets in what is returned count from the archive's own beginning.
+/// Finds the archive in `bytes`. Other data may precede it (a self-extracting program) and follow it. The offsets in
+/// the result count from the start of the archive itself.
 ///
 /// # Errors
-/// When there is none, its directory cannot be read to its end, or has more than `max_entries` entries.
+/// If there is no archive, its directory is damaged, or it has more than `max_entries` entries.
 pub(super) fn find(mut bytes: Bytes, max_entries: usize) -> Result<ZipSliceArchive<Bytes>, ArchiveError> {
     let begins_here = bytes.starts_with(LOCAL_HEADER);
     let mut error = if begins_here { ArchiveError::Damaged } else { ArchiveError::NotAnArchive };
     let locator = ZipLocator::new().max_search_space(u64::MAX);
-    for _ in 0..MAX_TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let (end, start) = match locator.locate_in_slice(bytes.clone()) {
             Ok(archive) => {
                 let start = start(&archive);
@@ -44,25 +44,26 @@ pub(super) fn find(mut bytes: Bytes, max_entries: usize) -> Result<ZipSliceArchi
         };
         error = ArchiveError::Damaged;
         if start == 0 && !follows_directory(&bytes, end) {
-            // Bytes that look like the end of a directory, in the comment of an archive or behind it, hide the real
-            // end from the locator. Nothing that is unpacked lies there.
+            // The comment of an archive, or the data after it, contains the signature of a directory's end. It hides
+            // the real end from the locator, so overwrite it. No entry has its data there.
             bytes = without_signature(bytes, end);
         } else if start > 0 && start < bytes.len() && !begins_here {
             bytes = bytes.slice(start..);
         } else {
-            // The end of this archive, but not of a whole one. Or one of an archive that begins later: what is left of
-            // a truncated archive may hold another.
+            // Either this archive is damaged, or this is the end of an archive inside it: a truncated archive may
+            // contain a complete one.
             break;
         }
     }
     Err(error)
 }
 
-/// The entries, in the directory's order, duplicates too. The directory ends where its bytes do, however few entries the
-/// archive declares. But when it declares more than there are, some cannot be read, and would be lost.
+/// The entries in the order of the directory, including duplicates. All entries in the directory are read, even if the
+/// archive declares fewer. If it declares more, some are unreadable and would be lost, so the archive is damaged.
 ///
 /// # Errors
-/// [`ArchiveError::TooManyEntries`], and [`ArchiveError::Damaged`] when the directory breaks off.
+/// [`ArchiveError::TooManyEntries`], and [`ArchiveError::Damaged`] if the first entry is unreadable or there are fewer
+/// entries than declared.
 pub(super) fn list(
     archive: &ZipSliceArchive<Bytes>,
     max_entries: usize,
@@ -72,7 +73,7 @@ pub(super) fn list(
         match record {
             Ok(_) if records.len() >= max_entries => return Err(ArchiveError::TooManyEntries { limit: max_entries }),
             Ok(record) => records.push(record),
-            // Whatever it is, it may come after a whole directory, but not in place of one.
+            // Other data may follow a complete directory, but must not replace it.
             Err(_) if records.is_empty() => return Err(ArchiveError::Damaged),
             Err(_) => break,
         }
@@ -85,15 +86,15 @@ pub(super) fn list(
     }
 }
 
-/// How many bytes come before the archive: as many as its directory lies further back than it says (APPNOTE.TXT,
-/// 4.3.16).
+/// The number of bytes before the archive: the difference between the actual and the declared offset of its directory
+/// (APPNOTE.TXT, 4.3.16).
 fn start(archive: &ZipSliceArchive<Bytes>) -> usize {
     let bytes = archive.get_ref();
     let start = || {
         let end = usize::try_from(archive.eocd_offset()).ok()?;
         let size = le_u32(bytes, end + 12)?;
         let offset = le_u32(bytes, end + 16)?;
-        // The locator looks for an entry where the directory should be, so it cannot move the directory of none.
+        // The locator finds a shifted directory by its first entry, which an empty archive does not have.
         let found = if archive.entries_hint() == 0 && size == 0 {
             end
         } else {
@@ -104,8 +105,9 @@ fn start(archive: &ZipSliceArchive<Bytes>) -> usize {
     start().unwrap_or(0)
 }
 
-/// The same for a ZIP64 archive, which the locator does not find when something comes before it: its locator says where
-/// its end record should be (4.3.15), and that lies, 56 bytes long (4.3.14), right before the locator.
+/// As [`start`], for a ZIP64 archive, which `ZipLocator` does not find if other data precedes it. The ZIP64 locator
+/// declares the offset of the ZIP64 end record (4.3.15). The record is 56 bytes long (4.3.14) and ends where the
+/// locator starts.
 fn zip64_start(bytes: &Bytes, end: u64) -> Option<usize> {
     let locator = usize::try_from(end).ok()?.checked_sub(20)?;
     let record = locator.checked_sub(56)?;
@@ -116,7 +118,7 @@ fn zip64_start(bytes: &Bytes, end: u64) -> Option<usize> {
     record.checked_sub(usize::try_from(declared).ok()?)
 }
 
-/// Whether there is a directory of the size that its end names right before that.
+/// Whether a directory of the size declared at `end` lies right before `end`.
 fn follows_directory(bytes: &Bytes, end: u64) -> bool {
     let directory = || {
         let end = usize::try_from(end).ok()?;

@@ -8,18 +8,19 @@ use super::{
     report::{Failed, Reason, Skipped},
 };
 
-/// As many first bytes of an entry as tell what it is: those of a tar archive are at 257.
+/// How many of an entry's first bytes are needed to recognise its type: a tar archive has its signature at offset 257.
 pub(super) const HEAD_BYTES: usize = 512;
 
-/// The type of a file in a Unix mode, which is in the upper half of the external attributes (`stat(2)`, `inode(7)`).
+/// The bits of a Unix mode with the type of the file (`stat(2)`, `inode(7)`). The mode is in the upper half of the
+/// external attributes.
 const S_IFMT: u32 = 0o170_000;
 const S_IFLNK: u32 = 0o120_000;
 const S_IFDIR: u32 = 0o040_000;
 
-/// What the directory alone tells about an entry.
+/// Checks what the directory says about an entry.
 ///
 /// # Errors
-/// The reason why the entry need not be read, or cannot be.
+/// Why the entry is skipped or cannot be read.
 pub(super) fn check(record: &ZipFileHeaderRecord<'_>, name: &str) -> Result<(), Reason> {
     let unix = (record.external_attributes() >> 16) & S_IFMT;
     if name::is_directory(name) || unix == S_IFDIR || record.mode().value() & S_IFMT == S_IFDIR {
@@ -42,11 +43,11 @@ pub(super) fn check(record: &ZipFileHeaderRecord<'_>, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// The bytes of an entry, once [`check`] has nothing against them. The directory counts for sizes and checksum;
-/// but when the header before the bytes names another file or method, they are not this entry's bytes.
+/// The content of an entry, after [`check`] passes. Sizes and checksum are taken from the directory. But if the local
+/// header has another name or compression method, the bytes belong to another entry.
 ///
 /// # Errors
-/// [`Failed::Damaged`].
+/// [`Failed::Damaged`] if the bytes are missing or belong to another entry.
 pub(super) fn open<'a, T: AsRef<[u8]>>(
     archive: &'a ZipSliceArchive<T>,
     record: &ZipFileHeaderRecord<'_>,
@@ -64,7 +65,7 @@ pub(super) fn open<'a, T: AsRef<[u8]>>(
     })
 }
 
-/// Tells an archive by its first bytes. Documents that are ZIP archives inside are archives here.
+/// Recognises an archive by its first bytes. A document in a ZIP container counts as an archive.
 pub(super) fn is_archive(head: &[u8]) -> bool {
     const SIGNATURES: [&[u8]; 10] = [
         b"PK\x03\x04",
@@ -81,14 +82,14 @@ pub(super) fn is_archive(head: &[u8]) -> bool {
     SIGNATURES.iter().any(|signature| head.starts_with(signature)) || head.get(257..262) == Some(b"ustar")
 }
 
-/// The bytes of an entry as they come out.
+/// Reads the unpacked bytes of an entry.
 pub(super) enum Content<'a> {
     Stored(&'a [u8]),
     Deflated(DeflateDecoder<&'a [u8]>),
 }
 
 impl Content<'_> {
-    /// How many bytes of the packed entry are not used yet.
+    /// The number of packed bytes that are not read yet.
     pub(super) fn packed_left(&self) -> usize {
         match self {
             Self::Stored(bytes) => bytes.len(),
@@ -96,8 +97,8 @@ impl Content<'_> {
         }
     }
 
-    /// Whether nothing comes after the end: otherwise the packed size was a lie.
-    pub(super) fn is_used_up(&self) -> bool {
+    /// Whether all packed bytes are read. If some are left at the end, the declared packed size was wrong.
+    pub(super) fn is_exhausted(&self) -> bool {
         self.packed_left() == 0
     }
 }

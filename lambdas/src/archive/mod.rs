@@ -1,12 +1,12 @@
-//! Archives: every photo in a ZIP is handed to a store, and every entry is accounted for.
+//! ZIP archives: every photo is passed to a store, and every entry is reported.
 //!
-//! Nothing that an archive says about itself is believed. The central directory is read whole, before anything is
-//! stored: when it cannot be, the archive is refused, for entries behind the break would be lost without a word. From
-//! then on nothing is an error of the archive any more: each entry of the directory, in its order and duplicates too,
-//! ends in exactly one list of the [`Report`].
+//! Nothing in an archive is trusted. The central directory is read completely before anything is stored. If it is
+//! damaged, the archive is rejected: the entries behind the damage would be lost silently. Later errors concern single
+//! entries. Each entry of the directory, in its order and including duplicates, is in exactly one list of the
+//! [`Report`].
 //!
-//! Unpacking runs on the caller's task and yields to the runtime as it goes, so that the photos already unpacked are
-//! stored meanwhile.
+//! Unpacking runs on the caller's task. It yields to the runtime regularly, so that photos already unpacked are stored
+//! in the meantime.
 
 mod directory;
 mod entry;
@@ -30,23 +30,23 @@ use crate::{
     photos::{Photo, PhotoType, StoreError},
 };
 use reader::{Reader, Unpacked};
-use report::Seen;
+use report::Processed;
 pub use report::{Failed, NotStored, Report, Skipped, Stored};
 
-/// What an archive may cost.
+/// Limits on the work for one archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most entries (`UNZIP_MAX_ENTRIES`). An answer about 1,000 fits the 6 MB that Lambda lets one have.
+    /// Entries per archive (`UNZIP_MAX_ENTRIES`). A report on 1,000 entries stays within Lambda's 6 MB response limit.
     pub max_entries: usize,
-    /// The most bytes of one entry, unpacked (`UNZIP_MAX_ENTRY_BYTES`). Never more than `max_in_flight_bytes`.
+    /// Unpacked bytes per entry (`UNZIP_MAX_ENTRY_BYTES`). `max_in_flight_bytes` limits each entry, too.
     pub max_entry_bytes: u32,
-    /// The most bytes unpacked in all, those of skipped and damaged entries too (`UNZIP_MAX_TOTAL_BYTES`).
+    /// Unpacked bytes per archive, including those of skipped and damaged entries (`UNZIP_MAX_TOTAL_BYTES`).
     pub max_total_bytes: u64,
-    /// The most bytes of entries held at a time, being unpacked and being stored.
+    /// Bytes in memory at a time, of the photo being unpacked and the photos being stored.
     pub max_in_flight_bytes: u32,
-    /// The most photos being stored at a time.
+    /// Photos being stored at a time.
     pub max_puts: usize,
-    /// Kept free before the deadline: nothing is unpacked then, so that what is being stored comes to its end.
+    /// Unpacking stops this long before the deadline, so that the photos being stored can finish.
     pub put_time: Duration,
 }
 
@@ -67,7 +67,7 @@ impl Limits {
     /// Reads `UNZIP_MAX_ENTRIES`, `UNZIP_MAX_ENTRY_BYTES` and `UNZIP_MAX_TOTAL_BYTES`.
     ///
     /// # Errors
-    /// When one is set and no number.
+    /// [`ConfigError::Wrong`] if one is set but is not a number.
     pub fn from_env() -> Result<Self, ConfigError> {
         let default = Self::default();
         Ok(Self {
@@ -79,31 +79,27 @@ impl Limits {
     }
 }
 
-/// The archive as a whole is refused; nothing of it was stored.
+/// The whole archive is rejected. Nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {
-    /// The bytes are something else.
     #[error("not a ZIP archive")]
     NotAnArchive,
-    /// A ZIP archive whose directory is cut off or cannot be read to its end.
+    /// The directory is truncated or unreadable.
     #[error("the directory of the ZIP archive is damaged")]
     Damaged,
     /// More than [`Limits::max_entries`].
     #[error("the ZIP archive has more than {limit} entries")]
-    TooManyEntries {
-        /// How many there may be.
-        limit: usize,
-    },
+    TooManyEntries { limit: usize },
 }
 
-/// Hands every photo of a ZIP archive to `store`, with the name it has in the archive, path and all.
+/// Passes every photo of a ZIP archive to `store`, with its full path in the archive.
 ///
-/// It is over by `deadline`: [`Limits::put_time`] before it the unpacking stops, and at the deadline itself nobody
-/// waits for `store` any longer. Entries not stored by then are reported as [`Failed::OutOfTime`]; the ones that were
-/// being stored may be stored nevertheless, which no one can tell.
+/// Returns by `deadline`. Unpacking stops [`Limits::put_time`] earlier, and unfinished calls of `store` are cancelled
+/// at the deadline. Entries not stored by then are reported as [`Failed::OutOfTime`]. The photo of a cancelled call may
+/// be stored nevertheless.
 ///
 /// # Errors
-/// [`ArchiveError`], before `store` is called for the first time. What fails later is in the report.
+/// [`ArchiveError`], always before the first call of `store`. Later failures are in the report.
 pub async fn unpack<F, Fut>(
     archive: Bytes,
     limits: &Limits,
@@ -119,21 +115,21 @@ where
     let mut reader = Reader::new(&archive, limits, deadline.checked_sub(limits.put_time).unwrap_or(deadline));
 
     let mut puts = FuturesUnordered::new();
-    let mut seen = Vec::new();
+    let mut processed = Vec::new();
     for (at, record) in records.iter().enumerate() {
         while puts.len() >= limits.max_puts.max(1) {
-            seen.extend(puts.next().await);
+            processed.extend(puts.next().await);
         }
         let name = name::decode(record);
         let entry = name::shown(&name);
-        // While the reader waits, for room or its turn, the photos before it are stored.
+        // While the reader yields or waits for room, the photos before this entry are stored.
         let read = {
             let mut reading = pin!(reader.read(record, &name));
             loop {
                 tokio::select! {
                     biased;
                     read = &mut reading => break read,
-                    Some(one) = puts.next() => seen.push(one),
+                    Some(entry) = puts.next() => processed.push(entry),
                 }
             }
         };
@@ -142,28 +138,28 @@ where
                 let put = store(name, kind, bytes);
                 puts.push(finish(at, entry, timeout_at(deadline, put), room));
             }
-            Err(reason) => seen.push(Seen { at, entry, outcome: Err(reason) }),
+            Err(reason) => processed.push(Processed { at, entry, outcome: Err(reason) }),
         }
     }
-    while let Some(one) = puts.next().await {
-        seen.push(one);
+    while let Some(entry) = puts.next().await {
+        processed.push(entry);
     }
-    Ok(Report::new(seen))
+    Ok(Report::new(processed))
 }
 
-/// Waits until a photo is stored, and gives its room back.
-async fn finish<Fut>(at: usize, entry: String, put: Timeout<Fut>, room: OwnedSemaphorePermit) -> Seen
+/// Waits until a photo is stored, then releases its room.
+async fn finish<Fut>(at: usize, entry: String, put: Timeout<Fut>, room: OwnedSemaphorePermit) -> Processed
 where
     Fut: Future<Output = Result<Photo, StoreError>>,
 {
     let outcome = match put.await {
         Ok(Ok(photo)) => Ok(photo),
         Ok(Err(error)) => {
-            tracing::error!(%error, "a photo of an archive was not stored");
+            tracing::error!(%error, "a photo from an archive was not stored");
             Err(Failed::Storage.into())
         }
         Err(_) => Err(Failed::OutOfTime.into()),
     };
     drop(room);
-    Seen { at, entry, outcome }
+    Processed { at, entry, outcome }
 }

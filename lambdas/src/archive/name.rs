@@ -2,12 +2,12 @@ use std::borrow::Cow;
 
 use rawzip::ZipFileHeaderRecord;
 
-/// The longest name that is shown, in bytes of UTF-8; see [`super::Report`] for why.
+/// The longest name in a report, in bytes of UTF-8. [`super::Report`] explains the limit.
 const MAX_SHOWN_BYTES: usize = 1_024;
 
-const CUT: char = '…';
+const ELLIPSIS: char = '…';
 
-/// Code page 437 from 0x80 on: what a ZIP's names are in, unless they are in UTF-8 (APPNOTE.TXT, appendix D).
+/// Code page 437 from 0x80 on: the encoding of names in a ZIP archive that are not UTF-8 (APPNOTE.TXT, appendix D).
 const CP437: [char; 128] = [
     'Ç', 'ü', 'é', 'â', 'ä', 'à', 'å', 'ç', 'ê', 'ë', 'è', 'ï', 'î', 'ì', 'Ä', 'Å', 'É', 'æ', 'Æ', 'ô', 'ö', 'ò', 'û',
     'ù', 'ÿ', 'Ö', 'Ü', '¢', '£', '¥', '₧', 'ƒ', 'á', 'í', 'ó', 'ú', 'ñ', 'Ñ', 'ª', 'º', '¿', '⌐', '¬', '½', '¼', '¡',
@@ -17,7 +17,7 @@ const CP437: [char; 128] = [
     '≤', '⌠', '⌡', '÷', '≈', '°', '∙', '·', '√', 'ⁿ', '²', '■', '\u{a0}',
 ];
 
-/// The name of an entry as text. Many archivers write UTF-8 without saying so, hence what can be UTF-8 is taken for it.
+/// Decodes an entry's name. Many archivers write UTF-8 without setting its flag, so valid UTF-8 is read as UTF-8.
 pub(super) fn decode(record: &ZipFileHeaderRecord<'_>) -> String {
     let raw = record.file_path().as_bytes();
     match String::from_utf8_lossy(raw) {
@@ -31,16 +31,16 @@ fn from_cp437(byte: u8) -> char {
     byte.checked_sub(0x80).and_then(|high| CP437.get(usize::from(high)).copied()).unwrap_or(char::from(byte))
 }
 
-/// The name as an answer may show it: without control characters, and not longer than [`MAX_SHOWN_BYTES`].
+/// The name for the report: without control characters, and at most [`MAX_SHOWN_BYTES`] long.
 pub(super) fn shown(name: &str) -> String {
     let mut shown = String::with_capacity(name.len().min(MAX_SHOWN_BYTES));
     for c in name.chars() {
         let c = if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
         if shown.len() + c.len_utf8() > MAX_SHOWN_BYTES {
-            while shown.len() + CUT.len_utf8() > MAX_SHOWN_BYTES {
+            while shown.len() + ELLIPSIS.len_utf8() > MAX_SHOWN_BYTES {
                 shown.pop();
             }
-            shown.push(CUT);
+            shown.push(ELLIPSIS);
             break;
         }
         shown.push(c);
@@ -48,7 +48,7 @@ pub(super) fn shown(name: &str) -> String {
     shown
 }
 
-/// The parts of a path. `\` parts them too: archivers on Windows have written it.
+/// The parts of a path. `\` is a separator too: some archivers on Windows write it.
 fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split(['/', '\\'])
 }
@@ -57,8 +57,7 @@ pub(super) fn is_directory(name: &str) -> bool {
     name.ends_with(['/', '\\'])
 }
 
-/// Whether an entry is, or lies in, a dot file or what macOS keeps beside the files of an archive. `.` and `..` hide
-/// nothing.
+/// Whether an entry is a dot file, is in a dot folder, or is macOS metadata (`__MACOSX`). `.` and `..` do not count.
 pub(super) fn is_hidden(name: &str) -> bool {
     parts(name).any(|part| part == "__MACOSX" || part.starts_with('.') && !matches!(part, "." | ".."))
 }
@@ -68,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_page_437_is_whole() {
+    fn bytes_are_decoded_as_code_page_437() {
         assert_eq!(from_cp437(b'a'), 'a');
         assert_eq!(from_cp437(0x80), 'Ç');
         assert_eq!(from_cp437(0xA4), 'ñ');
@@ -77,12 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_not_shown() {
+    fn control_characters_are_replaced() {
         assert_eq!(shown("a\0b\u{1b}[31m\u{85}.jpg"), "a\u{fffd}b\u{fffd}[31m\u{fffd}.jpg");
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters_and_shows_it() {
+    fn a_long_name_is_cut_between_characters_and_ends_with_an_ellipsis() {
         assert_eq!(shown(&"a".repeat(1_024)), "a".repeat(1_024));
         assert_eq!(shown(&"a".repeat(1_025)), format!("{}…", "a".repeat(1_021)));
         assert_eq!(shown(&"é".repeat(600)), format!("{}…", "é".repeat(510)));
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_is_what_begins_with_a_dot_in_any_part() {
+    fn dot_files_dot_folders_and_macos_metadata_are_hidden() {
         for name in [".DS_Store", "a/.git/x.jpg", "a\\._x.jpg", "__MACOSX/a/._b.jpg", "__MACOSX/b.jpg", "...", "a/..b"]
         {
             assert!(is_hidden(name), "{name}");

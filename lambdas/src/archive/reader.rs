@@ -16,32 +16,32 @@ use super::{
 };
 use crate::photos::PhotoType;
 
-/// Unpacked at a time.
+/// The size of the buffer for unpacking.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Read or unpacked between two yields to the runtime: about a millisecond of work.
+/// How much is read and unpacked between two yields to the runtime: about a millisecond of work.
 const YIELD_BYTES: usize = 256 * 1024;
 
-/// Unpacks the entries of an archive, one after the other.
+/// Unpacks the entries of an archive one after the other.
 pub(super) struct Reader<'a> {
     archive: &'a ZipSliceArchive<Bytes>,
     max_entry_bytes: u32,
-    /// How many bytes may still be unpacked from all entries together.
+    /// How many more bytes may be unpacked, from all entries together.
     left: u64,
-    /// When the unpacking stops.
+    /// When unpacking stops.
     stop: Instant,
-    /// A permit for each byte that may be in flight. Only the reader takes any, at one place, and whoever holds them
-    /// gives them back without waiting for it: nobody can wait for ever.
+    /// One permit for each byte that may be in flight. This cannot deadlock: only the reader acquires permits, in one
+    /// place, and a photo being stored releases its permits without waiting for the reader.
     room: Arc<Semaphore>,
     chunk: Box<[u8]>,
     since_yield: usize,
 }
 
-/// A whole photo, its size and checksum as promised.
+/// A complete photo whose size and checksum match the directory.
 pub(super) struct Unpacked {
     pub(super) kind: PhotoType,
     pub(super) bytes: Bytes,
-    /// To be kept as long as the bytes are.
+    /// Must be held as long as the bytes are.
     pub(super) room: OwnedSemaphorePermit,
 }
 
@@ -59,10 +59,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads an entry, and no more of it than must be: that of a photo is read to its end.
+    /// Reads an entry. Only photos are read to their end; of other files, only the first bytes are read.
     ///
     /// # Errors
-    /// The reason why it is not to be stored, or cannot be.
+    /// Why the entry is skipped or cannot be stored.
     pub(super) async fn read(&mut self, record: &ZipFileHeaderRecord<'_>, name: &str) -> Result<Unpacked, Reason> {
         entry::check(record, name)?;
         self.in_time()?;
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         }
         let kind = PhotoType::detect(&head).ok_or(Skipped::NotAPhoto)?;
 
-        // What the entry is said to be long bounds what is held of it, and is true or the entry is damaged.
+        // The declared size limits the memory for the photo. If the size is wrong, the entry is damaged.
         let declared = record.uncompressed_size_hint();
         let (most, too_long) = match u32::try_from(declared) {
             Ok(declared) if declared <= self.max_entry_bytes => (declared, Failed::Damaged),
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         };
         let room = self.reserve(most).await?;
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        // Memory that is reserved but not written to is not used.
+        // Memory that is reserved but never written costs nothing.
         let mut photo = Vec::with_capacity(most);
         let mut crc = Crc::new();
         let mut next = head.as_slice();
@@ -100,13 +100,13 @@ impl<'a> Reader<'a> {
             photo.extend_from_slice(next);
             next = self.unpack(&mut content, most - photo.len() + 1).await?;
         }
-        if u64::try_from(photo.len()) != Ok(declared) || crc.sum() != record.crc32() || !content.is_used_up() {
+        if u64::try_from(photo.len()) != Ok(declared) || crc.sum() != record.crc32() || !content.is_exhausted() {
             return Err(Failed::Damaged.into());
         }
         Ok(Unpacked { kind, bytes: photo.into(), room })
     }
 
-    /// At most `most` further bytes of an entry; none when it ends.
+    /// At most `most` further bytes of an entry; empty at its end.
     async fn unpack(&mut self, content: &mut Content<'_>, most: usize) -> Result<&[u8], Failed> {
         if self.since_yield >= YIELD_BYTES {
             self.since_yield = 0;
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         let before = content.packed_left();
         let chunk = self.chunk.get_mut(..most.min(CHUNK_BYTES)).unwrap_or_default();
         let got = content.read(chunk).map_err(|_| Failed::Damaged)?;
-        // An entry can be long and unpack to nothing.
+        // Packed bytes count too: a long entry can unpack to nothing.
         self.since_yield += got + (before - content.packed_left());
         let left = u64::try_from(got).ok().and_then(|got| self.left.checked_sub(got));
         self.left = left.unwrap_or(0);
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
 
     async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, Failed> {
         let room = timeout_at(self.stop, Arc::clone(&self.room).acquire_many_owned(bytes)).await;
-        // The semaphore is never closed: there is no other reason than time.
+        // The semaphore is never closed, so the only possible error is the timeout.
         room.ok().and_then(Result::ok).ok_or(Failed::OutOfTime)
     }
 

@@ -2,39 +2,34 @@ use serde::Serialize;
 
 use crate::photos::Photo;
 
-/// What became of each entry of an archive. Each is in exactly one list, in the order of the archive's directory.
+/// The outcome of each entry of an archive. Each entry is in exactly one list, in the order of the archive's directory.
 ///
-/// As JSON, and as text inside the JSON of a Lambda answer, the report on 1,000 entries stays under 6 MB, the most that
-/// an answer may have: a shown name is at most 1,024 bytes, each of which is at worst a quotation mark and takes four
-/// (escaped, and the escape escaped), and the rest of an entry is under 900 bytes.
+/// Lambda limits a response to 6 MB of JSON, which contains the report as an escaped string. A report on 1,000 entries
+/// stays below the limit: a name has at most 1,024 bytes, each of which takes at most four (a quotation mark, escaped
+/// twice), and the rest of an entry takes less than 900 bytes.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// The photos that are stored now.
     pub stored: Vec<Stored>,
-    /// What was left out on purpose.
+    /// Entries left out on purpose.
     pub skipped: Vec<NotStored<Skipped>>,
-    /// What is, or may be, a photo, and could not be stored.
+    /// Entries that are, or may be, photos and could not be stored.
     pub failed: Vec<NotStored<Failed>>,
 }
 
-/// An entry that was stored.
 #[derive(Debug, Serialize)]
 pub struct Stored {
-    /// Its name in the archive, as it can be shown.
+    /// The name in the archive, shortened and without control characters.
     pub entry: String,
-    /// What the service made of it.
     #[serde(flatten)]
     pub photo: Photo,
 }
 
-/// An entry that was not stored.
 #[derive(Debug, Serialize)]
 pub struct NotStored<R> {
-    /// Its name in the archive, as it can be shown.
+    /// The name in the archive, shortened and without control characters.
     pub entry: String,
-    /// Why.
     pub reason: R,
-    /// What can be done about it.
+    /// What the user can do about it.
     pub detail: &'static str,
 }
 
@@ -42,47 +37,45 @@ pub struct NotStored<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skipped {
-    /// A folder.
     Directory,
-    /// A file of another kind, by its first bytes.
+    /// The first bytes are not those of a photo.
     NotAPhoto,
     /// A symbolic link.
     Link,
-    /// A dot file, or what macOS adds to archives.
+    /// A dot file, a file in a dot folder, or macOS metadata.
     Hidden,
-    /// An archive in the archive.
+    /// An archive inside the archive.
     Archive,
 }
 
-/// Why an entry could not be stored. Only its bytes tell whether an entry is a photo, whatever its name ends with: one
-/// whose bytes cannot be had counts as failed, so that no photo is lost as "skipped on purpose".
+/// Why an entry could not be stored. Only the bytes of an entry tell whether it is a photo, not its name. So an entry
+/// whose bytes cannot be read counts as failed; otherwise a photo could be lost as "skipped on purpose".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failed {
-    /// It needs a password.
     Encrypted,
-    /// Its bytes are not those that the directory promises, or not to be found.
+    /// The bytes are missing or do not match the directory.
     Damaged,
-    /// It is compressed, but not by deflate.
+    /// Compressed by a method other than deflate.
     UnsupportedMethod,
-    /// Over [`super::Limits::max_entry_bytes`].
+    /// Larger than [`super::Limits::max_entry_bytes`].
     TooLarge,
-    /// Over what [`super::Limits::max_total_bytes`] leaves.
+    /// Larger than what [`super::Limits::max_total_bytes`] leaves.
     OverTotal,
-    /// The deadline came first.
+    /// Not stored by the deadline.
     OutOfTime,
-    /// The store did not take it.
+    /// The store returned an error.
     Storage,
 }
 
 impl Skipped {
     const fn detail(self) -> &'static str {
         match self {
-            Self::Directory => "Folders are not kept; the photos in them are stored.",
-            Self::NotAPhoto => "Not a photo, by its first bytes: send JPEG, PNG, GIF, WebP, HEIC, AVIF, TIFF or BMP.",
-            Self::Link => "A symbolic link: send the photo that it points to.",
-            Self::Hidden => "A hidden file: rename it without the dot if it is a photo.",
-            Self::Archive => "An archive in the archive is not opened: send it by itself.",
+            Self::Directory => "This is a folder. The files in it are listed separately.",
+            Self::NotAPhoto => "This file is not a photo. Send JPEG, PNG, GIF, WebP, HEIC, AVIF, TIFF or BMP.",
+            Self::Link => "This is a symbolic link. Send the photo that it points to.",
+            Self::Hidden => "This is a hidden file. If it is a photo, remove the dot before its name or its folder's.",
+            Self::Archive => "Archives inside an archive are not opened. Send this archive separately.",
         }
     }
 }
@@ -90,15 +83,13 @@ impl Skipped {
 impl Failed {
     const fn detail(self) -> &'static str {
         match self {
-            Self::Encrypted => "It needs a password: send it in an archive without one.",
-            Self::Damaged => "Its bytes are not what the archive says they are: make the archive anew.",
-            Self::UnsupportedMethod => "Compressed by another method than deflate: make the archive with deflate.",
-            Self::TooLarge => "Larger, unpacked, than the service takes: send a smaller version of the photo.",
-            Self::OverTotal => "The archive unpacks to more than the service takes: send this one in another archive.",
-            Self::OutOfTime => {
-                "Time ran out: if the photo is not in the list of your photos, send it in another archive."
-            }
-            Self::Storage => "The storage did not take it: try again.",
+            Self::Encrypted => "This file needs a password. Send it in an archive without a password.",
+            Self::Damaged => "This file is damaged in the archive. Create the archive again.",
+            Self::UnsupportedMethod => "The compression method is not supported. Create the archive with deflate.",
+            Self::TooLarge => "This file is too large when unpacked. Send a smaller version of the photo.",
+            Self::OverTotal => "The archive is too large when unpacked. Send this file in another archive.",
+            Self::OutOfTime => "Time ran out. If this photo is not in your list, send it in another archive.",
+            Self::Storage => "The photo could not be stored. Send it again.",
         }
     }
 }
@@ -122,19 +113,19 @@ impl From<Failed> for Reason {
     }
 }
 
-/// One entry, done with.
-pub(super) struct Seen {
-    /// Its place in the directory.
+/// The outcome of one entry.
+pub(super) struct Processed {
+    /// The index in the directory.
     pub(super) at: usize,
     pub(super) entry: String,
     pub(super) outcome: Result<Photo, Reason>,
 }
 
 impl Report {
-    pub(super) fn new(mut seen: Vec<Seen>) -> Self {
-        seen.sort_unstable_by_key(|seen| seen.at);
+    pub(super) fn new(mut processed: Vec<Processed>) -> Self {
+        processed.sort_unstable_by_key(|entry| entry.at);
         let mut report = Self::default();
-        for Seen { entry, outcome, .. } in seen {
+        for Processed { entry, outcome, .. } in processed {
             match outcome {
                 Ok(photo) => report.stored.push(Stored { entry, photo }),
                 Err(Reason::Skipped(reason)) => {
@@ -155,7 +146,7 @@ mod tests {
     use crate::photos::{PhotoName, PhotoType};
 
     #[test]
-    fn reasons_are_written_as_in_the_contract() {
+    fn reasons_are_serialised_as_documented() {
         let skipped = [Skipped::Directory, Skipped::NotAPhoto, Skipped::Link, Skipped::Hidden, Skipped::Archive];
         assert_eq!(
             serde_json::to_string(&skipped).unwrap(),
@@ -177,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_answer_about_a_thousand_entries_is_under_6_mb() {
+    fn the_longest_report_on_a_thousand_entries_is_under_6_mb() {
         let entry = super::super::name::shown(&"\"".repeat(70_000));
         let name = PhotoName::new(&"\"".repeat(200), PhotoType::Webp, jiff::Timestamp::UNIX_EPOCH);
-        let stored = |at| Seen { at, entry: entry.clone(), outcome: Ok(Photo::new(name.clone(), u64::MAX)) };
-        let failed = |at| Seen { at, entry: entry.clone(), outcome: Err(Failed::OutOfTime.into()) };
+        let stored = |at| Processed { at, entry: entry.clone(), outcome: Ok(Photo::new(name.clone(), u64::MAX)) };
+        let failed = |at| Processed { at, entry: entry.clone(), outcome: Err(Failed::OutOfTime.into()) };
         for report in [Report::new((0..1_000).map(stored).collect()), Report::new((0..1_000).map(failed).collect())] {
             let body = serde_json::to_string(&report).unwrap();
-            let answer = serde_json::to_string(&body).unwrap();
-            assert!(answer.len() < 5_900_000, "{}", answer.len());
+            let response = serde_json::to_string(&body).unwrap();
+            assert!(response.len() < 5_900_000, "{}", response.len());
         }
     }
 }

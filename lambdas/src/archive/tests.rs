@@ -18,9 +18,9 @@ use crate::photos::PhotoName;
 
 const MIB: usize = 1024 * 1024;
 
-// ---- What goes in ----
+// ---- Archives to unpack ----
 
-/// A photo by its first bytes, with bytes behind them that deflate can hardly shorten.
+/// The signature of a JPEG file, followed by noise that deflate can hardly compress.
 fn photo(seed: u32, size: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761).max(1);
     let noise = std::iter::repeat_with(move || {
@@ -32,7 +32,7 @@ fn photo(seed: u32, size: usize) -> Vec<u8> {
     [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain(noise).take(size).collect()
 }
 
-/// The header of a bitmap, then zeros: the photo that deflate shortens most.
+/// The header of a bitmap followed by zeros: the photo that deflate compresses best.
 fn blank_bitmap(size: usize) -> Vec<u8> {
     let mut bitmap = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
     bitmap.resize(size, 0);
@@ -63,7 +63,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// An entry of a hand-made archive, every word of which can be a lie.
+/// An entry of a handmade archive, in which any field can be wrong.
 #[derive(Clone)]
 struct Entry {
     name: Vec<u8>,
@@ -114,7 +114,7 @@ fn short(bytes: &[u8]) -> u16 {
     bytes.len().try_into().unwrap()
 }
 
-fn made(entries: &[Entry]) -> Vec<u8> {
+fn build(entries: &[Entry]) -> Vec<u8> {
     let mut archive = Vec::new();
     let mut directory = Vec::new();
     for entry in entries {
@@ -157,27 +157,27 @@ fn made(entries: &[Entry]) -> Vec<u8> {
     archive
 }
 
-/// Where a pattern is in an archive: the last time, which is in its directory.
+/// The last position of `pattern` in an archive, which is in the directory.
 fn last(archive: &[u8], pattern: &[u8]) -> usize {
     archive.windows(pattern.len()).rposition(|window| window == pattern).unwrap()
 }
 
-// ---- What comes out ----
+// ---- Results ----
 
 type Put = Pin<Box<dyn Future<Output = Result<Photo, StoreError>> + Send>>;
 
-/// What was stored: name, kind, bytes.
+/// The name, type and bytes of each stored photo.
 type Puts = Vec<(String, PhotoType, Bytes)>;
 
-/// A store that keeps what it is given, and how much it was given at a time.
+/// A store that records what it receives, and how much at a time.
 #[derive(Default)]
 struct Store {
     puts: Mutex<Puts>,
-    /// Whether to keep the bytes.
+    /// Whether to drop the bytes.
     forget: bool,
     in_flight: AtomicUsize,
     peak_bytes: AtomicUsize,
-    puts_at_once: AtomicUsize,
+    concurrent_puts: AtomicUsize,
     peak_puts: AtomicUsize,
 }
 
@@ -187,13 +187,13 @@ impl Store {
         Box::pin(async move {
             let held = store.in_flight.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
             store.peak_bytes.fetch_max(held, Ordering::SeqCst);
-            let puts = store.puts_at_once.fetch_add(1, Ordering::SeqCst) + 1;
+            let puts = store.concurrent_puts.fetch_add(1, Ordering::SeqCst) + 1;
             store.peak_puts.fetch_max(puts, Ordering::SeqCst);
             for _ in 0..200 {
                 yield_now().await;
             }
             store.in_flight.fetch_sub(bytes.len(), Ordering::SeqCst);
-            store.puts_at_once.fetch_sub(1, Ordering::SeqCst);
+            store.concurrent_puts.fetch_sub(1, Ordering::SeqCst);
             let photo = stored_photo(&name, kind, bytes.len());
             let bytes = if store.forget { Bytes::new() } else { bytes };
             store.puts.lock().unwrap().push((name, kind, bytes));
@@ -225,14 +225,14 @@ fn unpack_all(archive: impl Into<Bytes>) -> (Result<Report, ArchiveError>, Puts)
     (report, puts)
 }
 
-/// What became of each entry, in short: stored, skipped, failed.
+/// A report in short: stored, skipped, failed.
 type Short<'a> = (Vec<&'a str>, Vec<(&'a str, Skipped)>, Vec<(&'a str, Failed)>);
 
 fn short_of(report: &Report) -> Short<'_> {
     (
         report.stored.iter().map(|stored| stored.entry.as_str()).collect(),
-        report.skipped.iter().map(|left| (left.entry.as_str(), left.reason)).collect(),
-        report.failed.iter().map(|left| (left.entry.as_str(), left.reason)).collect(),
+        report.skipped.iter().map(|skipped| (skipped.entry.as_str(), skipped.reason)).collect(),
+        report.failed.iter().map(|failed| (failed.entry.as_str(), failed.reason)).collect(),
     )
 }
 
@@ -240,21 +240,21 @@ fn total(report: &Report) -> usize {
     report.stored.len() + report.skipped.len() + report.failed.len()
 }
 
-/// One entry's fate, in an archive with a good photo before it and one after it, which must be stored.
-fn fate(entry: &Entry) -> Result<(), Reason> {
-    fate_under(entry, &Limits::default())
+/// The outcome of an entry between two good photos, which must be stored.
+fn outcome(entry: &Entry) -> Result<(), Reason> {
+    outcome_with(entry, &Limits::default())
 }
 
-fn fate_under(entry: &Entry, limits: &Limits) -> Result<(), Reason> {
+fn outcome_with(entry: &Entry, limits: &Limits) -> Result<(), Reason> {
     let good = |name| Entry::new(name, &photo(9, 700));
-    let archive = made(&[good("before.jpg"), entry.clone(), good("after.jpg")]);
+    let archive = build(&[good("before.jpg"), entry.clone(), good("after.jpg")]);
     let report = unpack_to(&Arc::default(), archive, limits).unwrap();
     assert_eq!(total(&report), 3);
     let stored: Vec<_> = report.stored.iter().map(|stored| stored.entry.as_str()).collect();
     assert!(stored.first() == Some(&"before.jpg") && stored.last() == Some(&"after.jpg"), "{report:?}");
     match (report.skipped.first(), report.failed.first()) {
-        (Some(left), None) => Err(left.reason.into()),
-        (None, Some(left)) => Err(left.reason.into()),
+        (Some(skipped), None) => Err(skipped.reason.into()),
+        (None, Some(failed)) => Err(failed.reason.into()),
         _ => Ok(()),
     }
 }
@@ -317,7 +317,7 @@ fn photos_are_stored_byte_for_byte_and_the_rest_is_skipped() {
 }
 
 #[test]
-fn the_report_is_the_contracts_json() {
+fn the_report_is_serialised_as_documented() {
     let report = unpack_all(zip_of(&[("a/b.jpg", &photo(1, 99)), ("a/c.txt", b"text")])).0.unwrap();
     assert_eq!(
         serde_json::to_value(&report).unwrap(),
@@ -332,7 +332,7 @@ fn the_report_is_the_contracts_json() {
             "skipped": [{
                 "entry": "a/c.txt",
                 "reason": "not-a-photo",
-                "detail": "Not a photo, by its first bytes: send JPEG, PNG, GIF, WebP, HEIC, AVIF, TIFF or BMP.",
+                "detail": "This file is not a photo. Send JPEG, PNG, GIF, WebP, HEIC, AVIF, TIFF or BMP.",
             }],
             "failed": [],
         })
@@ -340,7 +340,7 @@ fn the_report_is_the_contracts_json() {
 }
 
 #[test]
-fn an_empty_archive_has_nothing_in_its_lists() {
+fn an_empty_archive_gives_an_empty_report() {
     let empty = zip(|_| ());
     for archive in [empty.clone(), [b"#!/bin/sh\n".as_slice(), &empty, b"\n"].concat()] {
         assert_eq!(total(&unpack_all(archive).0.unwrap()), 0);
@@ -348,8 +348,8 @@ fn an_empty_archive_has_nothing_in_its_lists() {
 }
 
 #[test]
-fn entries_of_one_name_are_each_stored() {
-    let archive = made(&[1, 2, 3].map(|seed| Entry::new("a.jpg", &photo(seed, 1_000))));
+fn entries_with_the_same_name_are_all_stored() {
+    let archive = build(&[1, 2, 3].map(|seed| Entry::new("a.jpg", &photo(seed, 1_000))));
     let (report, puts) = unpack_all(archive);
     assert_eq!(short_of(&report.unwrap()).0, ["a.jpg", "a.jpg", "a.jpg"]);
     for seed in [1, 2, 3] {
@@ -358,19 +358,19 @@ fn entries_of_one_name_are_each_stored() {
 }
 
 #[test]
-fn two_entries_may_share_their_bytes() {
+fn two_entries_may_share_their_data() {
     let shared = Entry { offset: Some(0), ..Entry::new("a.jpg", &photo(1, 1_000)) };
-    let archive = made(&[Entry::new("a.jpg", &photo(1, 1_000)), shared.clone()]);
+    let archive = build(&[Entry::new("a.jpg", &photo(1, 1_000)), shared.clone()]);
     assert_eq!(short_of(&unpack_all(archive).0.unwrap()).0.len(), 2);
-    let archive = made(&[Entry::new("a.jpg", &photo(1, 1_000)), Entry { name: b"b.jpg".to_vec(), ..shared }]);
+    let archive = build(&[Entry::new("a.jpg", &photo(1, 1_000)), Entry { name: b"b.jpg".to_vec(), ..shared }]);
     assert_eq!(short_of(&unpack_all(archive).0.unwrap()), (vec!["a.jpg"], vec![], vec![("b.jpg", Failed::Damaged)]));
 }
 
 #[test]
-fn an_archive_in_the_bytes_of_an_entry_is_just_bytes() {
+fn an_archive_inside_a_photo_is_part_of_the_photo() {
     let mut bytes = photo(1, 200);
-    bytes.extend(made(&[Entry::stored("inner.jpg", &photo(2, 500))]));
-    let (report, puts) = unpack_all(made(&[Entry::stored("outer.jpg", &bytes)]));
+    bytes.extend(build(&[Entry::stored("inner.jpg", &photo(2, 500))]));
+    let (report, puts) = unpack_all(build(&[Entry::stored("outer.jpg", &bytes)]));
     assert_eq!(short_of(&report.unwrap()).0, ["outer.jpg"]);
     assert_eq!(puts[0].2, bytes);
 }
@@ -393,9 +393,9 @@ fn zip64_and_data_descriptors_are_read() {
     }
 }
 
-/// One stored photo, with a directory and an end that hold nothing but ZIP64 values.
+/// An archive of one stored photo, with only ZIP64 values in its directory and its end.
 fn zip64(bytes: &[u8]) -> Vec<u8> {
-    let mut archive = made(&[Entry::stored("a.jpg", bytes)]);
+    let mut archive = build(&[Entry::stored("a.jpg", bytes)]);
     let (directory, end) = (last(&archive, b"PK\x01\x02"), last(&archive, b"PK\x05\x06"));
     let mut record = archive[directory..end].to_vec();
     record[20..28].fill(0xFF);
@@ -421,7 +421,7 @@ fn zip64(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn something_else_may_come_before_and_after_an_archive() {
+fn other_data_may_precede_and_follow_an_archive() {
     let good = zip_of(&[("a.jpg", &photo(1, 5_000)), ("b.txt", b"text")]);
     let before = b"#!/bin/sh\nexec unzip $0\n".repeat(100);
     let after = vec![b'\n'; 2 * MIB];
@@ -429,7 +429,7 @@ fn something_else_may_come_before_and_after_an_archive() {
         writer.start_file("a.jpg", DEFLATED).unwrap();
         writer.write_all(&photo(1, 5_000)).unwrap();
         writer.start_file("b.txt", STORED).unwrap();
-        writer.set_comment("PK\u{5}\u{6} is how the end of a directory begins").unwrap();
+        writer.set_comment("PK\u{5}\u{6} is the signature of a directory's end").unwrap();
     });
     let mut zip64 = zip64(&photo(1, 5_000));
     zip64.splice(0..0, before.iter().copied());
@@ -451,32 +451,32 @@ fn something_else_may_come_before_and_after_an_archive() {
 // ---- Names ----
 
 #[test]
-fn no_path_keeps_a_photo_out() {
+fn photos_are_stored_whatever_their_path() {
     for name in ["../../a.jpg", "/etc/a.jpg", "..\\a.jpg", "C:\\a.jpg", "./a.jpg", "a\0.jpg", "..", "", "\u{202e}gpj.a"]
     {
-        let (report, puts) = unpack_all(made(&[Entry::new(name, &photo(1, 100))]));
+        let (report, puts) = unpack_all(build(&[Entry::new(name, &photo(1, 100))]));
         assert_eq!(report.unwrap().stored.len(), 1, "{name:?}");
         assert_eq!(puts[0].0, name);
     }
 }
 
 #[test]
-fn folders_and_links_are_told_by_name_or_attributes() {
+fn folders_and_links_are_recognised_by_name_or_attributes() {
     let jpg = |name| Entry::stored(name, &photo(1, 100));
-    assert_eq!(fate(&jpg("a/")), skipped(Skipped::Directory));
-    assert_eq!(fate(&jpg("a\\")), skipped(Skipped::Directory));
-    assert_eq!(fate(&Entry { attributes: 0o040_755 << 16, ..jpg("a") }), skipped(Skipped::Directory));
-    assert_eq!(fate(&Entry { attributes: 0x10, made_by: 20, ..jpg("a") }), skipped(Skipped::Directory));
-    assert_eq!(fate(&Entry { attributes: 0o120_777 << 16, ..jpg("a.jpg") }), skipped(Skipped::Link));
-    assert_eq!(fate(&Entry { attributes: 0o120_777 << 16, made_by: 20, ..jpg("a.jpg") }), skipped(Skipped::Link));
-    assert_eq!(fate(&Entry { attributes: 0o120_777 << 16, ..jpg("a/") }), skipped(Skipped::Directory));
-    assert_eq!(fate(&Entry { attributes: u32::MAX, ..jpg("a.jpg") }), Ok(()));
+    assert_eq!(outcome(&jpg("a/")), skipped(Skipped::Directory));
+    assert_eq!(outcome(&jpg("a\\")), skipped(Skipped::Directory));
+    assert_eq!(outcome(&Entry { attributes: 0o040_755 << 16, ..jpg("a") }), skipped(Skipped::Directory));
+    assert_eq!(outcome(&Entry { attributes: 0x10, made_by: 20, ..jpg("a") }), skipped(Skipped::Directory));
+    assert_eq!(outcome(&Entry { attributes: 0o120_777 << 16, ..jpg("a.jpg") }), skipped(Skipped::Link));
+    assert_eq!(outcome(&Entry { attributes: 0o120_777 << 16, made_by: 20, ..jpg("a.jpg") }), skipped(Skipped::Link));
+    assert_eq!(outcome(&Entry { attributes: 0o120_777 << 16, ..jpg("a/") }), skipped(Skipped::Directory));
+    assert_eq!(outcome(&Entry { attributes: u32::MAX, ..jpg("a.jpg") }), Ok(()));
 }
 
 #[test]
-fn names_that_are_not_utf_8_are_in_code_page_437() {
+fn names_that_are_not_utf_8_are_read_as_code_page_437() {
     let named = |name: &[u8], flags| Entry { name: name.to_vec(), flags, ..Entry::new("", &photo(1, 100)) };
-    let archive = made(&[
+    let archive = build(&[
         named(b"ma\xA4ana.jpg", 0),
         named("mañana.jpg".as_bytes(), 0),
         named("mañana.jpg".as_bytes(), 1 << 11),
@@ -487,9 +487,10 @@ fn names_that_are_not_utf_8_are_in_code_page_437() {
 }
 
 #[test]
-fn names_are_shown_cut_and_without_control_characters_but_stored_whole() {
+fn names_are_cut_and_cleaned_in_the_report_but_not_for_the_store() {
     let long = format!("{}/\u{1b}a.jpg", "d".repeat(60_000));
-    let (report, puts) = unpack_all(made(&[Entry::new(&long, &photo(1, 100)), Entry::new("\u{7}a.jpg", &photo(1, 9))]));
+    let (report, puts) =
+        unpack_all(build(&[Entry::new(&long, &photo(1, 100)), Entry::new("\u{7}a.jpg", &photo(1, 9))]));
     let report = report.unwrap();
     assert_eq!(short_of(&report).0, [format!("{}…", "d".repeat(1_021)).as_str(), "\u{fffd}a.jpg"]);
     assert!(puts.iter().any(|(name, _, _)| *name == long));
@@ -498,7 +499,7 @@ fn names_are_shown_cut_and_without_control_characters_but_stored_whole() {
 // ---- Hostile entries ----
 
 #[test]
-fn an_entry_that_lies_about_its_sizes_is_damaged() {
+fn an_entry_with_wrong_sizes_is_damaged() {
     let jpg = Entry::new("a.jpg", &photo(1, 100_000));
     let stored = Entry::stored("a.jpg", &photo(1, 100_000));
     for entry in [
@@ -515,15 +516,15 @@ fn an_entry_that_lies_about_its_sizes_is_damaged() {
         Entry { packed_size: 99_999, ..stored.clone() },
         Entry { packed_size: 100_001, ..stored },
     ] {
-        assert_eq!(fate(&entry), failed(Failed::Damaged), "{} {}", entry.size, entry.packed_size);
+        assert_eq!(outcome(&entry), failed(Failed::Damaged), "{} {}", entry.size, entry.packed_size);
     }
-    assert_eq!(fate(&Entry { packed_size: 0, ..jpg.clone() }), failed(Failed::Damaged));
-    // ZIP64 sizes without the field that holds them.
-    assert_eq!(fate(&Entry { size: u32::MAX, packed_size: u32::MAX, ..jpg }), failed(Failed::Damaged));
+    assert_eq!(outcome(&Entry { packed_size: 0, ..jpg.clone() }), failed(Failed::Damaged));
+    // Sizes that refer to a ZIP64 field, which is missing.
+    assert_eq!(outcome(&Entry { size: u32::MAX, packed_size: u32::MAX, ..jpg }), failed(Failed::Damaged));
 }
 
 #[test]
-fn an_entry_whose_bytes_are_not_its_own_is_damaged() {
+fn an_entry_with_the_wrong_bytes_is_damaged() {
     let jpg = Entry::new("a.jpg", &photo(1, 1_000));
     let garbage = [photo(1, 3), vec![0xFF; 200]].concat();
     for (what, entry) in [
@@ -532,36 +533,36 @@ fn an_entry_whose_bytes_are_not_its_own_is_damaged() {
         ("offset in an entry", Entry { offset: Some(5), ..jpg.clone() }),
         ("offset of another entry", Entry { offset: Some(0), ..jpg.clone() }),
         ("offset past the end", Entry { offset: Some(0xFFFF_FFFE), ..jpg.clone() }),
-        ("offset of ZIP64 that is not there", Entry { offset: Some(u32::MAX), ..jpg.clone() }),
+        ("offset in a missing ZIP64 field", Entry { offset: Some(u32::MAX), ..jpg.clone() }),
         ("local name", Entry { local_name: Some(b"b.jpg".to_vec()), ..jpg.clone() }),
         ("local method", Entry { local_method: Some(0), ..jpg }),
     ] {
-        assert_eq!(fate(&entry), failed(Failed::Damaged), "{what}");
+        assert_eq!(outcome(&entry), failed(Failed::Damaged), "{what}");
     }
 }
 
 #[test]
-fn an_entry_that_is_no_photo_is_not_read_to_its_end() {
+fn an_entry_that_is_not_a_photo_is_not_read_to_its_end() {
     let text = Entry::stored("a.txt", &b"text ".repeat(10_000));
-    assert_eq!(fate(&Entry { crc: 0, size: 7, ..text }), skipped(Skipped::NotAPhoto));
+    assert_eq!(outcome(&Entry { crc: 0, size: 7, ..text }), skipped(Skipped::NotAPhoto));
 }
 
 #[test]
-fn what_cannot_be_unpacked_may_be_a_photo_and_fails() {
+fn an_entry_that_cannot_be_unpacked_fails_whatever_its_name() {
     for name in ["a.jpg", "a.txt"] {
         let entry = Entry::new(name, &photo(1, 1_000));
         for flags in [1, 1 | 1 << 6, 1 << 13] {
-            assert_eq!(fate(&Entry { flags, ..entry.clone() }), failed(Failed::Encrypted));
+            assert_eq!(outcome(&Entry { flags, ..entry.clone() }), failed(Failed::Encrypted));
         }
-        assert_eq!(fate(&Entry { method: 99, ..entry.clone() }), failed(Failed::Encrypted));
+        assert_eq!(outcome(&Entry { method: 99, ..entry.clone() }), failed(Failed::Encrypted));
         for method in [1, 6, 9, 12, 14, 93, 95, 0xFFFF] {
-            assert_eq!(fate(&Entry { method, ..entry.clone() }), failed(Failed::UnsupportedMethod));
+            assert_eq!(outcome(&Entry { method, ..entry.clone() }), failed(Failed::UnsupportedMethod));
         }
     }
 }
 
 #[test]
-fn encrypted_entries_of_a_real_archiver_are_told() {
+fn encrypted_entries_of_a_real_archiver_are_recognised() {
     let archive = zip(|writer| {
         writer.start_file("a.jpg", DEFLATED.with_aes_encryption(AesMode::Aes256, "secret")).unwrap();
         writer.write_all(&photo(1, 1_000)).unwrap();
@@ -570,36 +571,36 @@ fn encrypted_entries_of_a_real_archiver_are_told() {
 }
 
 #[test]
-fn archives_in_the_archive_are_not_opened() {
+fn archives_inside_an_archive_are_not_opened() {
     let mut tar = vec![b'a'; 257];
     tar.extend_from_slice(b"ustar\x0000");
     for bytes in
         [zip(|_| ()), b"\x1f\x8b\x08\0".to_vec(), b"7z\xbc\xaf\x27\x1c".to_vec(), b"Rar!\x1a\x07\x01\0".to_vec(), tar]
     {
-        assert_eq!(fate(&Entry::new("a.jpg", &bytes)), skipped(Skipped::Archive));
+        assert_eq!(outcome(&Entry::new("a.jpg", &bytes)), skipped(Skipped::Archive));
     }
 }
 
 // ---- Limits ----
 
 #[test]
-fn an_entry_over_its_limit_is_too_large() {
+fn an_entry_over_the_limit_is_too_large() {
     let limits = Limits { max_entry_bytes: 10_000, ..Limits::default() };
     let entry = |size| Entry::new("a.jpg", &photo(1, size));
-    assert_eq!(fate_under(&entry(10_000), &limits), Ok(()));
-    assert_eq!(fate_under(&entry(10_001), &limits), failed(Failed::TooLarge));
-    assert_eq!(fate_under(&entry(200_000), &limits), failed(Failed::TooLarge));
-    assert_eq!(fate_under(&Entry { size: 10_000, ..entry(10_001) }, &limits), failed(Failed::Damaged));
-    assert_eq!(fate_under(&Entry { size: 0xFFFF_FFFE, ..entry(10) }, &limits), failed(Failed::Damaged));
-    // What may not be in flight may not be unpacked either.
+    assert_eq!(outcome_with(&entry(10_000), &limits), Ok(()));
+    assert_eq!(outcome_with(&entry(10_001), &limits), failed(Failed::TooLarge));
+    assert_eq!(outcome_with(&entry(200_000), &limits), failed(Failed::TooLarge));
+    assert_eq!(outcome_with(&Entry { size: 10_000, ..entry(10_001) }, &limits), failed(Failed::Damaged));
+    assert_eq!(outcome_with(&Entry { size: 0xFFFF_FFFE, ..entry(10) }, &limits), failed(Failed::Damaged));
+    // The limit on bytes in flight also limits each entry.
     let limits = Limits { max_in_flight_bytes: 10_000, ..Limits::default() };
-    assert_eq!(fate_under(&entry(10_001), &limits), failed(Failed::TooLarge));
+    assert_eq!(outcome_with(&entry(10_001), &limits), failed(Failed::TooLarge));
 }
 
 #[test]
-fn bytes_count_in_all_until_they_are_used_up() {
+fn unpacked_bytes_of_all_entries_count_towards_the_total() {
     let jpg = |name| Entry::stored(name, &photo(1, 1_000));
-    let archive = made(&[
+    let archive = build(&[
         jpg("a.jpg"),
         Entry { crc: 0, ..jpg("damaged.jpg") },
         Entry::stored("text", &[b'a'; 5_000]),
@@ -609,7 +610,7 @@ fn bytes_count_in_all_until_they_are_used_up() {
         Entry { flags: 1, ..jpg("encrypted.jpg") },
         Entry::stored("tiny.jpg", &photo(1, 10)),
     ]);
-    // Of the text the first bytes are read; of a photo, all.
+    // Only the first bytes of the text are read, but all bytes of a photo.
     let limits = Limits { max_total_bytes: 1_000 + 1_000 + 512 + 1_000 + 200, ..Limits::default() };
     let report = unpack_to(&Arc::default(), archive, &limits).unwrap();
     assert_eq!(
@@ -628,7 +629,7 @@ fn bytes_count_in_all_until_they_are_used_up() {
 }
 
 #[test]
-fn more_entries_than_allowed_are_refused_before_anything_is_stored() {
+fn too_many_entries_are_rejected_before_anything_is_stored() {
     let limits = Limits::default();
     let photo = photo(1, 30);
     let archive = |entries: u32| {
@@ -643,16 +644,16 @@ fn more_entries_than_allowed_are_refused_before_anything_is_stored() {
     assert_eq!(unpack_to(&store, archive(1_000), &limits).unwrap().stored.len(), 1_000);
     let store = Arc::<Store>::default();
     for entries in [1_001, 70_000] {
-        let refused = unpack_to(&store, archive(entries), &limits).unwrap_err();
-        assert_eq!(refused, ArchiveError::TooManyEntries { limit: 1_000 });
+        let error = unpack_to(&store, archive(entries), &limits).unwrap_err();
+        assert_eq!(error, ArchiveError::TooManyEntries { limit: 1_000 });
     }
     assert!(store.puts.lock().unwrap().is_empty());
 }
 
 #[test]
-fn entries_beyond_the_declared_number_are_read_and_missing_ones_are_damage() {
+fn undeclared_entries_are_read_and_missing_entries_are_damage() {
     let entries: Vec<_> = (0..5).map(|at| Entry::new(&format!("{at}.jpg"), &photo(at, 100))).collect();
-    let good = made(&entries);
+    let good = build(&entries);
     let end = last(&good, b"PK\x05\x06");
     for (declared, expected) in [(0_u16, Ok(5)), (4, Ok(5)), (6, Err(ArchiveError::Damaged))] {
         let mut archive = good.clone();
@@ -663,28 +664,28 @@ fn entries_beyond_the_declared_number_are_read_and_missing_ones_are_damage() {
 }
 
 #[test]
-fn a_bomb_stays_within_what_may_be_in_flight() {
+fn a_zip_bomb_stays_within_the_in_flight_limit() {
     let bitmap = Entry::new("bomb.bmp", &blank_bitmap(MIB));
     let mut entries = vec![bitmap.clone()];
     entries.resize(70, Entry { offset: Some(0), ..bitmap });
-    let archive = made(&entries);
+    let archive = build(&entries);
     assert!(archive.len() < 10_000);
-    // An eighth of the usual.
+    // An eighth of the defaults.
     let limits = Limits { max_total_bytes: 64 << 20, max_in_flight_bytes: 6 << 20, ..Limits::default() };
     let store = Arc::new(Store { forget: true, ..Store::default() });
     let report = unpack_to(&store, archive, &limits).unwrap();
     assert_eq!((report.stored.len(), report.failed.len()), (64, 6));
-    assert!(report.failed.iter().all(|left| left.reason == Failed::OverTotal));
+    assert!(report.failed.iter().all(|failed| failed.reason == Failed::OverTotal));
     let peak = store.peak_bytes.load(Ordering::SeqCst);
     assert!((3 * MIB..=6 * MIB).contains(&peak), "{peak}");
 }
 
 #[test]
-fn small_photos_are_stored_several_at_once() {
+fn small_photos_are_stored_concurrently() {
     let entries: Vec<_> = (0..100).map(|at| Entry::stored("a.jpg", &photo(at, 1_000))).collect();
     let store = Arc::new(Store::default());
     let limits = Limits { max_puts: 16, ..Limits::default() };
-    assert_eq!(unpack_to(&store, made(&entries), &limits).unwrap().stored.len(), 100);
+    assert_eq!(unpack_to(&store, build(&entries), &limits).unwrap().stored.len(), 100);
     assert_eq!(store.peak_puts.load(Ordering::SeqCst), 16);
 }
 
@@ -694,7 +695,7 @@ fn a_photo_is_stored_while_the_next_is_unpacked() {
     let second = Entry::new("second.bmp", &blank_bitmap(4 * MIB));
     let unpacked = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&unpacked);
-    let report = run(unpack(made(&[first, second]).into(), &Limits::default(), far(), move |name, kind, bytes| {
+    let report = run(unpack(build(&[first, second]).into(), &Limits::default(), far(), move |name, kind, bytes| {
         let unpacked = Arc::clone(&seen);
         async move {
             if kind == PhotoType::Bmp {
@@ -710,8 +711,8 @@ fn a_photo_is_stored_while_the_next_is_unpacked() {
 }
 
 #[test]
-fn nothing_is_read_in_the_time_kept_for_the_puts() {
-    let archive = made(&[
+fn nothing_is_unpacked_in_the_time_reserved_for_storing() {
+    let archive = build(&[
         Entry::new("a.jpg", &photo(1, 100)),
         Entry::new("folder/", b""),
         Entry { flags: 1, ..Entry::new("secret.jpg", &photo(2, 100)) },
@@ -737,42 +738,42 @@ fn nothing_is_read_in_the_time_kept_for_the_puts() {
 }
 
 #[test]
-fn nobody_waits_for_a_store_after_the_deadline() {
+fn waiting_for_the_store_ends_at_the_deadline() {
     let entries: Vec<_> = (0..40).map(|at| Entry::stored(&format!("{at}.jpg"), &photo(at, 100))).collect();
     let limits = Limits { put_time: Duration::ZERO, max_puts: 4, ..Limits::default() };
     let report = run(async {
         let deadline = Instant::now() + Duration::from_millis(300);
-        // It never takes the last photo, nor the ones numbered from ten on.
+        // Storing photo 10 and all later ones never finishes.
         let store = |name: String, kind, bytes: Bytes| async move {
             if name.len() > "9.jpg".len() {
                 std::future::pending::<()>().await;
             }
             Ok(stored_photo(&name, kind, bytes.len()))
         };
-        let report = unpack(made(&entries).into(), &limits, deadline, store).await.unwrap();
+        let report = unpack(build(&entries).into(), &limits, deadline, store).await.unwrap();
         assert!(Instant::now() >= deadline);
         report
     });
     assert_eq!((report.stored.len(), report.failed.len()), (10, 30));
-    assert!(report.failed.iter().all(|left| left.reason == Failed::OutOfTime));
+    assert!(report.failed.iter().all(|failed| failed.reason == Failed::OutOfTime));
 }
 
 #[test]
-fn nobody_waits_for_room_after_the_deadline() {
+fn waiting_for_room_ends_at_the_deadline() {
     let entries = [1, 2].map(|seed| Entry::stored("a.jpg", &photo(seed, 600)));
     let limits = Limits { put_time: Duration::ZERO, max_in_flight_bytes: 1_000, ..Limits::default() };
     let report = run(async {
         let deadline = Instant::now() + Duration::from_millis(100);
-        unpack(made(&entries).into(), &limits, deadline, |_, _, _| std::future::pending()).await
+        unpack(build(&entries).into(), &limits, deadline, |_, _, _| std::future::pending()).await
     });
     assert_eq!(short_of(&report.unwrap()).2, [("a.jpg", Failed::OutOfTime); 2]);
 }
 
 #[test]
-fn a_photo_that_the_store_refuses_fails_alone() {
+fn an_error_of_the_store_fails_only_its_photo() {
     let names = ["a.jpg", "b.jpg", "c.jpg"];
     let report = run(async {
-        let archive = made(&names.map(|name| Entry::new(name, &photo(1, 1_000))));
+        let archive = build(&names.map(|name| Entry::new(name, &photo(1, 1_000))));
         unpack(archive.into(), &Limits::default(), far(), |name, kind, bytes| async move {
             if name == "b.jpg" {
                 return Err(StoreError::Crowded);
@@ -785,7 +786,7 @@ fn a_photo_that_the_store_refuses_fails_alone() {
 }
 
 #[test]
-fn the_whole_may_run_on_any_thread() {
+fn unpacking_may_run_on_any_thread() {
     fn assert_send<T: Send>(_: &T) {}
     let store = Arc::<Store>::default();
     let limits = Limits::default();
@@ -796,10 +797,11 @@ fn the_whole_may_run_on_any_thread() {
 
 // ---- Damaged archives ----
 
-/// Some of everything, and a nested archive, stored, whose end is the last one that a truncated archive has.
+/// Entries of every kind, and their number. The nested archive is not compressed, so a truncated copy ends with the end
+/// of the nested archive's directory.
 fn mixed() -> (Vec<u8>, usize) {
     let nested = zip_of(&[("nested.jpg", &photo(9, 300))]);
-    let archive = made(&[
+    let archive = build(&[
         Entry::new("folder/", b""),
         Entry::new("a.jpg", &photo(1, 700)),
         Entry::stored("nested.zip", &nested),
@@ -810,13 +812,13 @@ fn mixed() -> (Vec<u8>, usize) {
     (archive, 6)
 }
 
-/// Whatever happened to [`mixed`]: nothing but its photos is stored.
+/// Whether these bytes are a photo of [`mixed`]. However that archive is damaged, nothing else may be stored.
 fn is_its_photo(bytes: &Bytes) -> bool {
     [photo(1, 700), photo(2, 600), blank_bitmap(2_000)].iter().any(|photo| photo == bytes)
 }
 
 #[test]
-fn other_files_are_no_archives() {
+fn other_files_are_not_archives() {
     for bytes in [b"".as_slice(), b"PK", b"Rar!\x1a\x07\x01\0", &photo(1, 100_000), &[b'a'; 100]] {
         assert_eq!(unpack_all(bytes.to_vec()).0.unwrap_err(), ArchiveError::NotAnArchive);
     }
@@ -833,7 +835,7 @@ fn an_archive_truncated_anywhere_is_damaged() {
 }
 
 #[test]
-fn an_archive_whose_beginning_is_cut_off_loses_the_entries_there_alone() {
+fn an_archive_without_its_beginning_loses_only_the_entries_there() {
     let (archive, entries) = mixed();
     for start in 1..archive.len() {
         let (report, puts) = unpack_all(archive[start..].to_vec());
@@ -845,7 +847,7 @@ fn an_archive_whose_beginning_is_cut_off_loses_the_entries_there_alone() {
 }
 
 #[test]
-fn a_directory_that_breaks_off_stores_nothing() {
+fn nothing_is_stored_from_an_archive_with_a_damaged_directory() {
     let (good, _) = mixed();
     let first = last(&good, b"folder/") - 46;
     let records = (first..good.len()).filter(|at| good[*at..].starts_with(b"PK\x01\x02"));
@@ -861,7 +863,7 @@ fn a_directory_that_breaks_off_stores_nothing() {
 }
 
 #[test]
-fn many_false_ends_of_a_directory_cost_little() {
+fn many_false_ends_of_a_directory_are_cheap() {
     let archive = b"PK\x05\x06".repeat(MIB);
     assert_eq!(unpack_all(archive).0.unwrap_err(), ArchiveError::Damaged);
 }
@@ -887,7 +889,7 @@ fn a_changed_byte_loses_no_entry() {
 
 proptest! {
     #[test]
-    fn any_bytes_behind_a_signature_are_answered(
+    fn arbitrary_bytes_with_signatures_are_handled(
         mut archive in proptest::collection::vec(any::<u8>(), 0..200),
         places in proptest::collection::vec((any::<proptest::sample::Index>(), 0_usize..5), 0..6),
     ) {
