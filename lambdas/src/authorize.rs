@@ -1,5 +1,5 @@
-//! The gateway's own check of a token, for when it is to trust issuers other than the user pool: a Lambda authorizer of
-//! an HTTP API, payload version 2.0 with simple responses ("Working with AWS Lambda authorizers for HTTP APIs").
+//! A Lambda authorizer for the HTTP API, which lets API Gateway accept tokens of issuers other than the user pool. It
+//! uses payload version 2.0 with simple responses ("Working with AWS Lambda authorizers for HTTP APIs").
 
 use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use layer_jwt::VerifyError;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::web::auth::{Auth, AuthError};
 
-/// What the gateway is told. Holds a mail address: no `Debug`.
+/// The response to API Gateway. It contains an email address, so it has no `Debug`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
@@ -16,25 +16,24 @@ pub struct Decision {
     context: Option<Context>,
 }
 
-/// What the gateway hands on to the function, and can write into its access log. The functions verify the token again,
-/// and take nothing from here.
+/// What API Gateway passes on to the function and can write to its access log. The functions ignore it and verify the
+/// token again.
 #[derive(Serialize)]
 struct Context {
-    /// The user's folder name, which is unique among all issuers.
+    /// The user key, which is unique across all issuers.
     user: String,
-    /// The alias of the issuer; none for the user pool.
+    /// The alias of the issuer; `None` for the user pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
-    /// The verified mail address, if the token has one.
+    /// The verified email address, if the token has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
 }
 
-/// Decides whether a request goes on to its function.
+/// Decides whether API Gateway passes a request on to its function.
 ///
 /// # Errors
-/// When the keys of the token's issuer cannot be had. The gateway answers 500 then, for nobody knows whether the token
-/// is good.
+/// If the token cannot be checked because its issuer's keys are unavailable. API Gateway then responds with 500.
 pub async fn decide(auth: &Auth, request: &ApiGatewayV2CustomAuthorizerV2Request) -> Result<Decision, AuthError> {
     match auth.caller(&request.headers).await {
         Ok(user) => {
@@ -50,7 +49,7 @@ pub async fn decide(auth: &Auth, request: &ApiGatewayV2CustomAuthorizerV2Request
             Err(error)
         }
         Err(refusal) => {
-            tracing::info!(reason = %refusal, "refused");
+            tracing::info!(reason = %refusal, "request rejected");
             Ok(Decision { is_authorized: false, context: None })
         }
     }

@@ -16,17 +16,17 @@ use crate::{
     storage::{Objects, presign::Presigner},
 };
 
-/// The authorities that vouch for all hosts of AWS (<https://www.amazontrust.com/repository/>). The system's own list has
-/// thirty times as many, and reading it took most of a function's start.
+/// The root certificates of all AWS hosts (<https://www.amazontrust.com/repository/>). The system's list is thirty
+/// times as long, and reading it took most of a function's start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// What all clients share, connections among them.
+/// The configuration of all clients, which also share its connections.
 ///
-/// Lambda hands a function its region and its role's credentials in the environment, for as long as its process lives:
-/// the chains of profiles, single sign-on and instance metadata that `aws-config` brings are of no use here.
+/// Lambda passes the region and the role's credentials in the environment, and they are valid as long as the process
+/// lives. The profiles, single sign-on and instance metadata of `aws-config` are not needed.
 ///
 /// # Errors
-/// When region or credentials are not in the environment.
+/// [`ConfigError::Missing`] if the region or the credentials are not in the environment.
 pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
@@ -49,10 +49,10 @@ fn credentials() -> Result<Credentials, ConfigError> {
     Ok(Credentials::new(id, secret, token, None, "environment"))
 }
 
-/// Speaks to AWS and trusts its authorities alone. There is no proxy between Lambda and AWS.
+/// An HTTP client that trusts only Amazon's root certificates and uses no proxy: there is none between Lambda and AWS.
 ///
-/// The SDK has an HTTP client set up TLS for each client that is made, to see whether it can, throws it away, and does it
-/// again for the first request. That was a sixth of a start; this one says nothing beforehand.
+/// The SDK validates an HTTP client for each service client: it sets up TLS, discards it, and sets it up again for the
+/// first request. That took a sixth of a function's start, so this HTTP client skips the validation.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
@@ -61,7 +61,7 @@ pub fn http_client() -> SharedHttpClient {
     http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 
-/// Where the local cloud is; none in AWS.
+/// The endpoint of the local cloud; `None` in AWS.
 fn endpoint() -> Option<String> {
     env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty())
 }
@@ -74,14 +74,14 @@ pub fn objects(config: &SdkConfig) -> Result<Objects, ConfigError> {
     Ok(Objects::new(s3(config), required("BUCKET")?))
 }
 
-/// S3. The local cloud has no host name for each bucket, so there the bucket is part of the path.
+/// The S3 client. In the local cloud, buckets have no host names, so there the bucket is in the path.
 #[must_use]
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint().is_some()).build();
     aws_sdk_s3::Client::from_conf(config)
 }
 
-/// Signs URLs of the objects in the bucket that `BUCKET` names.
+/// Presigns URLs of objects in the bucket that `BUCKET` names.
 ///
 /// # Errors
 /// If the bucket, the region or the credentials are not in the environment.
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// The SHA-256 of each certificate, as the page that publishes them gives it.
+    /// The SHA-256 of each certificate, as published on the page above.
     const PUBLISHED: [&str; 5] = [
         "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
         "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",

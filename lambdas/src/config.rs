@@ -1,35 +1,33 @@
-//! What a function is told by its environment, read once at its start.
+//! A function's configuration: environment variables, read once when it starts.
 
 use std::{env, str::FromStr};
 
-/// The environment lacks something, or holds something that cannot be meant.
+/// An environment variable is missing or has an invalid value.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The variable is not set, or empty.
+    /// Not set, or empty.
     #[error("the environment variable {0} is not set: see lambdas/service.json")]
     Missing(&'static str),
-    /// The variable does not hold what it should.
-    #[error("the environment variable {name} is wrong: {why}")]
+    #[error("the environment variable {name} has an invalid value: {why}")]
     Wrong {
-        /// Which variable.
         name: &'static str,
-        /// What is wrong with it, without its value.
+        /// Does not repeat the value.
         why: String,
     },
 }
 
-/// A variable that must be set.
+/// A required variable.
 ///
 /// # Errors
-/// When it is not, or is empty.
+/// [`ConfigError::Missing`].
 pub fn required(name: &'static str) -> Result<String, ConfigError> {
     env::var(name).ok().filter(|value| !value.is_empty()).ok_or(ConfigError::Missing(name))
 }
 
-/// A variable that may be set.
+/// An optional variable.
 ///
 /// # Errors
-/// When it is set and cannot be read.
+/// [`ConfigError::Wrong`] if it is set but cannot be parsed.
 pub fn optional<T: FromStr>(name: &'static str, default: T) -> Result<T, ConfigError>
 where
     T::Err: std::fmt::Display,
@@ -40,21 +38,21 @@ where
     }
 }
 
-/// What a body may hold.
+/// The limit on uploads.
 #[derive(Clone, Copy, Debug)]
 pub struct Uploads {
-    /// The most decoded bytes of a photo, an archive or a picture (`MAX_UPLOAD_BYTES`).
+    /// Decoded bytes of a photo, an archive or a picture (`MAX_UPLOAD_BYTES`).
     pub max_bytes: usize,
 }
 
 impl Uploads {
-    /// The default: 4 MiB, for Lambda takes events of 6 MB, in which a body is base64 text.
+    /// The default: 4 MiB. Lambda limits an event to 6 MB, which contains the body as base64 text.
     pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
     /// Reads `MAX_UPLOAD_BYTES`.
     ///
     /// # Errors
-    /// When it is set and no number.
+    /// [`ConfigError::Wrong`] if it is set but is not a number.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self { max_bytes: optional("MAX_UPLOAD_BYTES", Self::MAX_BYTES)? })
     }

@@ -4,15 +4,16 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// An amount in minor units (cents, for the euro): 0 to 2^53 − 1, what every reader of JSON can hold (RFC 8259, 6).
+/// An amount in minor units (cents for the euro), 0 to 2^53 − 1. All JSON parsers read these integers exactly (RFC
+/// 8259, section 6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Amount(u64);
 
 impl Amount {
-    /// The largest: 2^53 − 1.
+    /// 2^53 − 1.
     pub const MAX: Self = Self((1 << 53) - 1);
 
-    /// That many minor units; none when it is more than [`Amount::MAX`].
+    /// `None` if it is more than [`Amount::MAX`].
     #[must_use]
     pub const fn new(minor_units: u64) -> Option<Self> {
         if minor_units <= Self::MAX.0 { Some(Self(minor_units)) } else { None }
@@ -31,37 +32,36 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// Reads what JSON Schema calls an integer: `100`, `100.0` and `1e2` are the same number (Validation, 6.1.1).
+/// Reads an integer as JSON Schema defines it: `100`, `100.0` and `1e2` are the same number (Validation, 6.1.1).
 ///
 /// # Errors
-/// When it is negative, has a fraction, or is no number.
+/// If it is not a number, is negative, has a fraction or does not fit in 64 bits.
 pub fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let number = serde_json::Number::deserialize(deserializer)?;
     let of_float = |float: f64| {
-        // Adding zero makes -0 a plain 0. What has no fraction is printed exactly.
+        // Adding zero turns -0 into 0. A float without a fraction is printed exactly.
         (float.fract() == 0.0).then(|| format!("{:.0}", float + 0.0).parse().ok()).flatten()
     };
     number
         .as_u64()
         .or_else(|| number.as_f64().and_then(of_float))
-        .ok_or_else(|| D::Error::custom("not a whole number from 0 on"))
+        .ok_or_else(|| D::Error::custom("not a non-negative integer"))
 }
 
-/// A currency by its ISO 4217 code.
+/// The code of a currency, as in ISO 4217. Only its form is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
 
-/// Not the code of a currency.
+/// The text does not have the form of a currency code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a currency is three upper-case letters, such as EUR")]
 pub struct WrongCurrency;
 
 impl Currency {
-    /// The euro.
     pub const EUR: Self = Self(*b"EUR");
 
-    /// An amount as people write it, with the code before it: `EUR 12.34`.
+    /// Formats an amount for people, with the code in front: `EUR 12.34`.
     #[must_use]
     pub fn format(self, amount: Amount) -> String {
         let digits = self.minor_digits();
@@ -73,7 +73,7 @@ impl Currency {
         }
     }
 
-    /// How many digits come after the point (ISO 4217, list one; all that is not 2).
+    /// The number of decimals (ISO 4217, list one). Currencies that are not listed here have two.
     const fn minor_digits(self) -> u32 {
         match &self.0 {
             b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX"
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_are_told_as_json_schema_does() {
+    fn integers_are_read_as_json_schema_defines_them() {
         for (json, expected) in [
             ("0", Some(0)),
             ("-0", Some(0)),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_written_with_the_digits_of_its_currency() {
+    fn an_amount_is_formatted_with_the_decimals_of_its_currency() {
         for (code, minor, expected) in [
             ("EUR", 0, "EUR 0.00"),
             ("EUR", 5, "EUR 0.05"),

@@ -1,8 +1,8 @@
-//! Times as the contract writes them.
+//! Times as they are stored and shown.
 
 use jiff::Timestamp;
 
-/// The current time, cut to whole milliseconds: what is stored is what is shown.
+/// The current time in whole milliseconds, so that the stored time equals the one in responses.
 #[must_use]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();

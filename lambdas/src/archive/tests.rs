@@ -797,8 +797,8 @@ fn unpacking_may_run_on_any_thread() {
 
 // ---- Damaged archives ----
 
-/// Entries of every kind, and their number. The nested archive is not compressed, so a truncated copy ends with the end
-/// of the nested archive's directory.
+/// Entries of every kind, and their number. The nested archive is not compressed, so a truncated copy still contains
+/// the end of the nested directory.
 fn mixed() -> (Vec<u8>, usize) {
     let nested = zip_of(&[("nested.jpg", &photo(9, 300))]);
     let archive = build(&[

@@ -1,36 +1,28 @@
 use serde::Serialize;
 
-/// The kinds of photo that the service takes.
+/// The photo formats that the service accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PhotoType {
-    /// JPEG
     Jpg,
-    /// Portable Network Graphics
     Png,
-    /// Graphics Interchange Format
     Gif,
-    /// `WebP`
     Webp,
-    /// High Efficiency Image File, HEVC coded: what iPhones make
+    /// A High Efficiency Image File coded with HEVC: the format of iPhones.
     Heic,
-    /// AV1 Image File
     Avif,
-    /// Tagged Image File Format
     Tiff,
-    /// Windows bitmap
     Bmp,
 }
 
 impl PhotoType {
-    /// Every kind, for messages and tests.
     pub const ALL: [Self; 8] =
         [Self::Jpg, Self::Png, Self::Gif, Self::Webp, Self::Heic, Self::Avif, Self::Tiff, Self::Bmp];
 
-    /// As many first bytes as [`PhotoType::detect`] ever looks at.
+    /// The number of first bytes that [`PhotoType::detect`] needs at most.
     pub const SIGNATURE_BYTES: usize = 256;
 
-    /// Tells a photo by its first bytes; its name and declared type count for nothing.
+    /// Recognises a photo by its first bytes. Its file name and declared media type are ignored.
     #[must_use]
     pub fn detect(bytes: &[u8]) -> Option<Self> {
         match bytes {
@@ -39,7 +31,7 @@ impl PhotoType {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::Webp),
             [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(Self::Tiff),
-            // "BM" alone begins many a text. The size of the header that follows is one of few.
+            // Many texts begin with "BM". The size of the header, which follows, has only a few valid values.
             [b'B', b'M', _, _, _, _, _, _, _, _, _, _, _, _, 12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0, ..] => {
                 Some(Self::Bmp)
             }
@@ -51,9 +43,9 @@ impl PhotoType {
         }
     }
 
-    /// Tells an ISO base media file by the brands of its `ftyp` box: the major one first, then, after four bytes of
-    /// version, the compatible ones (ISO/IEC 14496-12, 4.3; the brands are those of 23008-12 and of the AVIF
-    /// specification). `mif1` and `msf1` say only "an image", so the first brand that says which coding decides.
+    /// Recognises an ISO base media file by the brands in its `ftyp` box: the major brand, four bytes of version, then
+    /// the compatible brands (ISO/IEC 14496-12, 4.3; the brands are from ISO/IEC 23008-12 and the AVIF specification).
+    /// `mif1` and `msf1` only say "an image", so the first brand that names a codec decides.
     fn of_brands(brands: &[u8]) -> Option<Self> {
         let brands = brands.get(..Self::SIGNATURE_BYTES - 8).unwrap_or(brands);
         brands.chunks_exact(4).enumerate().filter(|(at, _)| *at != 1).find_map(|(_, brand)| match brand {
@@ -63,7 +55,7 @@ impl PhotoType {
         })
     }
 
-    /// The ending of the file name, and the `type` that the contract names.
+    /// The extension of the file name, and the `type` in responses.
     #[must_use]
     pub const fn extension(self) -> &'static str {
         match self {
@@ -78,13 +70,13 @@ impl PhotoType {
         }
     }
 
-    /// The kind whose ending this is; only the one that [`PhotoType::extension`] gives.
+    /// The type with this extension, spelled exactly as [`PhotoType::extension`] returns it.
     #[must_use]
     pub fn of_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.extension() == extension)
     }
 
-    /// Whether a client's file name may end like this for this kind, in lower case.
+    /// Whether `ending`, in lower case, is one of the usual file name extensions for this type.
     #[must_use]
     pub fn has_ending(self, ending: &str) -> bool {
         match self {
@@ -96,7 +88,7 @@ impl PhotoType {
         }
     }
 
-    /// The media type it is stored and served with.
+    /// The media type with which a photo is stored and served.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -117,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_told_by_its_first_bytes() {
+    fn a_photo_is_recognised_by_its_first_bytes() {
         let cases: [(&[u8], Option<PhotoType>); 12] = [
             (b"\xFF\xD8\xFF\xE1", Some(PhotoType::Jpg)),
             (b"\x89PNG\r\n\x1a\n", Some(PhotoType::Png)),
@@ -138,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_an_ftyp_box_is_no_brand() {
+    fn the_version_of_an_ftyp_box_is_not_a_brand() {
         assert_eq!(PhotoType::detect(b"\0\0\0\x14ftypisom" as &[u8]), None);
         assert_eq!(PhotoType::detect(b"\0\0\0\x14ftypisomheicisom"), None);
     }
@@ -149,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_names_its_kind() {
+    fn an_extension_identifies_its_type() {
         for kind in PhotoType::ALL {
             assert_eq!(PhotoType::of_extension(kind.extension()), Some(kind));
             assert!(kind.has_ending(kind.extension()));

@@ -5,17 +5,17 @@ use serde::{Serialize, Serializer};
 
 use super::PhotoType;
 
-/// The longest sanitised name, without timestamp and ending, in bytes of UTF-8. With the longest folder name of a
-/// user (512) a key stays under the 1,024 bytes that S3 allows.
+/// The longest sanitised name, without timestamp and extension, in bytes of UTF-8. Even with the longest user key (512
+/// bytes), the key of a photo stays within the 1,024 bytes that S3 allows.
 pub const MAX_NAME_BYTES: usize = 100;
 
-/// `YYYYMMDDTHHMMSSmmmZ`
+/// The length of `YYYYMMDDTHHMMSSmmmZ`.
 const TIMESTAMP_BYTES: usize = 19;
 
-/// What the service calls a photo: `{timestamp}_{name}.{ext}`.
+/// The file name of a stored photo: `{timestamp}_{name}.{ext}`.
 ///
-/// The timestamp comes first so that a listing, which S3 gives in the order of the names, is in the order of the
-/// uploads. A `PhotoName` never holds a `/`: nothing made of one can point out of the user's folder.
+/// The timestamp comes first because S3 lists keys in alphabetical order: this way a listing is in order of upload. A
+/// `PhotoName` never contains `/`, so a key made from it never leaves the user's folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PhotoName {
     text: String,
@@ -23,13 +23,13 @@ pub struct PhotoName {
     kind: PhotoType,
 }
 
-/// Not a name that the service gives.
+/// The text is not a file name that the service generates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a file name of this service")]
+#[error("not the file name of a stored photo")]
 pub struct WrongName;
 
 impl PhotoName {
-    /// The name for a photo that a client called `original`.
+    /// The name of a photo that the client calls `original`.
     #[must_use]
     pub fn new(original: &str, kind: PhotoType, uploaded_at: Timestamp) -> Self {
         Self::assemble(&sanitise(original, kind), kind, uploaded_at)
@@ -41,7 +41,7 @@ impl PhotoName {
         Self { text, uploaded_at, kind }
     }
 
-    /// The same name one millisecond later, for when this one is taken.
+    /// The same name one millisecond later, to be tried if this one is taken.
     #[must_use]
     pub fn next(&self) -> Self {
         let later = Timestamp::from_millisecond(self.uploaded_at.as_millisecond().saturating_add(1));
@@ -50,10 +50,11 @@ impl PhotoName {
         Self::assemble(name, self.kind, later.unwrap_or(self.uploaded_at))
     }
 
-    /// Reads a name as the service gives them.
+    /// Parses a file name that the service generated.
     ///
     /// # Errors
-    /// When it is anything else: another form, an ending that is no kind of photo, or a `/`.
+    /// [`WrongName`] if the format is different, the extension is not that of a [`PhotoType`], or the name contains `/`
+    /// or another character that is never kept.
     pub fn parse(text: &str) -> Result<Self, WrongName> {
         let (timestamp, rest) = text.split_at_checked(TIMESTAMP_BYTES).ok_or(WrongName)?;
         let uploaded_at = parse_timestamp(timestamp).ok_or(WrongName)?;
@@ -65,25 +66,23 @@ impl PhotoName {
         Ok(Self { text: text.to_owned(), uploaded_at, kind })
     }
 
-    /// The whole name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The name without its timestamp: what a download is saved as.
+    /// The name without its timestamp: the file name of a download.
     #[must_use]
     pub fn original(&self) -> &str {
         self.text.get(TIMESTAMP_BYTES + 1..).unwrap_or(&self.text)
     }
 
-    /// When the photo was uploaded, in whole milliseconds.
+    /// In whole milliseconds.
     #[must_use]
     pub const fn uploaded_at(&self) -> Timestamp {
         self.uploaded_at
     }
 
-    /// The kind of photo that its ending names.
     #[must_use]
     pub const fn kind(&self) -> PhotoType {
         self.kind
@@ -123,8 +122,9 @@ fn parse_timestamp(text: &str) -> Option<Timestamp> {
     Some(time.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// The last part of a path, cleaned: an ending that fits the kind is dropped (it is added again in its one spelling),
-/// what is not kept is left out, and what remains is cut to [`MAX_NAME_BYTES`]; `photo` when nothing remains.
+/// Cleans the last part of a path. An extension that fits the type is removed, because the canonical one is appended
+/// later. Characters that are not kept are removed, and the rest is cut to [`MAX_NAME_BYTES`]. Returns `photo` if
+/// nothing remains.
 fn sanitise(original: &str, kind: PhotoType) -> String {
     let last = original.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = match last.rsplit_once('.') {
@@ -142,15 +142,15 @@ fn sanitise(original: &str, kind: PhotoType) -> String {
     if name.is_empty() { "photo".to_owned() } else { name.to_owned() }
 }
 
-/// Printable: no control characters, no separators of paths and lines, none of the invisible characters that turn the
-/// direction of a text around (they make `gpj.exe` look like `exe.jpg`), and no code point that XML, in which S3
-/// lists keys, cannot hold. The joiners that emoji and some scripts are written with are kept.
+/// Whether a name may contain a character. Excluded are control characters, separators of paths and lines, invisible
+/// characters that reverse the direction of text (they make `gpj.exe` look like `exe.jpg`), and code points that are
+/// not allowed in XML, the format of S3's listings. Joiners are kept because emoji and some scripts need them.
 fn is_kept(c: char) -> bool {
     let code = u32::from(c);
     !(c.is_control()
         || matches!(c, '/' | '\\')
-        || matches!(code, 0x061C | 0x200B | 0x200E | 0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xFFF9..=0xFFFB)
-        || (0xFDD0..=0xFDEF).contains(&code)
+        || matches!(code, 0x061C | 0x200B | 0x200E | 0x200F | 0x2028..=0x202E | 0x2060..=0x206F)
+        || matches!(code, 0xFDD0..=0xFDEF | 0xFEFF | 0xFFF9..=0xFFFB)
         || code & 0xFFFE == 0xFFFE)
 }
 
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_when_and_what() {
+    fn a_name_consists_of_timestamp_and_original() {
         let name = PhotoName::new("IMG_0001.JPG", PhotoType::Jpg, at("2026-11-21T02:03:04.056Z"));
         assert_eq!(name.as_str(), "20261121T020304056Z_IMG_0001.jpg");
         assert_eq!(name.original(), "IMG_0001.jpg");
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_part_of_a_path_counts() {
+    fn only_the_last_part_of_a_path_is_kept() {
         for (original, expected) in [
             ("../../etc/cat.png", "cat.png"),
             ("C:\\photos\\cat.png", "cat.png"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn other_names_are_rejected() {
         for text in [
             "",
             "cat.jpg",
@@ -224,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_client_calls_it_the_name_is_safe(original in any::<String>(), millis in 0i64..4_000_000_000_000) {
+        fn any_original_becomes_a_safe_name(original in any::<String>(), millis in 0i64..4_000_000_000_000) {
             let name = PhotoName::new(&original, PhotoType::Jpg, Timestamp::from_millisecond(millis).unwrap());
             prop_assert!(!name.as_str().contains(['/', '\\']));
             prop_assert!(name.as_str().len() <= TIMESTAMP_BYTES + 1 + MAX_NAME_BYTES + 5);
@@ -235,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn reading_a_name_never_fails_badly(text in any::<String>()) {
+        fn parsing_any_text_gives_the_same_text_or_an_error(text in any::<String>()) {
             if let Ok(name) = PhotoName::parse(&text) {
                 prop_assert_eq!(name.as_str(), text);
             }

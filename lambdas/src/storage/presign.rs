@@ -1,8 +1,8 @@
-//! Presigned addresses of objects in the bucket
+//! Presigned URLs of objects in the bucket
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
 //!
-//! The S3 client makes the same ones, but each as if it were a request to be sent: thirty times the work, of which a page
-//! of auctions has a hundred.
+//! The S3 client creates the same URLs, but prepares each like a request to be sent. That is thirty times the work, and
+//! a page of auctions has a hundred URLs.
 
 use std::{
     borrow::Cow,
@@ -20,46 +20,46 @@ use aws_sigv4::{
 use aws_smithy_runtime_api::client::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// How long an address works.
+/// How long a URL is valid.
 pub const EXPIRES_IN: Duration = Duration::from_mins(15);
 
-/// All but RFC 3986's unreserved characters are encoded, as the signature wants it.
+/// The signature requires all characters to be encoded except the unreserved ones of RFC 3986.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &VALUE.remove(b'/');
 
-/// Makes addresses, each of which serves one object of a bucket to whoever has it, for [`EXPIRES_IN`].
+/// Creates presigned URLs. Anyone who has one can download its object for [`EXPIRES_IN`].
 #[derive(Clone, Debug)]
 pub struct Presigner {
     credentials: Identity,
     region: String,
-    /// The bucket's own address.
+    /// The URL of the bucket.
     bucket: String,
 }
 
-/// An address could not be signed.
+/// A URL could not be signed.
 #[derive(Debug, thiserror::Error)]
-#[error("presigned address: {0}")]
+#[error("the URL cannot be signed: {0}")]
 pub struct PresignError(String);
 
 impl Presigner {
-    /// Signs with `credentials`. `endpoint` is where the local cloud is, if it is that; it has no host name for each bucket,
-    /// so there the bucket is in the path.
+    /// `endpoint` is that of the local cloud, if it is used. There, buckets have no host names, so the bucket is in the
+    /// path.
     #[must_use]
     pub fn new(credentials: Credentials, region: String, bucket: &str, endpoint: Option<&str>) -> Self {
         let bucket = match endpoint {
             Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-            // The names of AWS in China end otherwise ("Amazon S3 endpoints", AWS General Reference).
+            // AWS in China has another domain ("Amazon S3 endpoints", AWS General Reference).
             None if region.starts_with("cn-") => format!("https://{bucket}.s3.{region}.amazonaws.com.cn"),
             None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
         };
         Self { credentials: credentials.into(), region, bucket }
     }
 
-    /// An address that serves the object with a `Content-Type` and, if there is one, a `Content-Disposition`. What a
-    /// browser is told is part of the signature, so it never depends on the bytes.
+    /// A URL that serves the object with this `Content-Type` and, if given, this `Content-Disposition`. Both are part
+    /// of the signature, so how a browser treats the object never depends on its bytes.
     ///
     /// # Errors
-    /// When it cannot be signed, which is a fault of ours.
+    /// [`PresignError`], which means a bug in this program.
     pub fn presign(&self, key: &str, content_type: &str, disposition: Option<&str>) -> Result<String, PresignError> {
         self.presign_at(SystemTime::now(), key, content_type, disposition)
     }
@@ -123,7 +123,7 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(1_795_226_645);
 
-    /// What the S3 client makes of the same.
+    /// The URL that the S3 client creates for the same object.
     async fn by_the_sdk(
         presigner: &Presigner,
         endpoint: Option<&str>,
@@ -161,7 +161,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn an_address_is_the_one_that_the_sdk_makes(
+        fn a_url_is_the_one_that_the_sdk_creates(
             key in "photos/[ -~é🐈]{1,40}",
             content_type in "image/[a-z+.-]{1,20}",
             disposition in proptest::option::of("attachment; filename=\"[ -~]{0,20}\"; filename\\*=UTF-8''[!-~]{0,20}"),

@@ -16,55 +16,51 @@ use crate::{
     telemetry::Chain,
 };
 
-/// The Cognito user pool, through our client of it.
+/// The Cognito user pool, used through one app client.
 #[derive(Clone, Debug)]
 pub struct UserPool {
     cognito: Client,
     client_id: String,
 }
 
-/// What the pool says no with. The same variant stands for an unknown user and a wrong secret, so that nothing made of
-/// it can tell whether a user exists.
+/// Errors returned by Cognito. An unknown user and a wrong secret are the same variant, so that no response can reveal
+/// whether a user exists.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
-    /// The user name is taken.
     #[error("the user name is taken")]
     Taken,
-    /// The password of a sign-up does not fit the pool's policy, in the pool's own words.
-    #[error("the password is refused")]
+    /// The password of a sign-up violates the pool's policy. Contains the pool's message.
+    #[error("the password violates the policy")]
     WeakPassword(String),
-    /// The same of a password that was to replace another.
-    #[error("the new password is refused")]
+    /// As [`PoolError::WeakPassword`], for a password that replaces another.
+    #[error("the new password violates the policy")]
     WeakNewPassword(String),
-    /// Something else at a sign-up is not what the pool takes, in the pool's own words.
-    #[error("a sign-up is refused")]
+    /// Another value of a sign-up is invalid. Contains the pool's message.
+    #[error("the sign-up is invalid")]
     InvalidSignup(String),
     /// The code is wrong, the user is unknown, or there is nothing to confirm.
     #[error("the code is wrong")]
     WrongCode,
-    /// The code was right, once.
     #[error("the code has expired")]
     ExpiredCode,
     /// The password, session or refresh token is wrong, or the user is unknown.
     #[error("wrong credentials")]
     WrongCredentials,
-    /// The user has not confirmed the sign-up yet.
-    #[error("the user is not confirmed")]
+    #[error("the user has not confirmed the sign-up")]
     NotConfirmed,
-    /// An administrator asks for a reset of the password.
+    /// An administrator requires a reset of the password.
     #[error("a password reset is required")]
     ResetRequired,
-    /// The password is right and must be replaced, with this session.
+    /// The password is correct but must be replaced.
     #[error("a new password is required")]
     NewPasswordDue {
-        /// Opaque; good for a few minutes.
+        /// Opaque, and needed to set the new password. Valid for a few minutes.
         session: String,
     },
-    /// The pool asks for something that this service has no route for, such as a second factor.
-    #[error("the pool asks for {0}")]
+    /// The pool requires something that this service does not support, such as a second factor.
+    #[error("the pool requires {0}, which is not supported")]
     UnsupportedChallenge(String),
-    /// Too many tries.
-    #[error("too many tries")]
+    #[error("too many attempts")]
     TooManyTries,
     #[error("Cognito failed")]
     Service(#[from] CloudError),
@@ -73,16 +69,16 @@ pub enum PoolError {
 /// A new user.
 #[derive(Serialize)]
 pub struct Signup {
-    /// As it was stored.
+    /// As stored, in lower case.
     pub username: String,
     /// Whether the user can log in already.
     pub confirmed: bool,
-    /// Where the code went, if one was sent.
+    /// `None` if no code was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
 }
 
-/// Where a code went.
+/// Where a code was sent.
 #[derive(Serialize)]
 pub struct Delivery {
     /// `EMAIL`
@@ -91,22 +87,21 @@ pub struct Delivery {
     pub destination: String,
 }
 
-/// What a log-in gives. Secrets: no `Debug`.
+/// The result of a log-in. The tokens are secret, so it has no `Debug`.
 pub struct Tokens {
-    /// The ID token, which names the user and the mail address.
+    /// The ID token, which contains the user name and the email address.
     pub id: String,
-    /// The access token.
     pub access: String,
-    /// Absent when the tokens were refreshed.
+    /// `None` after a refresh.
     pub refresh: Option<String>,
-    /// `Bearer`
+    /// `Bearer`.
     pub kind: String,
     /// In seconds.
     pub expires_in: i32,
 }
 
 impl Tokens {
-    /// The user name in the ID token. The token comes from the pool itself, so it is read and not checked.
+    /// The user name in the ID token. The token comes directly from the pool, so it is not verified.
     #[must_use]
     pub fn username(&self) -> Option<String> {
         let payload = URL_SAFE_NO_PAD.decode(self.id.split('.').nth(1)?).ok()?;
@@ -124,7 +119,7 @@ impl UserPool {
         Ok(Self { cognito: aws::cognito(aws), client_id: required("USER_POOL_CLIENT_ID")? })
     }
 
-    /// Signs a user up; the pool mails a code.
+    /// Signs a user up. The pool sends a code by email.
     ///
     /// # Errors
     /// [`PoolError::Taken`], [`PoolError::WeakPassword`], [`PoolError::InvalidSignup`], [`PoolError::TooManyTries`] and
@@ -134,7 +129,7 @@ impl UserPool {
             .name("email")
             .value(email)
             .build()
-            .map_err(|error| CloudError::caused("no email attribute", error))?;
+            .map_err(|error| CloudError::caused("the email attribute cannot be built", error))?;
         let response = self
             .cognito
             .sign_up()
@@ -159,8 +154,8 @@ impl UserPool {
             }
             Err(error) => Err(match error.code() {
                 Some("UsernameExistsException") => PoolError::Taken,
-                Some("InvalidPasswordException") => PoolError::WeakPassword(words(&error)),
-                Some("InvalidParameterException") => PoolError::InvalidSignup(words(&error)),
+                Some("InvalidPasswordException") => PoolError::WeakPassword(message(&error)),
+                Some("InvalidParameterException") => PoolError::InvalidSignup(message(&error)),
                 _ => common(error),
             }),
         }
@@ -182,7 +177,7 @@ impl UserPool {
             .map_err(code_refusal)
     }
 
-    /// Mails the code of a sign-up once more. An unknown user, or one who is confirmed, is no error.
+    /// Sends the code of a sign-up again. An unknown or confirmed user is not an error.
     ///
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
@@ -192,7 +187,7 @@ impl UserPool {
         response.map(|_| ()).or_else(silent)
     }
 
-    /// Mails a code for a new password. An unknown user is no error.
+    /// Sends a code for a new password by email. An unknown user is not an error.
     ///
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
@@ -204,8 +199,8 @@ impl UserPool {
     /// Sets a new password with a code.
     ///
     /// # Errors
-    /// [`PoolError::WeakNewPassword`], [`PoolError::WrongCode`], [`PoolError::ExpiredCode`], [`PoolError::TooManyTries`]
-    /// and [`PoolError::Service`].
+    /// [`PoolError::WeakNewPassword`], [`PoolError::WrongCode`], [`PoolError::ExpiredCode`],
+    /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn reset_password(&self, username: &str, code: &str, password: &str) -> Result<(), PoolError> {
         self.cognito
             .confirm_forgot_password()
@@ -217,7 +212,7 @@ impl UserPool {
             .await
             .map(|_| ())
             .map_err(|error| match error.code() {
-                Some("InvalidPasswordException") => PoolError::WeakNewPassword(words(&error)),
+                Some("InvalidPasswordException") => PoolError::WeakNewPassword(message(&error)),
                 _ => code_refusal(error),
             })
     }
@@ -243,7 +238,7 @@ impl UserPool {
         tokens(response.authentication_result, response.challenge_name, response.session)
     }
 
-    /// Answers the demand for a new password.
+    /// Logs in with a new password, after [`PoolError::NewPasswordDue`].
     ///
     /// # Errors
     /// As [`UserPool::log_in`], and [`PoolError::WeakNewPassword`].
@@ -266,7 +261,7 @@ impl UserPool {
             .send()
             .await
             .map_err(|error| match error.code() {
-                Some("InvalidPasswordException") => PoolError::WeakNewPassword(words(&error)),
+                Some("InvalidPasswordException") => PoolError::WeakNewPassword(message(&error)),
                 Some("CodeMismatchException" | "ExpiredCodeException") => PoolError::WrongCredentials,
                 _ => credentials_refusal(error),
             })?;
@@ -314,24 +309,24 @@ fn tokens(
                 kind: result.token_type.unwrap_or_else(|| "Bearer".to_owned()),
                 expires_in: result.expires_in,
             }),
-            _ => Err(CloudError::unusable("a log-in without tokens").into()),
+            _ => Err(CloudError::unusable("the log-in returned no tokens").into()),
         },
         (None, Some(ChallengeNameType::NewPasswordRequired)) => match session {
             Some(session) => Err(PoolError::NewPasswordDue { session }),
-            None => Err(CloudError::unusable("a challenge without a session").into()),
+            None => Err(CloudError::unusable("the challenge has no session").into()),
         },
         (None, Some(challenge)) => Err(PoolError::UnsupportedChallenge(challenge.as_str().to_owned())),
-        (None, None) => Err(CloudError::unusable("a log-in without tokens and without a challenge").into()),
+        (None, None) => Err(CloudError::unusable("the log-in returned neither tokens nor a challenge").into()),
     }
 }
 
-/// A refusal of a password, session or token.
+/// The error for a password, session or token.
 fn credentials_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
     error: SdkError<E>,
 ) -> PoolError {
     match error.code() {
-        // "Password attempts exceeded": Cognito's lock after too many wrong passwords has no code of its own.
-        Some("NotAuthorizedException") if error.message().is_some_and(|words| words.contains("exceeded")) => {
+        // "Password attempts exceeded": Cognito has no separate code for a user locked after too many wrong passwords.
+        Some("NotAuthorizedException") if error.message().is_some_and(|message| message.contains("exceeded")) => {
             PoolError::TooManyTries
         }
         Some("NotAuthorizedException" | "UserNotFoundException" | "InvalidParameterException") => {
@@ -343,7 +338,7 @@ fn credentials_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync
     }
 }
 
-/// A refusal of a code.
+/// The error for a code.
 fn code_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> PoolError {
     match error.code() {
         Some("ExpiredCodeException") => PoolError::ExpiredCode,
@@ -359,7 +354,7 @@ fn code_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'sta
     }
 }
 
-/// A refusal that would tell whether a user exists is none.
+/// Ignores errors that would reveal whether a user exists.
 fn silent<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
     error: SdkError<E>,
 ) -> Result<(), PoolError> {
@@ -384,6 +379,6 @@ fn common<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(e
     }
 }
 
-fn words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
-    error.message().unwrap_or("The user pool refuses it.").to_owned()
+fn message<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    error.message().unwrap_or("The user pool rejected it. Change it and try again.").to_owned()
 }

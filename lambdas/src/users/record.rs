@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::UserKey;
 use crate::storage::{CloudError, Objects, keys, objects::Condition};
 
-/// How often a write is tried while others write the same record. Each time one of them succeeds.
+/// The number of attempts while others write the same record. Each failed attempt means that another write succeeded.
 const MAX_ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -30,13 +30,12 @@ pub struct Record {
 /// A record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// Others wrote it each time.
-    #[error("the record was changed by others {MAX_ATTEMPTS} times")]
+    /// Others wrote it during each attempt.
+    #[error("the record was changed during each of {MAX_ATTEMPTS} attempts")]
     Busy,
-    /// It is not what this service writes.
+    /// It is not a record that this service writes.
     #[error("the record cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
-    /// S3 did not do it.
     #[error(transparent)]
     Storage(#[from] CloudError),
 }
@@ -52,17 +51,15 @@ impl Record {
 }
 
 impl Records {
-    /// The records of `bucket`.
     #[must_use]
     pub const fn new(objects: Objects) -> Self {
         Self { objects }
     }
 
-    /// A user's record, which is made when there is none. Of two calls that both find none, one makes it, and both give
-    /// that one.
+    /// Reads a user's record, or creates it. If two calls find none, one of them creates it and both return it.
     ///
     /// # Errors
-    /// When it cannot be read or made.
+    /// [`RecordError`] if it cannot be read or created.
     pub async fn get(&self, user: &UserKey) -> Result<Record, RecordError> {
         for attempt in 0..MAX_ATTEMPTS {
             if let Some((record, _)) = self.read(user).await? {
@@ -77,11 +74,11 @@ impl Records {
         Err(RecordError::Busy)
     }
 
-    /// Changes a user's record, or makes it changed. What others changed since it was read is never lost: it is read
-    /// again then, and `change` is done to what it has become.
+    /// Changes a user's record, and creates it if there is none. Concurrent changes are never lost: if the record
+    /// changed since it was read, it is read again and `change` is applied to the new version.
     ///
     /// # Errors
-    /// When it cannot be read or written.
+    /// [`RecordError`] if it cannot be read or written.
     pub async fn change(
         &self,
         user: &UserKey,
@@ -104,12 +101,14 @@ impl Records {
     /// The record and its `ETag`.
     async fn read(&self, user: &UserKey) -> Result<Option<(Record, String)>, RecordError> {
         let Some(object) = self.objects.get(&keys::record(user)).await? else { return Ok(None) };
-        let etag = object.e_tag.ok_or_else(|| CloudError::unusable("a record without ETag"))?;
-        let json = object.body.collect().await.map_err(|error| CloudError::caused("the record broke off", error))?;
+        let etag = object.e_tag.ok_or_else(|| CloudError::unusable("the record has no ETag"))?;
+        let json =
+            object.body.collect().await.map_err(|error| CloudError::caused("reading the record failed", error))?;
         Ok(Some((serde_json::from_slice(&json.into_bytes())?, etag)))
     }
 
-    /// Writes a record over the version with this `ETag`, or where there is none. Returns whether that was the case.
+    /// Replaces the version with this `ETag`, or creates the record if `etag` is `None`. Returns `false` if another
+    /// version exists.
     async fn write(&self, user: &UserKey, record: &Record, etag: Option<String>) -> Result<bool, RecordError> {
         let condition = etag.map_or(Condition::New, Condition::Unchanged);
         let json = serde_json::to_vec(record)?.into();

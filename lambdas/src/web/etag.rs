@@ -2,9 +2,8 @@
 
 use http::{HeaderMap, header};
 
-/// Whether a request is to be answered in full: whether its `If-None-Match`, if there is one, does not name the `ETag` of
-/// what it would be answered with, which exists (RFC 9110, 13.1.2: weak comparison, a list, or `*`). What is no entity
-/// tag names nothing.
+/// Whether to send the full response: true unless `If-None-Match` matches `etag`, the current `ETag` (RFC 9110, 13.1.2:
+/// weak comparison, a list, or `*`). The resource must exist, because `*` matches any. Malformed tags never match.
 #[must_use]
 pub fn is_none_match_satisfied(headers: &HeaderMap, etag: &str) -> bool {
     let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
@@ -16,7 +15,7 @@ pub fn is_none_match_satisfied(headers: &HeaderMap, etag: &str) -> bool {
         .any(|value| value.trim() == "*" || tags(value).any(|tag| opaque(tag) == current))
 }
 
-/// The entity tags of a list. There may be commas in them (RFC 9110, 8.8.3), so it is split at quotes.
+/// The entity tags in a list. A tag may contain commas (RFC 9110, 8.8.3), so the list is split at quotes.
 fn tags(mut list: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         list = list.trim_start_matches([' ', '\t', ',']);
@@ -35,7 +34,7 @@ mod tests {
 
     use super::*;
 
-    fn is_answered(values: &[&str]) -> bool {
+    fn is_sent_in_full(values: &[&str]) -> bool {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::IF_NONE_MATCH, HeaderValue::from_str(value).unwrap());
@@ -44,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_is_known_is_not_sent_again() {
+    fn a_matching_tag_avoids_the_full_response() {
         for values in [
             &["\"a,b\""] as &[&str],
             &["W/\"a,b\""],
@@ -56,12 +55,12 @@ mod tests {
             &["\"x\"", "\"a,b\""],
             &["\"\", \"a,b\""],
         ] {
-            assert!(!is_answered(values), "{values:?}");
+            assert!(!is_sent_in_full(values), "{values:?}");
         }
     }
 
     #[test]
-    fn any_other_is_answered_in_full() {
+    fn other_tags_get_the_full_response() {
         for values in [
             &[] as &[&str],
             &[""],
@@ -74,13 +73,13 @@ mod tests {
             &["\"x\", *"],
             &["\"x\" \"a,b"],
         ] {
-            assert!(is_answered(values), "{values:?}");
+            assert!(is_sent_in_full(values), "{values:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn it_is_found_wherever_it_stands(
+        fn a_tag_is_found_anywhere_in_a_list(
             before in prop::collection::vec("(W/)?\"[!#-~]{0,8}\"", 0..5),
             after in prop::collection::vec("(W/)?\"[!#-~]{0,8}\"", 0..5),
         ) {
@@ -88,8 +87,8 @@ mod tests {
             prop_assume!(others);
             let with = [before.clone(), vec!["\"a,b\"".to_owned()], after.clone()].concat().join(", ");
             let without = [before, after].concat().join(", ");
-            prop_assert!(!is_answered(&[with.as_str()]));
-            prop_assert!(is_answered(&[without.as_str()]));
+            prop_assert!(!is_sent_in_full(&[with.as_str()]));
+            prop_assert!(is_sent_in_full(&[without.as_str()]));
         }
     }
 }

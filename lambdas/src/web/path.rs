@@ -1,17 +1,17 @@
-//! What a route's path holds.
+//! Parameters in a route's path.
 
 use lambda_http::RequestExt as _;
 use uuid::Uuid;
 
 use super::{Problem, Request};
 
-/// The length of a UUID with its hyphens, the only form that ids are given in.
+/// The length of a UUID with hyphens, the only form of ids that the service returns.
 const UUID_CHARACTERS: usize = 36;
 
-/// The auction's id, `{id}` in the path.
+/// The id of the auction: `{id}` in the path.
 ///
 /// # Errors
-/// 404 when it is no UUID: no auction has such an id.
+/// 404 if it is not a UUID: no auction has such an id.
 pub fn auction_id(request: &Request) -> Result<Uuid, Problem> {
     let parameters = request.path_parameters();
     let id = parameters.first("id").filter(|id| id.len() == UUID_CHARACTERS);

@@ -21,18 +21,17 @@ use super::{
     problem::InvalidMember,
 };
 
-/// Standard base64, with or without padding: some tools leave it out.
+/// Standard base64. Padding is optional because some tools omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What was uploaded.
+/// An uploaded file.
 #[derive(Debug)]
 pub struct Upload {
-    /// At most as many as the limit.
     pub bytes: Bytes,
-    /// What the client calls it; empty when it does not say.
+    /// As the client calls it; empty if the request has no file name.
     pub filename: String,
 }
 
@@ -40,8 +39,8 @@ impl Upload {
     /// Reads an upload of at most `limit` bytes. `member` is the name of its part or JSON member.
     ///
     /// # Errors
-    /// 400 when the body is empty or cannot be read, 413 when it is over `limit`, 422 when the part or member is
-    /// missing or no base64.
+    /// 400 if the body is empty or malformed, 413 if the upload exceeds `limit`, 422 if the part or member is missing
+    /// or is not base64.
     pub async fn read(request: Request, member: &'static str, limit: usize) -> Result<Self, Problem> {
         let upload = match media_type(&request).as_str() {
             "multipart/form-data" => Self::of_multipart(request, member, limit).await?,
@@ -55,9 +54,10 @@ impl Upload {
     }
 
     async fn of_multipart(request: Request, member: &'static str, limit: usize) -> Result<Self, Problem> {
-        let unreadable = |_| Problem::bad_request("The multipart body cannot be read.");
+        let unreadable =
+            |_| Problem::bad_request("The multipart body is malformed. Build it with curl -F or a library.");
         let boundary = multer::parse_boundary(header_text(&request, &header::CONTENT_TYPE)).map_err(unreadable)?;
-        // The boundaries and the other parts may add to it, but not for ever.
+        // Multipart overhead may exceed the limit; API Gateway's 10 MB bounds it.
         let constraints = multer::Constraints::new()
             .size_limit(multer::SizeLimit::new().for_field(member, u64::try_from(limit).unwrap_or(u64::MAX)));
         let body = stream::iter([Ok::<_, Infallible>(into_bytes(request.into_body()))]);
@@ -68,7 +68,7 @@ impl Upload {
                 continue;
             }
             if upload.is_some() {
-                return Err(Problem::bad_request(format!("Send one part `{member}` only.")));
+                return Err(Problem::bad_request(format!("Send only one part `{member}`.")));
             }
             let filename = part.file_name().unwrap_or_default().to_owned();
             let bytes = part.bytes().await.map_err(|error| match error {
@@ -83,12 +83,12 @@ impl Upload {
     fn of_json(request: &Request, member: &'static str) -> Result<Self, Problem> {
         let body = super::body_bytes(request);
         let mut members = json_object(body).ok_or_else(|| not_an_object(body))?;
-        let mut wrong = Vec::new();
+        let mut errors = Vec::new();
         let filename = match members.remove("filename") {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(name)) => name,
             Some(_) => {
-                wrong.push(InvalidMember::new("/filename", "must be a string"));
+                errors.push(InvalidMember::new("/filename", "must be a string"));
                 String::new()
             }
         };
@@ -97,11 +97,11 @@ impl Upload {
             _ => None,
         };
         match bytes {
-            Some(bytes) if wrong.is_empty() => Ok(Self { bytes, filename }),
-            Some(_) => Err(Problem::invalid(&wrong)),
+            Some(bytes) if errors.is_empty() => Ok(Self { bytes, filename }),
+            Some(_) => Err(Problem::invalid(&errors)),
             None => {
-                wrong.push(InvalidMember::new(format!("/{member}"), "must be a file as base64 text"));
-                Err(Problem::invalid(&wrong))
+                errors.push(InvalidMember::new(format!("/{member}"), "must be the file as base64 text"));
+                Err(Problem::invalid(&errors))
             }
         }
     }
@@ -114,14 +114,14 @@ impl Upload {
         let bytes = into_bytes(request.into_body());
         if bytes.is_empty() {
             return Err(Problem::bad_request(
-                "The body is empty; send the file as the body (curl --data-binary @file).",
+                "The body is empty. Send the file as the body (curl --data-binary @file).",
             ));
         }
         Ok(Self { bytes, filename })
     }
 }
 
-/// The bytes of base64 text, in which line breaks and blanks do not count; none when it is no such text, or is empty.
+/// Decodes base64 text and ignores whitespace in it. `None` if the text is not base64 or is empty.
 #[must_use]
 pub fn decode_base64(mut text: Vec<u8>) -> Option<Bytes> {
     text.retain(|byte| !byte.is_ascii_whitespace());
@@ -140,7 +140,7 @@ fn missing(member: &str) -> Problem {
     Problem::invalid(&[InvalidMember::new(format!("/{member}"), "is required")])
 }
 
-/// The file name of a `Content-Disposition` (RFC 6266): `filename*` if it is there and can be read, else `filename`.
+/// The file name in a `Content-Disposition` header (RFC 6266): `filename*` if it is present and valid, else `filename`.
 fn disposition_filename(disposition: &str) -> Option<String> {
     let mut plain = None;
     let mut rest = disposition.split_once(';')?.1;
@@ -163,7 +163,7 @@ fn disposition_filename(disposition: &str) -> Option<String> {
     }
 }
 
-/// A token or a quoted string, and what follows it.
+/// A token or a quoted string, and the text after it.
 fn parameter_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
@@ -182,7 +182,7 @@ fn parameter_value(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// An `ext-value` of RFC 8187, of which only UTF-8 is in use.
+/// An `ext-value` (RFC 8187). Only UTF-8 is supported; other charsets are not in use.
 fn extended_value(value: &str) -> Option<String> {
     let mut parts = value.splitn(3, '\'');
     let charset = parts.next()?;
