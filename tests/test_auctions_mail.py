@@ -65,7 +65,7 @@ class TestWords:
         (to_seller,) = wait_for(lambda: inbox(seller.email))
         (to_bidder,) = wait_for(lambda: inbox(bidder.email))
         assert to_seller["Subject"] == "Sold: A <b>lamp</b> & more"
-        assert f"The highest bid is EUR 12.50 by {bidder.name}." in to_seller["BodyText"]
+        assert f"The winner is {bidder.name} with a bid of EUR 12.50." in to_seller["BodyText"]
         assert to_bidder["Subject"] == "You won: A <b>lamp</b> & more"
         assert "You won it with your bid of EUR 12.50." in to_bidder["BodyText"]
         for mail in (to_seller, to_bidder):
@@ -84,7 +84,7 @@ class TestWords:
         backstage.end(auction)
         backstage.close()
         (mail,) = wait_for(lambda: inbox(seller.email))
-        assert mail["Subject"] == "No bids: A lamp" and "Nobody made a bid." in mail["BodyText"]
+        assert mail["Subject"] == "No bids: A lamp" and "There were no bids." in mail["BodyText"]
         assert backstage.claim(f"{auction['id']}:bidder") == {}
 
     def test_no_title_keeps_its_auction_open(self, seller, backstage, inbox):

@@ -11,101 +11,96 @@ use crate::{
     users::User,
 };
 
-/// An auction as it is stored. Holds mail addresses, so it has no `Debug`: answers are made by [`Auction::show`].
+/// An auction as it is stored. It contains email addresses, so it has no `Debug`; [`Auction::show`] makes responses.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Auction {
-    /// UUID version 7: later ones are greater.
+    /// UUID version 7: newer ids are greater.
     pub id: Uuid,
     /// Trimmed; 1 to 100 characters.
     pub title: String,
     /// At most 2,000 characters.
     pub description: Option<String>,
-    /// What the schedule made of it. Bids stop by [`Auction::ending_at`], not by this.
+    /// As last set by `process_auctions`. Bidding ends at [`Auction::ending_at`], even while this is still OPEN.
     pub status: Status,
-    /// When it was created, in whole milliseconds.
+    /// In whole milliseconds.
     pub created_at: Timestamp,
     /// When bidding ends, in whole milliseconds.
     pub ending_at: Timestamp,
-    /// Whether `process_auctions` has begun to close it: what is stored then is final.
+    /// Whether `process_auctions` has begun to close it. From then on, only the status changes.
     pub settled: bool,
-    /// Who sells.
     pub seller: Party,
-    /// Of every amount in it.
+    /// The currency of all its amounts.
     pub currency: Currency,
-    /// The least that the first bid may be.
+    /// The minimum for the first bid.
     pub starting_price: Amount,
-    /// None before the first bid.
+    /// `None` before the first bid.
     pub highest_bid: Option<Bid>,
-    /// None before the first picture.
+    /// `None` before the first picture.
     pub picture: Option<PictureKey>,
 }
 
-/// Whether an auction takes bids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
-    /// It does, until its end.
+    /// Accepts bids until its end.
     Open,
-    /// It has ended.
     Closed,
 }
 
-/// Somebody who sells or bids.
+/// A seller or bidder.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Party {
     /// The user's folder name: no two users share one.
     pub user: String,
-    /// What others are shown.
+    /// The name shown to others.
     pub name: String,
-    /// The mail address that was verified when the auction or the bid was made.
+    /// The email address, verified when the auction or the bid was made.
     pub email: String,
 }
 
-/// A bid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bid {
-    /// Tells this very request from all others, so that a call that the SDK repeats knows its own first try.
+    /// Identifies the request. If the SDK retries a call, the retry recognises its own first attempt by this.
     pub id: Uuid,
     /// At least 1.
     pub amount: Amount,
-    /// Who made it.
     pub bidder: Party,
 }
 
-/// Why a bid is not taken.
+/// Why a bid is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The auction has ended.
     Closed,
-    /// The seller bids.
+    /// The bidder is the seller.
     Own,
-    /// The bidder has the highest bid already.
+    /// The bidder already has the highest bid.
     AlreadyHighest,
-    /// There is a higher bid, or the starting price is higher.
+    /// The bid is not above the highest bid, or is below the starting price.
     TooLow {
-        /// The highest bid, if there is one.
+        /// `None` if there is no bid yet.
         highest: Option<Amount>,
-        /// The least that would have been taken, in minor units.
+        /// The lowest acceptable bid, in minor units.
         minimum: u64,
     },
 }
 
-/// What a seller says of a new auction.
+/// A seller's request for a new auction.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct NewAuction {
     /// Trimmed; 1 to 100 characters.
     pub title: String,
     /// At most 2,000 characters.
     pub description: Option<String>,
-    /// The least that the first bid may be.
+    /// The minimum for the first bid.
     #[serde(default)]
     pub starting_price: Amount,
-    /// How long it takes bids: 1 to 10,080 minutes.
+    /// How long it accepts bids: 1 to 10,080 minutes.
     #[serde(default = "an_hour", deserialize_with = "minutes")]
     pub duration_minutes: u16,
 }
 
-/// An auction as every route shows it, without mail addresses.
+/// An auction as all responses show it, without email addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuctionView {
     id: Uuid,
@@ -121,7 +116,7 @@ pub struct AuctionView {
     picture_url: Option<String>,
 }
 
-/// The highest bid as every route shows it.
+/// The highest bid as all responses show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BidView {
     amount: Amount,
@@ -129,7 +124,7 @@ pub struct BidView {
 }
 
 impl Status {
-    /// As it is stored and asked for.
+    /// As stored, and as in requests.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -138,7 +133,7 @@ impl Status {
         }
     }
 
-    /// Reads what [`Status::as_str`] writes.
+    /// Parses the result of [`Status::as_str`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Open, Self::Closed].into_iter().find(|status| status.as_str() == text)
@@ -158,7 +153,6 @@ impl Party {
 }
 
 impl Bid {
-    /// A bid that is made now.
     #[must_use]
     pub fn new(amount: Amount, bidder: Party) -> Self {
         Self { id: Uuid::now_v7(), amount, bidder }
@@ -166,7 +160,7 @@ impl Bid {
 }
 
 impl Auction {
-    /// An auction that begins at `now`.
+    /// An auction that starts at `now`.
     #[must_use]
     pub fn new(new: NewAuction, seller: Party, currency: Currency, now: Timestamp) -> Self {
         Self {
@@ -185,13 +179,13 @@ impl Auction {
         }
     }
 
-    /// Whether it takes bids at `now`.
+    /// Whether it accepts bids at `now`.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.status == Status::Open && !self.settled && self.ending_at > now
     }
 
-    /// The least that a bid must be, in minor units.
+    /// The lowest acceptable bid, in minor units.
     #[must_use]
     pub fn minimum_bid(&self) -> u64 {
         match &self.highest_bid {
@@ -200,8 +194,9 @@ impl Auction {
         }
     }
 
-    /// Why a bid of `amount` by `bidder` is not taken at `now`: the first reason that holds; none when it is taken. The
-    /// conditional update of [`super::AuctionStore::bid`] decides; this tells its reason, and must agree with it.
+    /// The first reason to reject a bid of `amount` by `bidder` at `now`; `None` if the bid is acceptable. The
+    /// conditional update of [`super::AuctionStore::bid`] decides. This gives the reason for its decision and must
+    /// agree with it.
     #[must_use]
     pub fn refusal(&self, bidder: &str, amount: Amount, now: Timestamp) -> Option<Refusal> {
         if !self.is_open(now) {
@@ -218,17 +213,17 @@ impl Auction {
         }
     }
 
-    /// The auction as it is shown at `now`, with an address of its picture.
+    /// The auction as shown at `now`, with a presigned URL of its picture.
     ///
     /// # Errors
-    /// When the address cannot be signed.
+    /// [`PresignError`].
     pub fn show_with_picture(self, now: Timestamp, presigner: &Presigner) -> Result<AuctionView, PresignError> {
         let picture = self.picture.as_ref();
         let url = picture.map(|key| presigner.presign(key.as_str(), key.kind().media_type(), None)).transpose()?;
         Ok(self.show(now, url))
     }
 
-    /// The auction as it is shown at `now`, with the address of its picture.
+    /// The auction as shown at `now`. It is shown as CLOSED as soon as it no longer accepts bids.
     #[must_use]
     pub fn show(self, now: Timestamp, picture_url: Option<String>) -> AuctionView {
         let status = if self.is_open(now) { Status::Open } else { Status::Closed };
@@ -247,11 +242,11 @@ impl Auction {
         }
     }
 
-    /// The mails that are due when it has ended: to the seller, and to the highest bidder if there is one.
+    /// The emails to send when it has ended: one to the seller, and one to the highest bidder if there is one.
     #[must_use]
     pub fn mails(&self) -> Vec<Message> {
         let sale = self.highest_bid.as_ref().map(|bid| Sale { amount: bid.amount, bidder: bid.bidder.name.clone() });
-        let mail = |role, to: &Party| Message {
+        let email = |role, to: &Party| Message {
             auction: self.id,
             role,
             to: to.email.clone(),
@@ -259,8 +254,8 @@ impl Auction {
             currency: self.currency,
             sale: sale.clone(),
         };
-        let to_seller = mail(Role::Seller, &self.seller);
-        let to_bidder = self.highest_bid.as_ref().map(|bid| mail(Role::Bidder, &bid.bidder));
+        let to_seller = email(Role::Seller, &self.seller);
+        let to_bidder = self.highest_bid.as_ref().map(|bid| email(Role::Bidder, &bid.bidder));
         [Some(to_seller), to_bidder].into_iter().flatten().collect()
     }
 }
@@ -289,7 +284,7 @@ pub(super) mod tests {
         Amount::new(minor_units).unwrap()
     }
 
-    /// Runs from second 0 to second 60.
+    /// An auction from second 0 to second 60.
     pub(crate) fn lamp(starting_price: u64) -> Auction {
         let new = NewAuction {
             title: "A lamp".to_owned(),
@@ -329,7 +324,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_later_bid_is_above_the_highest() {
+    fn a_later_bid_must_exceed_the_highest() {
         let lamp = with_bid(500, 700);
         assert_eq!(lamp.refusal("cat", amount(701), at(1)), None);
         let too_low = Refusal::TooLow { highest: Some(amount(700)), minimum: 701 };
@@ -337,7 +332,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_first_reason_that_holds_is_told() {
+    fn the_first_reason_is_given() {
         let lamp = with_bid(500, 700);
         assert_eq!(lamp.refusal("ann", amount(1), at(60)), Some(Refusal::Closed));
         assert_eq!(lamp.refusal("ann", amount(1), at(1)), Some(Refusal::Own));
@@ -353,7 +348,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn no_answer_has_a_mail_address() {
+    fn no_response_contains_an_email_address() {
         let shown = serde_json::to_value(with_bid(5, 7).show(at(1), Some("https://picture".to_owned()))).unwrap();
         assert!(!shown.to_string().contains('@'));
         assert_eq!(
@@ -368,19 +363,22 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_seller_alone_is_told_of_an_auction_without_bids() {
-        let receivers = |auction: Auction| {
-            auction.mails().iter().map(|mail| (mail.id(), mail.to.clone(), mail.sale.is_some())).collect::<Vec<_>>()
+    fn without_bids_only_the_seller_gets_an_email() {
+        let recipients = |auction: Auction| {
+            auction.mails().iter().map(|email| (email.id(), email.to.clone(), email.sale.is_some())).collect::<Vec<_>>()
         };
         let sold = with_bid(0, 7);
         assert_eq!(
-            receivers(sold.clone()),
+            recipients(sold.clone()),
             [
                 (format!("{}:seller", sold.id), "ann@example.org".to_owned(), true),
                 (format!("{}:bidder", sold.id), "bob@example.org".to_owned(), true),
             ]
         );
         let unsold = lamp(0);
-        assert_eq!(receivers(unsold.clone()), [(format!("{}:seller", unsold.id), "ann@example.org".to_owned(), false)]);
+        assert_eq!(
+            recipients(unsold.clone()),
+            [(format!("{}:seller", unsold.id), "ann@example.org".to_owned(), false)]
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     time::now,
 };
 
-/// How many auctions are closed together: each has two mails at most, and all go to the queue in one call.
+/// How many auctions are closed together. Each has at most two emails, and one call queues all emails of a group.
 const GROUP: usize = MailQueue::BATCH / 2;
 
 /// How many groups are closed at the same time.
@@ -21,30 +21,29 @@ const GROUPS_AT_ONCE: usize = 4;
 
 /// Closes the auctions that have ended.
 ///
-/// Each goes through three steps, and can be repeated from the start at any time, by this run, the next or another at
-/// once:
-/// 1. It is *settled*: one conditional update stops bids for good and returns what they came to. Neither an index that
-///    lags behind nor a bid that was sent just before the end can make the mails wrong after this.
-/// 2. Its mails are queued.
-/// 3. It is marked CLOSED, and so leaves the index of the open ones.
+/// Each auction goes through three steps. They can be repeated from the start at any time, by this run, a later run or
+/// a concurrent run:
+/// 1. It is *settled*: one conditional update stops bids for good and returns the final auction. From then on, neither
+///    an index that lags behind nor a bid sent just before the end can make the emails wrong.
+/// 2. Its emails are queued.
+/// 3. It is marked CLOSED and so leaves the index of open auctions.
 ///
-/// A run that ends between the steps leaves it OPEN, so the next queues its mails again; `send_mail` sends each once.
+/// If a run ends between the steps, the auction stays OPEN and the next run queues its emails again. `send_mail` sends
+/// each email once.
 #[derive(Clone, Debug)]
 pub struct Closing {
-    /// What to close.
     pub auctions: AuctionStore,
-    /// Where the mails go.
     pub mails: MailQueue,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Closed by this run or, at the same moment, by another.
+    /// Auctions closed by this run or by a concurrent one.
     pub closed: usize,
-    /// Left open by an error that was logged; the next run tries again.
+    /// Auctions left open because of an error, which is logged. The next run retries.
     pub failed: usize,
-    /// Whether the index was seen to its end; if not, the next run goes on.
+    /// Whether all ended auctions in the index were processed. If not, the next run continues.
     pub finished: bool,
 }
 
@@ -56,10 +55,10 @@ struct Tally {
 }
 
 impl Closing {
-    /// Closes what has ended, and begins no more at `until`.
+    /// Closes ended auctions. Starts no more after `until`.
     ///
     /// # Errors
-    /// When the index cannot be read. What fails for a single auction is logged and counted.
+    /// [`AuctionError`] if the index cannot be read. Errors of single auctions are logged and counted.
     pub async fn run(&self, until: Instant) -> Result<Report, AuctionError> {
         let now = now();
         let tally = Tally::default();
@@ -94,7 +93,7 @@ impl Closing {
                 Ok(Some(auction)) => mails.push((*id, auction.mails())),
                 Ok(None) => _ = add(&tally.closed, 1),
                 Err(error) => {
-                    tracing::error!(auction = %id, error = %Chain(&error), "not settled");
+                    tracing::error!(auction = %id, error = %Chain(&error), "the auction was not settled");
                     add(&tally.failed, 1);
                 }
             }
@@ -105,7 +104,10 @@ impl Closing {
                 return false;
             }
             let closed = self.auctions.close(*id).await;
-            closed.inspect_err(|error| tracing::error!(auction = %id, error = %Chain(&error), "not closed")).is_ok()
+            if let Err(error) = &closed {
+                tracing::error!(auction = %id, error = %Chain(error), "the auction was not closed");
+            }
+            closed.is_ok()
         }))
         .await;
         for closed in closed {
@@ -113,12 +115,12 @@ impl Closing {
         }
     }
 
-    /// Queues the mails of a group in one call; tells for each auction whether the queue has all of them.
+    /// Queues the emails of a group in one call. Returns, for each auction, whether all its emails are queued.
     async fn queue(&self, mails: Vec<(Uuid, Vec<Message>)>) -> Vec<(Uuid, bool)> {
         let counts: Vec<(Uuid, usize)> = mails.iter().map(|(id, mails)| (*id, mails.len())).collect();
         let batch: Vec<Message> = mails.into_iter().flat_map(|(_, mails)| mails).collect();
         let sent = self.mails.send(&batch).await.unwrap_or_else(|error| {
-            tracing::error!(error = %Chain(&error), "mails were not queued");
+            tracing::error!(error = %Chain(&error), "the emails were not queued");
             Vec::new()
         });
         let mut sent = sent.into_iter();

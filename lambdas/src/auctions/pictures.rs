@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_tells_auction_time_and_kind() {
+    fn a_key_contains_auction_time_and_type() {
         let key = PictureKey::new(Uuid::nil(), PhotoType::Jpg, "2026-11-21T02:03:04.056Z".parse().unwrap());
         assert_eq!(key.as_str(), "auctions/00000000-0000-0000-0000-000000000000/20261121T020304056Z.jpg");
         assert_eq!(PictureKey::parse(key.as_str()), Some(key));

@@ -21,30 +21,30 @@ use crate::{
     },
 };
 
-/// The index by `status` and `endingAt`. It holds all attributes, and may lag behind the table.
+/// The index by `status` and `endingAt`. It contains all attributes and may lag behind the table.
 const INDEX: &str = "statusAndEndDate";
 
-/// How many ended auctions are looked for at once.
+/// How many ended auctions are read per query.
 const ENDED_PAGE: i32 = 200;
 
-/// What a bid changes.
+/// The changes that a bid makes.
 const BID: &str = "SET highestBidId = :bid, highestBidAmount = :amount, highestBidder = :bidder, \
                    highestBidderName = :name, highestBidderEmail = :email";
 
-/// When a bid is taken. [`Auction::refusal`] says the same.
+/// When a bid is accepted. [`Auction::refusal`] must agree.
 const BID_CONDITION: &str = "#status = :open AND attribute_not_exists(settledAt) AND endingAt > :now \
                              AND seller <> :bidder AND startingPrice <= :amount \
                              AND (attribute_not_exists(highestBidAmount) \
                              OR (highestBidAmount < :amount AND highestBidder <> :bidder))";
 
-/// When a picture is taken, beside that no other came in between.
+/// When a new picture is accepted, provided that no other was set in between.
 const PICTURE_CONDITION: &str =
     "#status = :open AND attribute_not_exists(settledAt) AND endingAt > :now AND seller = :caller";
 
-/// When an auction is settled.
+/// When an auction can be settled.
 const SETTLE_CONDITION: &str = "#status = :open AND endingAt <= :now";
 
-/// The auctions: the table `auctions`.
+/// The table of auctions.
 #[derive(Clone, Debug)]
 pub struct AuctionStore {
     dynamodb: Client,
@@ -60,15 +60,15 @@ pub enum AuctionError {
     NotSeller,
     #[error("the auction has ended")]
     Closed,
-    #[error("the bid is refused: {0:?}")]
+    #[error("the bid is rejected: {0:?}")]
     Refused(Refusal),
-    /// Every key for a picture is taken.
+    /// All keys that were tried for a picture are taken.
     #[error("no free key for a picture within {} ms", pictures::MAX_ATTEMPTS)]
     Crowded,
     /// A conditional update failed although its condition holds for the values that it returned.
-    #[error("refused without a reason: {0}")]
+    #[error("rejected without a reason: {0}")]
     Inconsistent(&'static str),
-    #[error("the auctions' storage failed")]
+    #[error("the storage of the auctions failed")]
     Storage(#[from] CloudError),
 }
 
@@ -76,31 +76,29 @@ pub enum AuctionError {
 pub struct Page {
     /// Soonest end first.
     pub auctions: Vec<Auction>,
-    /// Where the next page goes on; none when this was the last.
+    /// Where the next page starts; `None` on the last page.
     pub next: Option<Position>,
 }
 
-/// A place in the list of one status.
+/// A position in the list of one status: that of the last auction before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Of the auction before it.
     pub ending_at: Timestamp,
-    /// Of the auction before it.
     pub id: Uuid,
 }
 
-/// What came of a new picture.
+/// The result of setting a picture.
 pub struct PictureChange {
     /// As it is now.
     pub auction: Auction,
-    /// Pictures that no auction shows any more, to be removed.
+    /// Pictures that the auction no longer shows. The caller should delete them.
     pub unused: Vec<PictureKey>,
 }
 
-/// Some of the auctions that have ended and are not closed.
+/// A page of the auctions that have ended and are not closed.
 pub(super) struct Ended {
     pub(super) ids: Vec<Uuid>,
-    /// Where to go on; none at the end.
+    /// Where the next page starts; `None` on the last page.
     pub(super) next: Option<Item>,
 }
 
@@ -108,13 +106,13 @@ impl AuctionStore {
     /// The table that `AUCTIONS_TABLE` names.
     ///
     /// # Errors
-    /// If the variable is not set.
+    /// [`ConfigError::Missing`] if the variable is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
         Ok(Self { dynamodb: aws::dynamodb(aws), table: required("AUCTIONS_TABLE")? })
     }
 
-    /// Stores a new auction. Its id is its own: when it is taken, then by this very call, which the SDK repeated because the
-    /// first answer was lost. A bid may have come since, and stays.
+    /// Stores a new auction. Its id is unique. If the id is taken nevertheless, this call is a retry by the SDK after a
+    /// lost response, and the auction is stored already. Bids made since then are kept.
     ///
     /// # Errors
     /// [`AuctionError::Storage`].
@@ -129,7 +127,7 @@ impl AuctionStore {
         }
     }
 
-    /// An auction as it is now.
+    /// Reads an auction with all changes made so far.
     ///
     /// # Errors
     /// [`AuctionError::NotFound`] and [`AuctionError::Storage`].
@@ -139,8 +137,8 @@ impl AuctionStore {
         Ok(from_item(response.item().ok_or(AuctionError::NotFound)?)?)
     }
 
-    /// At most `limit` auctions of a status, soonest end first, from the one after `after` on. An open one whose end
-    /// has come is in neither list until the schedule closes it.
+    /// Lists at most `limit` auctions of a status after the position `after`, soonest end first. An OPEN auction past
+    /// its end is in neither list until the schedule closes it.
     ///
     /// # Errors
     /// [`AuctionError::Storage`].
@@ -159,11 +157,11 @@ impl AuctionStore {
             .index_name(INDEX)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status.as_str()))
-            // One more than is shown tells whether there is a next page.
+            // One more than shown, to know whether there is a next page.
             .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX));
         let (query, after) = match status {
-            // DynamoDB refuses to start outside of the key condition. After an auction that has ended meanwhile comes
-            // every one that has not: the list from its beginning on.
+            // DynamoDB rejects a start key outside of the key condition. If the auction at `after` has ended meanwhile,
+            // all open auctions come after it, so the list starts at its beginning.
             Status::Open => (
                 query
                     .key_condition_expression("#status = :status AND endingAt > :now")
@@ -188,12 +186,12 @@ impl AuctionStore {
         Ok(Page { next: more.then(|| auctions.last().map(position)).flatten(), auctions })
     }
 
-    /// Makes a bid: one conditional update decides, and nothing is read first. Whatever comes at the same time, each
-    /// bid that is taken is above the one before it.
+    /// Makes a bid. One conditional update decides, and nothing is read first. However many bids arrive at once, each
+    /// accepted bid is higher than the one before it.
     ///
     /// # Errors
-    /// [`AuctionError::NotFound`]; [`AuctionError::Refused`] with the reason, told from the values that the failed
-    /// condition returns; [`AuctionError::Storage`].
+    /// [`AuctionError::NotFound`]; [`AuctionError::Refused`] with the reason, which follows from the values that the
+    /// failed condition returns; [`AuctionError::Storage`].
     pub async fn bid(&self, id: Uuid, bid: &Bid, now: Timestamp) -> Result<Auction, AuctionError> {
         let update = self
             .update(id, bid_values(bid, now))
@@ -204,9 +202,9 @@ impl AuctionStore {
             Decision::Done(new) => return Ok(new),
             Decision::Refused(old) => old,
         };
-        // The SDK repeats a call whose answer was lost. When the first one was taken, the second is refused, and finds
-        // this bid as the highest. (When a third outbid it in between, the answer is that third bid's `bid-too-low`:
-        // true as well, and nothing is lost.)
+        // The SDK retries a call whose response was lost. If the first attempt was accepted, the retry is rejected, and
+        // this bid is the highest. (If it has been outbid in between, the response is `bid-too-low`. This is true as
+        // well, and nothing is lost.)
         if old.highest_bid.as_ref().is_some_and(|highest| highest.id == bid.id) {
             return Ok(old);
         }
@@ -216,8 +214,8 @@ impl AuctionStore {
         }
     }
 
-    /// The picture of an auction whose picture `caller` may change. [`AuctionStore::set_picture`] decides; this keeps
-    /// others from storing anything.
+    /// The current picture of an auction, if `caller` may change it. [`AuctionStore::set_picture`] decides. This check
+    /// comes before a picture is stored, so that nobody else can store one.
     ///
     /// # Errors
     /// [`AuctionError::NotFound`], [`AuctionError::NotSeller`], [`AuctionError::Closed`] and [`AuctionError::Storage`].
@@ -231,13 +229,13 @@ impl AuctionStore {
         picture_refusal(&auction, caller, now).map_or(Ok(auction.picture), Err)
     }
 
-    /// Makes `picture` the picture of an auction that had `before`. When another picture came in between, that one
-    /// stays, as if it had replaced this one at once: were this one set then, a repeated call of the SDK could show a
-    /// picture that its successor has removed.
+    /// Replaces `before`, the picture of an auction, by `picture`. If another picture was set in between, that one
+    /// stays, as if it had replaced this one immediately. If this one were set instead, a retry by the SDK could show a
+    /// picture that has since been replaced and deleted.
     ///
     /// # Errors
     /// [`AuctionError::NotFound`], [`AuctionError::NotSeller`] and [`AuctionError::Closed`]: the picture is not shown.
-    /// After [`AuctionError::Storage`] nobody knows.
+    /// After [`AuctionError::Storage`] it may be shown or not.
     pub async fn set_picture(
         &self,
         id: Uuid,
@@ -269,7 +267,7 @@ impl AuctionStore {
             Decision::Refused(old) => old,
         };
         if old.picture.as_ref() == Some(&picture) {
-            // The SDK repeated a call that had been done.
+            // This is a retry by the SDK, and an earlier attempt succeeded.
             return Ok(PictureChange { auction: old, unused: before.into_iter().collect() });
         }
         if let Some(refusal) = picture_refusal(&old, caller, now) {
@@ -281,7 +279,7 @@ impl AuctionStore {
         Ok(PictureChange { auction: old, unused: before.into_iter().chain([picture]).collect() })
     }
 
-    /// Some of the auctions that have ended by `now` and are not closed, as the index knows it, from `after` on.
+    /// Lists auctions that have ended by `now` and are not closed, according to the index. Starts after `after`.
     pub(super) async fn ended(&self, now: Timestamp, after: Option<Item>) -> Result<Ended, AuctionError> {
         let query = self
             .dynamodb
@@ -300,7 +298,7 @@ impl AuctionStore {
         Ok(Ended { ids: response.items().iter().filter_map(id).collect(), next: response.last_evaluated_key })
     }
 
-    /// Stops bids for good, and gives the auction as it came out; none when it is closed already. May be repeated.
+    /// Stops bids for good and returns the final auction; `None` if it is closed already. May be repeated.
     pub(super) async fn settle(&self, id: Uuid, now: Timestamp) -> Result<Option<Auction>, AuctionError> {
         let values = [(":open", text(Status::Open.as_str())), (":now", time(now))];
         let update = self
@@ -353,9 +351,9 @@ impl From<MalformedItem> for AuctionError {
     }
 }
 
-/// What came of a conditional update.
+/// The result of a conditional update.
 enum Decision {
-    /// The values it returns.
+    /// The new values.
     Done(Auction),
     /// The condition failed for these values.
     Refused(Auction),
@@ -407,8 +405,8 @@ mod tests {
         *,
     };
 
-    /// As much of DynamoDB's condition expressions as is used here ("Condition and filter expressions" in its guide): a
-    /// comparison with an attribute that is missing is false.
+    /// The subset of DynamoDB's condition expressions used here ("Condition and filter expressions", DynamoDB Developer
+    /// Guide). A comparison with a missing attribute is false.
     struct Condition<'a> {
         tokens: std::iter::Peekable<std::vec::IntoIter<String>>,
         item: &'a Item,
@@ -496,11 +494,11 @@ mod tests {
     }
 
     proptest! {
-        /// A bid that the condition refuses has a reason, and one that it takes has none.
+        /// There is a reason for a bid that the condition rejects, and none for a bid that it accepts.
         #[test]
         fn the_condition_and_the_reasons_agree(
             starting_price in 0..4_u64,
-            // No bid can be below the starting price, nor zero.
+            // A stored bid is never zero or below the starting price.
             raise in proptest::option::of((0..5_u64, "[bc]")),
             closed in proptest::bool::weighted(0.1),
             settled in proptest::bool::weighted(0.1),
@@ -521,14 +519,14 @@ mod tests {
                 item.insert("settledAt".to_owned(), time(at(60)));
             }
             let values = HashMap::from(bid_values(&Bid::new(amount(bid), party(&bidder)), at(second)));
-            let taken = Condition::holds(BID_CONDITION, &item, &values);
+            let accepted = Condition::holds(BID_CONDITION, &item, &values);
             let refusal = from_item(&item).unwrap().refusal(&bidder, amount(bid), at(second));
-            prop_assert_eq!(taken, refusal.is_none(), "{:?}", refusal);
+            prop_assert_eq!(accepted, refusal.is_none(), "{:?}", refusal);
         }
     }
 
     #[test]
-    fn no_bid_is_taken_for_an_auction_that_is_not_there() {
+    fn no_bid_is_accepted_for_a_missing_auction() {
         let values = HashMap::from(bid_values(&Bid::new(amount(5), party("bob")), at(1)));
         assert!(!Condition::holds(BID_CONDITION, &Item::new(), &values));
     }

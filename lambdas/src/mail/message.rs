@@ -5,38 +5,34 @@ use uuid::Uuid;
 
 use crate::money::{Amount, Currency};
 
-/// A mail as it waits in the queue: all that is needed to write it, so that the sender need not read the auction.
-/// Holds a mail address, so it has no `Debug`.
+/// A queued email. It contains everything that the email says, so that the sender need not read the auction. It
+/// contains an email address, so it has no `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// The auction that has ended.
+    /// The id of the auction.
     pub auction: Uuid,
-    /// What the receiver was in it.
     pub role: Role,
-    /// The receiver's mail address.
+    /// The recipient's email address.
     pub to: String,
-    /// Of the auction, as the seller wrote it.
+    /// The auction's title, as the seller wrote it.
     pub title: String,
-    /// Of the amounts.
     pub currency: Currency,
-    /// The highest bid; none when nobody made one.
+    /// `None` if there were no bids.
     pub sale: Option<Sale>,
 }
 
-/// How an auction came out.
+/// The highest bid of an auction that has ended.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sale {
-    /// Of the highest bid.
     pub amount: Amount,
-    /// The public name of who made it.
+    /// The bidder's public name.
     pub bidder: String,
 }
 
-/// What the receiver of a mail was in the auction. Nobody is both: a seller cannot bid.
+/// The recipient's role in the auction. A seller cannot bid, so nobody has both roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Sold it.
     Seller,
     /// Made the highest bid.
     Bidder,
@@ -52,7 +48,7 @@ impl fmt::Display for Role {
 }
 
 impl Message {
-    /// What a mail is claimed by: there is one to each role of an auction.
+    /// The key under which the email is leased: each role of an auction gets one email.
     #[must_use]
     pub fn id(&self) -> String {
         format!("{}:{}", self.auction, self.role)

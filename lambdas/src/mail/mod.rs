@@ -1,7 +1,7 @@
 //! Emails about auctions that have ended: queued by one function, sent by another.
 //!
-//! SQS delivers at least once, and `process_auctions` may queue an email twice. So a worker leases each email in the table
-//! `mails` before it sends it, and marks it there afterwards: see [`SendLedger`].
+//! SQS delivers at least once, and `process_auctions` may queue an email twice. So a worker leases each email in the
+//! table `mails` before sending it, and marks it as sent afterwards: see [`SendLedger`].
 
 mod ledger;
 mod message;

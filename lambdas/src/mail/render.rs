@@ -1,19 +1,19 @@
 use super::{Message, Role};
 
-/// A mail in words.
+/// The content of an email.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// One line.
+    /// One line, without control characters.
     pub subject: String,
-    /// The body for clients that show plain text.
+    /// The body as plain text.
     pub text: String,
     /// The same body as HTML.
     pub html: String,
 }
 
 impl Message {
-    /// The mail in words. Whatever the title and the bidder's name hold, the subject stays one line, the text keeps its
-    /// lines, and the HTML has no other elements than ours.
+    /// Writes the email. Whatever the title and the bidder's name contain, the subject stays on one line, the text
+    /// keeps its number of lines, and the HTML gets no further elements.
     #[must_use]
     pub fn render(&self) -> Rendered {
         let title = one_line(&self.title);
@@ -22,7 +22,11 @@ impl Message {
                 format!("Sold: {title}"),
                 [
                     format!("Your auction \"{title}\" has ended."),
-                    format!("The highest bid is {} by {}.", self.currency.format(sale.amount), one_line(&sale.bidder)),
+                    format!(
+                        "The winner is {} with a bid of {}.",
+                        one_line(&sale.bidder),
+                        self.currency.format(sale.amount)
+                    ),
                 ],
             ),
             (Role::Bidder, Some(sale)) => (
@@ -34,7 +38,10 @@ impl Message {
             ),
             (Role::Seller | Role::Bidder, None) => (
                 format!("No bids: {title}"),
-                [format!("Your auction \"{title}\" has ended."), "Nobody made a bid.".to_owned()],
+                [
+                    format!("Your auction \"{title}\" has ended."),
+                    "There were no bids. To offer the item again, create a new auction.".to_owned(),
+                ],
             ),
         };
         let reference = format!("Auction {}", self.auction);
@@ -50,12 +57,13 @@ impl Message {
     }
 }
 
-/// Line breaks and other control characters become spaces: a title cannot add headers to a mail, nor lines to its text.
+/// Replaces line breaks and other control characters by spaces, so that a title cannot add headers or lines to an
+/// email.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }
 
-/// Text for HTML, in elements and in quoted attributes.
+/// Escapes text for HTML elements and quoted attributes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -92,47 +100,47 @@ mod tests {
     }
 
     #[test]
-    fn the_seller_is_told_the_price_and_the_bidder() {
-        let mail = message(Role::Seller, "A lamp", Some(sale())).render();
-        assert_eq!(mail.subject, "Sold: A lamp");
+    fn the_seller_learns_the_price_and_the_bidder() {
+        let email = message(Role::Seller, "A lamp", Some(sale())).render();
+        assert_eq!(email.subject, "Sold: A lamp");
         assert_eq!(
-            mail.text,
-            "Your auction \"A lamp\" has ended.\nThe highest bid is EUR 12.34 by bob.\n\n\
+            email.text,
+            "Your auction \"A lamp\" has ended.\nThe winner is bob with a bid of EUR 12.34.\n\n\
              Auction 00000000-0000-0000-0000-000000000000\n"
         );
-        assert!(mail.html.contains("&quot;A lamp&quot; has ended. The highest bid is EUR 12.34 by bob.</p>"));
+        assert!(email.html.contains("&quot;A lamp&quot; has ended. The winner is bob with a bid of EUR 12.34.</p>"));
     }
 
     #[test]
-    fn the_winner_is_told_the_price() {
-        let mail = message(Role::Bidder, "A lamp", Some(sale())).render();
-        assert_eq!(mail.subject, "You won: A lamp");
-        assert!(mail.text.contains("You won it with your bid of EUR 12.34."));
+    fn the_winner_learns_the_price() {
+        let email = message(Role::Bidder, "A lamp", Some(sale())).render();
+        assert_eq!(email.subject, "You won: A lamp");
+        assert!(email.text.contains("You won it with your bid of EUR 12.34."));
     }
 
     #[test]
-    fn a_seller_without_bids_is_told_so() {
-        let mail = message(Role::Seller, "A lamp", None).render();
-        assert_eq!(mail.subject, "No bids: A lamp");
-        assert!(mail.text.contains("Nobody made a bid."));
+    fn the_seller_learns_that_there_were_no_bids() {
+        let email = message(Role::Seller, "A lamp", None).render();
+        assert_eq!(email.subject, "No bids: A lamp");
+        assert!(email.text.contains("There were no bids. To offer the item again, create a new auction."));
     }
 
     #[test]
-    fn a_title_cannot_bring_elements_of_its_own() {
-        let mail = message(Role::Seller, "<img src=x onerror='a()'> & \"co\"", None).render();
-        assert!(mail.html.contains("&lt;img src=x onerror=&#39;a()&#39;&gt; &amp; &quot;co&quot;"));
-        assert!(!mail.html.contains("<img"));
-        assert!(mail.text.contains("<img src=x onerror='a()'> & \"co\""));
+    fn a_title_cannot_add_html_elements() {
+        let email = message(Role::Seller, "<img src=x onerror='a()'> & \"co\"", None).render();
+        assert!(email.html.contains("&lt;img src=x onerror=&#39;a()&#39;&gt; &amp; &quot;co&quot;"));
+        assert!(!email.html.contains("<img"));
+        assert!(email.text.contains("<img src=x onerror='a()'> & \"co\""));
     }
 
     proptest! {
         #[test]
-        fn no_title_changes_the_form_of_a_mail(title in any::<String>()) {
+        fn no_title_changes_the_structure_of_an_email(title in any::<String>()) {
             let plain = message(Role::Seller, "x", Some(sale())).render();
-            let mail = message(Role::Seller, &title, Some(sale())).render();
-            prop_assert!(!mail.subject.chars().any(char::is_control));
-            prop_assert_eq!(mail.text.lines().count(), plain.text.lines().count());
-            prop_assert_eq!(mail.html.matches(['<', '>']).count(), plain.html.matches(['<', '>']).count());
+            let email = message(Role::Seller, &title, Some(sale())).render();
+            prop_assert!(!email.subject.chars().any(char::is_control));
+            prop_assert_eq!(email.text.lines().count(), plain.text.lines().count());
+            prop_assert_eq!(email.html.matches(['<', '>']).count(), plain.html.matches(['<', '>']).count());
         }
     }
 }
