@@ -3,14 +3,14 @@ locals {
   protected = coalesce(var.deletion_protection, contains(["prod", "production", "live"], var.stage))
   tls_only  = var.local_endpoint == null
 
-  # A local cloud has one host for every API.
+  # A local cloud serves every API from one host.
   api_url = (
     var.local_endpoint == null
     ? module.api.url
     : "${replace(coalesce(var.local_endpoint, "-"), "//localhost:", "//127.0.0.1:")}/_aws/execute-api/${module.api.id}/${var.stage}"
   )
 
-  # As the functions read it: the user pool, and who else is trusted.
+  # The issuers whose tokens the functions accept: the user pool and var.trusted_issuers.
   trusted_issuers = concat(
     [merge(
       {
@@ -18,7 +18,7 @@ locals {
         audiences = [module.users.client_id]
         kind      = "cognito"
       },
-      # A local cloud's tokens name AWS as their issuer; its keys are its own.
+      # In a local cloud, tokens name AWS as their issuer, but the keys are served locally.
       { for name, endpoint in { jwks_url = var.local_endpoint } : name => "${endpoint}/${module.users.id}/.well-known/jwks.json" if endpoint != null },
     )],
     [for issuer in var.trusted_issuers : merge(
@@ -32,7 +32,7 @@ locals {
     )],
   )
 
-  # What lambdas/functions.json may name in ${}.
+  # The values of the manifest's placeholders, ${bucket} and so on.
   placeholder_values = merge(
     {
       region              = var.region
@@ -46,14 +46,20 @@ locals {
       api_url             = local.api_url
       currency            = var.currency
     },
-    { for name, table in module.table : "${name}_table" => table.name },
-    { for name, table in module.table : "${name}_table_arn" => table.arn },
-    { for name, queue in module.queue : "${name}_queue_url" => queue.url },
-    { for name, queue in module.queue : "${name}_queue_arn" => queue.arn },
-    { for name, queue in module.queue : "${name}_dead_queue_url" => queue.dead_letter_url },
-    { for name, queue in module.queue : "${name}_dead_queue_arn" => queue.dead_letter_arn },
-    { for mail in module.mail : "mail_sender" => mail.sender },
-    { for mail in module.mail : "mail_identity_arn" => mail.identity_arn },
+    merge([for name, table in module.table : {
+      "${name}_table"     = table.name
+      "${name}_table_arn" = table.arn
+    }]...),
+    merge([for name, queue in module.queue : {
+      "${name}_queue_url"      = queue.url
+      "${name}_queue_arn"      = queue.arn
+      "${name}_dead_queue_url" = queue.dead_letter_url
+      "${name}_dead_queue_arn" = queue.dead_letter_arn
+    }]...),
+    {
+      mail_sender       = one(module.mail[*].sender)
+      mail_identity_arn = one(module.mail[*].identity_arn)
+    },
   )
 }
 
@@ -72,17 +78,28 @@ module "bucket" {
   old_version_days = var.old_version_days
   tls_only         = local.tls_only
   cors_origins     = var.cors_origins
-  notify           = contains(local.queues, "index") ? { queue_arn = module.queue["index"].arn, prefix = "photos/" } : null
+  prefixes         = local.manifest.prefixes
+  topics           = { for prefix, events in module.events : prefix => events.topic_arn }
+}
+
+module "events" {
+  source   = "../modules/events"
+  for_each = toset(flatten(values(local.queues)[*].prefixes))
+
+  name       = "${local.prefix}-${trimsuffix(each.key, "/")}-events"
+  bucket_arn = module.bucket.arn
 }
 
 module "table" {
   source   = "../modules/table"
-  for_each = local.tables
+  for_each = local.manifest.tables
 
   name                = "${local.prefix}-${each.key}"
-  key                 = each.value.key
-  indexes             = each.value.indexes
-  ttl_attribute       = each.value.ttl_attribute
+  attributes          = each.value.attributes
+  hash_key            = each.value.hash_key
+  range_key           = try(each.value.range_key, null)
+  indexes             = try(each.value.indexes, {})
+  ttl                 = try(each.value.ttl, null)
   deletion_protection = local.protected
 }
 
@@ -91,19 +108,20 @@ module "queue" {
   for_each = local.queues
 
   name               = "${local.prefix}-${each.key}"
-  visibility_timeout = local.visibility_timeouts[each.key]
-  from_bucket        = each.key == "index" ? { arn = module.bucket.arn } : null
+  visibility_timeout = each.value.visibility_timeout
+  max_receives       = each.value.max_receives
+  topics             = { for prefix in each.value.prefixes : prefix => module.events[prefix].topic_arn }
   tls_only           = local.tls_only
 }
 
 module "mail" {
   source = "../modules/mail"
-  count  = local.sends_mail && var.mail_sender != null ? 1 : 0
+  count  = var.mail_sender == null ? 0 : 1
 
   sender = var.mail_sender
 }
 
-# The extension that keeps the issuers' keys fresh, beside the functions that check tokens.
+# The extension that keeps the issuers' keys fresh, for the functions that check tokens.
 resource "aws_lambda_layer_version" "jwt" {
   count = var.layer ? 1 : 0
 
@@ -115,7 +133,7 @@ resource "aws_lambda_layer_version" "jwt" {
   compatible_runtimes      = ["provided.al2023"]
 
   lifecycle {
-    # Functions keep the version they have until they have the new one.
+    # Functions use the old version until they are updated.
     create_before_destroy = true
 
     precondition {
@@ -126,7 +144,7 @@ resource "aws_lambda_layer_version" "jwt" {
 }
 
 locals {
-  layer_zip = "${var.dist_dir}/${var.architecture}/layer-jwt.zip"
+  layer_zip = "${local.package}/layer-jwt.zip"
 }
 
 module "function" {
@@ -136,21 +154,21 @@ module "function" {
   prefix         = local.prefix
   name           = each.key
   description    = each.value.description
-  zip            = "${var.dist_dir}/${var.architecture}/${each.key}.zip"
+  zip            = "${local.package}/${each.key}.zip"
   architecture   = var.architecture
   memory         = each.value.memory
   timeout        = each.value.timeout
   environment    = local.environments[each.key]
   permissions    = local.permissions[each.key]
   every_resource = var.local_endpoint != null
-  layers         = each.value.token || each.value.authorizer ? aws_lambda_layer_version.jwt[*].arn : []
+  layers         = each.key == local.authorizer || try(each.value.auth == "token", false) ? aws_lambda_layer_version.jwt[*].arn : []
 
-  queue = contains(local.queues, coalesce(each.value.queue, "-")) ? {
-    arn          = module.queue[each.value.queue].arn
-    batch_size   = each.value.batch_size
-    batch_window = each.value.batch_window
-    concurrency  = each.value.concurrency
-  } : null
+  queue = !can(each.value.trigger.queue) ? null : {
+    arn          = module.queue[each.value.trigger.queue].arn
+    batch_size   = each.value.trigger.batch_size
+    batch_window = each.value.trigger.batch_window
+    concurrency  = each.value.trigger.concurrency
+  }
 
   log_retention_days   = var.log_retention_days
   permissions_boundary = var.permissions_boundary_arn
@@ -162,11 +180,11 @@ module "api" {
   name      = local.prefix
   stage     = var.stage
   functions = module.function
-  routes    = { for key, users in local.routes : key => users[0] }
+  routes    = local.routes
 
   authorizer          = var.authorizer
   jwt                 = { issuer = module.users.issuer, audiences = [module.users.client_id] }
-  authorizer_function = one([for name, function in module.function : function if name == "authorize"])
+  authorizer_function = one([for name, function in module.function : function if name == local.authorizer])
 
   cors_origins       = var.cors_origins
   throttling         = var.throttling
@@ -175,7 +193,7 @@ module "api" {
 
 module "schedule" {
   source   = "../modules/schedule"
-  for_each = { for name, function in local.functions : name => function.schedule if function.schedule != null }
+  for_each = local.schedules
 
   name                 = module.function[each.key].name
   expression           = each.value
@@ -193,9 +211,9 @@ module "alarms" {
   functions = module.function
   queues    = module.queue
 
-  # Only a schedule that runs every few minutes can be missed within a quarter of an hour.
+  # The alarm is about 15 minutes without a run, so it suits only schedules that run every few minutes.
   schedules = {
-    for name, function in local.functions : name => module.function[name].name
-    if can(regex("^rate\\(([1-5] minutes?)\\)$", function.schedule))
+    for name, expression in local.schedules : name => module.function[name].name
+    if can(regex("^rate\\(([1-5] minutes?)\\)$", expression))
   }
 }

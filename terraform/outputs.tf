@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "The base URL of the API, without a slash at its end"
+  description = "The base URL of the API, without a trailing slash"
   value       = local.api_url
 }
 
@@ -29,7 +29,7 @@ output "tables" {
 }
 
 output "queue_urls" {
-  description = "The URLs of the queues, and of their dead letters under the name with _dead"
+  description = "The URLs of the queues; those of the dead-letter queues under <queue>_dead"
   value = merge(
     { for name, queue in module.queue : name => queue.url },
     { for name, queue in module.queue : "${name}_dead" => queue.dead_letter_url },
@@ -42,21 +42,11 @@ output "dashboard" {
 }
 
 output "alarm_topic" {
-  description = "The topic that alarms go to"
+  description = "The SNS topic to which alarms are published"
   value       = module.alarms.topic_arn
 }
 
 output "policies" {
-  description = "What each function may do, for a reader: terraform output -json policies"
+  description = "The IAM statements of each function"
   value       = { for name, function in module.function : name => function.statements }
-}
-
-output "functions" {
-  description = "The functions of the table"
-  value       = keys(local.functions)
-
-  precondition {
-    condition     = length(local.problems) == 0
-    error_message = "The table ${var.functions_file} is malformed:\n- ${join("\n- ", local.problems)}"
-  }
 }

@@ -5,9 +5,9 @@ variable "stage" {
   nullable    = false
 
   validation {
-    # No hyphen: what may change yourplace-test-* must not reach a stage test-eu.
+    # No hyphen: permissions for yourplace-test-* must not include a stage test-eu.
     condition     = can(regex("^[a-z][a-z0-9]{1,15}$", var.stage)) && !contains(["bootstrap", "pipeline", "state"], var.stage)
-    error_message = "The stage must be 2 to 16 lower-case letters and digits, beginning with a letter, and not bootstrap, pipeline or state: those name what is there for all stages."
+    error_message = "The stage must be 2 to 16 lower-case letters and digits, beginning with a letter, and not bootstrap, pipeline or state, which name resources that all stages share."
   }
 }
 
@@ -31,7 +31,7 @@ variable "bucket_name" {
 }
 
 variable "force_destroy" {
-  description = "Whether terraform destroy may take a bucket that still holds photos"
+  description = "Whether terraform destroy also deletes the photos in the bucket"
   type        = bool
   default     = false
   nullable    = false
@@ -56,21 +56,19 @@ variable "architecture" {
 }
 
 variable "dist_dir" {
-  description = "The folder with the zips of scripts/package, below it one folder for each architecture"
+  description = "The folder that scripts/package wrote: for each architecture, a folder with the manifest and the zips"
   type        = string
   default     = "../dist"
   nullable    = false
-}
 
-variable "functions_file" {
-  description = "The table of functions"
-  type        = string
-  default     = "../lambdas/functions.json"
-  nullable    = false
+  validation {
+    condition     = fileexists("${var.dist_dir}/${var.architecture}/service.json")
+    error_message = "There is no checked manifest ${var.dist_dir}/${var.architecture}/service.json. Run scripts/package --arch ${var.architecture}."
+  }
 }
 
 variable "authorizer" {
-  description = "Who checks tokens at the gateway: jwt is API Gateway itself, for the user pool; lambda is the function authorize, for trusted_issuers too"
+  description = "What checks tokens before a function runs: jwt is API Gateway itself, for the user pool; lambda is the authorizer function, for trusted_issuers too"
   type        = string
   default     = "jwt"
   nullable    = false
@@ -81,13 +79,13 @@ variable "authorizer" {
   }
 
   validation {
-    condition     = var.authorizer != "lambda" || can(jsondecode(file(var.functions_file)).functions.authorize)
-    error_message = "The authorizer lambda needs a function authorize in ${var.functions_file}."
+    condition     = var.authorizer != "lambda" || local.authorizer != null
+    error_message = "The authorizer lambda needs a function with the trigger authorizer in lambdas/service.json."
   }
 }
 
 variable "trusted_issuers" {
-  description = "OpenID Connect issuers that are trusted beside the user pool, such as Auth0; their users are named <alias>~<sub>"
+  description = "OpenID Connect issuers to trust beside the user pool, such as Auth0; their users are named <alias>~<sub>"
   type = list(object({
     issuer    = string
     jwks_url  = optional(string)
@@ -99,12 +97,12 @@ variable "trusted_issuers" {
 
   validation {
     condition     = alltrue([for issuer in var.trusted_issuers : can(regex("^https://[^\\s]+$", issuer.issuer)) || var.local_endpoint != null])
-    error_message = "An issuer must be an https address."
+    error_message = "An issuer must be an https URL."
   }
 
   validation {
     condition     = alltrue([for issuer in var.trusted_issuers : length(issuer.audiences) > 0])
-    error_message = "An issuer must have an audience: without one, tokens made for anybody else would do."
+    error_message = "An issuer must have an audience, or tokens issued for other applications would be accepted."
   }
 
   validation {
@@ -119,7 +117,7 @@ variable "trusted_issuers" {
 }
 
 variable "layer" {
-  description = "Whether functions that check tokens get the extension that keeps the issuers' keys fresh; they work the same without it"
+  description = "Whether functions that check tokens get the extension that keeps the issuers' keys fresh; they also work without it"
   type        = bool
   default     = true
   nullable    = false
@@ -133,7 +131,7 @@ variable "cors_origins" {
 }
 
 variable "throttling" {
-  description = "Requests a second, and at once, that each route takes before it answers 429"
+  description = "Requests per second (rate) and at once (burst) that a route accepts; more get a 429"
   type = object({
     rate  = number
     burst = number
@@ -143,9 +141,14 @@ variable "throttling" {
 }
 
 variable "mail_sender" {
-  description = "The address that mails about auctions come from; needed as soon as a function sends mail"
+  description = "The email address that the service sends from; needed if a function sends mail"
   type        = string
   default     = null
+
+  validation {
+    condition     = var.mail_sender != null || !strcontains(jsonencode(local.manifest), "$${mail_")
+    error_message = "A function sends mail: set mail_sender."
+  }
 }
 
 variable "currency" {
@@ -161,32 +164,32 @@ variable "currency" {
 }
 
 variable "alarm_email" {
-  description = "The address that hears of alarms, once it has confirmed; null for nobody"
+  description = "The email address that receives alarms once it has confirmed the subscription; null for none"
   type        = string
   default     = null
 }
 
 variable "log_retention_days" {
-  description = "Days that logs are kept"
+  description = "Days to keep logs"
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "Logs must be kept for a number of days that CloudWatch Logs knows, such as 7, 30 or 90; never for ever."
+    error_message = "Logs must be kept for a number of days that CloudWatch Logs accepts, such as 7, 30 or 90."
   }
 }
 
 variable "old_version_days" {
-  description = "Days that an overwritten or deleted photo can still be brought back"
+  description = "Days that an overwritten or deleted object can be restored"
   type        = number
   default     = 30
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "The policy that bounds every role; the pipeline gives it. Null for none"
+  description = "The permissions boundary of every role; the pipeline sets it. Null for none"
   type        = string
   default     = null
 
@@ -197,7 +200,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "local_endpoint" {
-  description = "The address of a local cloud that stands in for AWS, as in http://localhost:4566; for tests only. Null for AWS"
+  description = "The endpoint of a local cloud used instead of AWS, as in http://localhost:4566; for tests only. Null for AWS"
   type        = string
   default     = null
 

@@ -1,4 +1,5 @@
 data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
@@ -8,7 +9,7 @@ locals {
 }
 
 resource "aws_sns_topic" "alarms" {
-  #checkov:skip=CKV_AWS_26:An alarm's text holds no user data, and CloudWatch cannot publish with the key that AWS manages for SNS
+  #checkov:skip=CKV_AWS_26:Alarms contain no user data, and CloudWatch cannot publish to a topic encrypted with the AWS-managed key
   name = "${var.prefix}-alarms"
 }
 
@@ -24,7 +25,7 @@ resource "aws_sns_topic_policy" "alarms" {
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.alarms.arn
       Condition = {
-        ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:${local.region}:${local.account}:alarm:${var.prefix}-*" }
+        ArnLike      = { "aws:SourceArn" = "arn:${data.aws_partition.current.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.prefix}-*" }
         StringEquals = { "aws:SourceAccount" = local.account }
       }
     }]
@@ -39,80 +40,96 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = var.email
 }
 
-resource "aws_cloudwatch_metric_alarm" "function_errors" {
-  for_each = var.functions
+locals {
+  # What all alarms on one metric share; each kind below sets the rest.
+  alarm = {
+    statistic  = "Sum"
+    comparison = "GreaterThanOrEqualToThreshold"
+    threshold  = 1
+    periods    = 1
+    missing    = "notBreaching"
+  }
 
-  alarm_name          = "${each.value.name}-errors"
-  alarm_description   = "${each.key} failed: it crashed, ran out of time or memory, or gave up. Read its log."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Errors"
-  dimensions          = { FunctionName = each.value.name }
-  statistic           = "Sum"
+  # By the end of the alarm's name, after the prefix.
+  alarms = merge(
+    { for name, function in var.functions : "${name}-errors" => merge(local.alarm, {
+      description = "${name} failed: it crashed, ran out of time or memory, or returned an error. Read its log."
+      namespace   = "AWS/Lambda"
+      metric      = "Errors"
+      dimensions  = { FunctionName = function.name }
+    }) },
+    { for name, function in var.functions : "${name}-throttles" => merge(local.alarm, {
+      description = "Lambda throttled ${name}: the account's concurrency is used up."
+      namespace   = "AWS/Lambda"
+      metric      = "Throttles"
+      dimensions  = { FunctionName = function.name }
+    }) },
+    { for name, function in var.functions : "${name}-duration" => merge(local.alarm, {
+      description = "A call of ${name} took more than 80 % of its timeout of ${function.timeout} s."
+      namespace   = "AWS/Lambda"
+      metric      = "Duration"
+      dimensions  = { FunctionName = function.name }
+      statistic   = "Maximum"
+      comparison  = "GreaterThanThreshold"
+      threshold   = function.timeout * 800
+    }) },
+    # A schedule that stopped raises no error, so missing calls are the alarm.
+    { for name, function in var.schedules : "${name}-stopped" => merge(local.alarm, {
+      description = "${name} has not run for 15 minutes. Look at its schedule."
+      namespace   = "AWS/Lambda"
+      metric      = "Invocations"
+      dimensions  = { FunctionName = function }
+      comparison  = "LessThanThreshold"
+      periods     = 3
+      missing     = "breaching"
+    }) },
+    { for name, queue in var.queues : "${name}-dead-letters" => merge(local.alarm, {
+      description = "A message of the queue ${name} failed too often. Read it, fix the cause, and send it back to the queue."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = queue.dead_letter_name }
+      statistic   = "Maximum"
+    }) },
+    { for name, queue in var.queues : "${name}-age" => merge(local.alarm, {
+      description = "A message of the queue ${name} has waited for more than 15 minutes."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = queue.name }
+      statistic   = "Maximum"
+      comparison  = "GreaterThanThreshold"
+      threshold   = 900
+    }) },
+    { "api-5xx" = merge(local.alarm, {
+      description = "The API returned a server error. The access log says which route; read its function's log."
+      namespace   = "AWS/ApiGateway"
+      metric      = "5xx"
+      dimensions  = { ApiId = var.api.id, Stage = var.api.stage }
+    }) },
+  )
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.prefix}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
   period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  treat_missing_data  = "notBreaching"
+  evaluation_periods  = each.value.periods
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  treat_missing_data  = each.value.missing
   alarm_actions       = local.actions
   ok_actions          = local.actions
 }
 
-resource "aws_cloudwatch_metric_alarm" "function_throttles" {
-  for_each = var.functions
-
-  alarm_name          = "${each.value.name}-throttles"
-  alarm_description   = "Lambda refused to run ${each.key}: the account's concurrency is used up."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Throttles"
-  dimensions          = { FunctionName = each.value.name }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "function_duration" {
-  for_each = var.functions
-
-  alarm_name          = "${each.value.name}-duration"
-  alarm_description   = "A call of ${each.key} took more than 80 % of its timeout of ${each.value.timeout} s."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Duration"
-  dimensions          = { FunctionName = each.value.name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.timeout * 800
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "api_5xx" {
-  alarm_name          = "${var.prefix}-api-5xx"
-  alarm_description   = "The API answered with a server error. The access log says which route; read its function's log."
-  namespace           = "AWS/ApiGateway"
-  metric_name         = "5xx"
-  dimensions          = { ApiId = var.api.id, Stage = var.api.stage }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-# Some 4xx are what an API is for; a flood of them is a broken client or somebody who tries passwords.
+# Single 4xx responses are normal. Many of them mean a broken client, or someone guessing passwords.
 resource "aws_cloudwatch_metric_alarm" "api_4xx" {
   alarm_name          = "${var.prefix}-api-4xx"
-  alarm_description   = "More than half of at least ${var.minimum_requests} requests in 5 minutes were refused. The access log says by whom and why."
+  alarm_description   = "More than half of at least ${var.minimum_requests} requests in 5 minutes got a 4xx. The access log says which and why."
   evaluation_periods  = 2
   comparison_operator = "GreaterThanThreshold"
   threshold           = 50
@@ -123,7 +140,7 @@ resource "aws_cloudwatch_metric_alarm" "api_4xx" {
   metric_query {
     id          = "share"
     expression  = "IF(requests >= ${var.minimum_requests}, 100 * refused / requests, 0)"
-    label       = "Refused requests in percent"
+    label       = "Requests with a 4xx in percent"
     return_data = true
   }
 
@@ -148,62 +165,7 @@ resource "aws_cloudwatch_metric_alarm" "api_4xx" {
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "queue_dead_letters" {
-  for_each = var.queues
-
-  alarm_name          = "${each.value.dead_letter_name}-letters"
-  alarm_description   = "A message of the queue ${each.key} was tried too often and given up. Read it, mend the cause, and send it back to the queue."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = each.value.dead_letter_name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "queue_age" {
-  for_each = var.queues
-
-  alarm_name          = "${each.value.name}-age"
-  alarm_description   = "A message of the queue ${each.key} has waited for more than 15 minutes."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = each.value.name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 900
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-# A clock that stopped raises no error: missing runs are the alarm.
-resource "aws_cloudwatch_metric_alarm" "schedule_stopped" {
-  for_each = var.schedules
-
-  alarm_name          = "${each.value}-stopped"
-  alarm_description   = "${each.key} has not run for 15 minutes. Look at its schedule."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Invocations"
-  dimensions          = { FunctionName = each.value }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 3
-  comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  treat_missing_data  = "breaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-# The functions are searched by name, so that a new one does not change the dashboard.
+# Charts search functions by name, so that a new function does not change the dashboard.
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.prefix
 
@@ -213,7 +175,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         {
           type = "metric", x = 0, y = 0, width = 12, height = 6
           properties = {
-            title  = "Requests and refusals"
+            title  = "Requests and errors"
             region = local.region
             period = 300
             metrics = [

@@ -10,13 +10,5 @@ output "dashboard" {
 
 output "names" {
   description = "The names of all alarms"
-  value = sort(concat(
-    [aws_cloudwatch_metric_alarm.api_4xx.alarm_name, aws_cloudwatch_metric_alarm.api_5xx.alarm_name],
-    values(aws_cloudwatch_metric_alarm.function_errors)[*].alarm_name,
-    values(aws_cloudwatch_metric_alarm.function_throttles)[*].alarm_name,
-    values(aws_cloudwatch_metric_alarm.function_duration)[*].alarm_name,
-    values(aws_cloudwatch_metric_alarm.queue_dead_letters)[*].alarm_name,
-    values(aws_cloudwatch_metric_alarm.queue_age)[*].alarm_name,
-    values(aws_cloudwatch_metric_alarm.schedule_stopped)[*].alarm_name,
-  ))
+  value       = sort(concat([aws_cloudwatch_metric_alarm.api_4xx.alarm_name], values(aws_cloudwatch_metric_alarm.this)[*].alarm_name))
 }

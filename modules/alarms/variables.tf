@@ -1,16 +1,16 @@
 variable "prefix" {
-  description = "What the names of the topic, the dashboard and the API's alarms begin with: yourplace-<stage>"
+  description = "What all names begin with: yourplace-<stage>"
   type        = string
 }
 
 variable "email" {
-  description = "The mail address that alarms go to, once it has confirmed; null for none"
+  description = "The email address that receives alarms once it has confirmed the subscription; null for none"
   type        = string
   default     = null
 
   validation {
     condition     = var.email == null ? true : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.email))
-    error_message = "The address for alarms must be a mail address."
+    error_message = "The address for alarms must be an email address."
   }
 }
 
@@ -46,7 +46,7 @@ variable "schedules" {
 }
 
 variable "minimum_requests" {
-  description = "Requests in 5 minutes from which the share of refused ones is looked at"
+  description = "The fewest requests in 5 minutes for which the share of 4xx responses counts"
   type        = number
   default     = 20
 }

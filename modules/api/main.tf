@@ -2,7 +2,7 @@ locals {
   jwt    = var.authorizer == "jwt"
   called = toset([for route in values(var.routes) : route.function])
 
-  # POST /a/{id} becomes POST/a/{id}: the end of the ARN that the gateway calls with.
+  # POST /a/{id} becomes POST/a/{id}, the end of the ARN that the gateway calls from.
   source_paths = { for key in keys(var.routes) : key => replace(key, " ", "") }
 }
 
@@ -38,7 +38,7 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
-# Either header may carry the token, so there is no identity source; without one there is no cache.
+# Either of two headers may carry the token, so there is no identity source. Without one, nothing can be cached.
 resource "aws_apigatewayv2_authorizer" "lambda" {
   count = local.jwt ? 0 : 1
 
@@ -74,7 +74,7 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  #checkov:skip=CKV_AWS_309:The table says which routes are public: those that give tokens
+  #checkov:skip=CKV_AWS_309:The manifest says which routes are public: those that issue tokens
   for_each = var.routes
 
   api_id    = aws_apigatewayv2_api.this.id
@@ -88,7 +88,7 @@ resource "aws_apigatewayv2_route" "this" {
   ))
 }
 
-# The gateway may call a function by its own routes, and by no other.
+# The gateway may call a function for its own routes only.
 resource "aws_lambda_permission" "route" {
   for_each = var.routes
 
@@ -100,8 +100,8 @@ resource "aws_lambda_permission" "route" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts every group with a key of its own; the log has no tokens, bodies or query strings
-  #checkov:skip=CKV_AWS_338:Who called what when is personal data: it is kept as long as it helps to find a fault (log_retention_days), not for a year
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts every group with an AWS-owned key; the log has no tokens, bodies or query strings
+  #checkov:skip=CKV_AWS_338:Who called what when is personal data: it is kept only as long as it helps to find a fault (log_retention_days)
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
 }
@@ -111,7 +111,7 @@ resource "aws_apigatewayv2_stage" "this" {
   name        = var.stage
   auto_deploy = true
 
-  # No query string and no header: they may hold what must not be logged.
+  # No query string and no header: they may contain tokens and names.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({
@@ -136,4 +136,7 @@ resource "aws_apigatewayv2_stage" "this" {
     throttling_rate_limit  = var.throttling.rate
     throttling_burst_limit = var.throttling.burst
   }
+
+  # The first deployment has all routes, and may call their functions.
+  depends_on = [aws_apigatewayv2_route.this, aws_lambda_permission.route, aws_lambda_permission.authorizer]
 }

@@ -3,7 +3,7 @@ output "id" {
   value       = aws_apigatewayv2_api.this.id
 }
 
-# Not of the stage: functions are told their address, and the stage's routes need the functions.
+# Not from the stage: the functions get this URL, and the stage depends on the functions.
 output "url" {
   description = "The base URL of the stage, without a slash at its end"
   value       = "${aws_apigatewayv2_api.this.api_endpoint}/${var.stage}"
@@ -15,7 +15,7 @@ output "log_group" {
 }
 
 output "routes" {
-  description = "The routes as they were made: what each calls, and who checks the token (NONE, JWT or CUSTOM)"
+  description = "The routes: what each calls, which function the gateway may call, and what checks the token (NONE, JWT or CUSTOM)"
   value = {
     for key, route in aws_apigatewayv2_route.this : key => {
       calls         = aws_apigatewayv2_integration.this[var.routes[key].function].integration_uri

@@ -14,7 +14,7 @@ variable "stage" {
 }
 
 variable "functions" {
-  description = "The functions that routes may name, by the name in lambdas/functions.json"
+  description = "The functions that routes may name, by their names in lambdas/service.json"
   type = map(object({
     name       = string
     invoke_arn = string
@@ -35,14 +35,14 @@ variable "routes" {
 
   validation {
     condition = alltrue([for route in values(var.routes) : contains(keys(var.functions), route.function)])
-    error_message = "These routes call a function that is not there: ${join(", ", [
+    error_message = "These routes call a function that does not exist: ${join(", ", [
       for key, route in var.routes : "${key} (${route.function})" if !contains(keys(var.functions), route.function)
     ])}."
   }
 }
 
 variable "authorizer" {
-  description = "Who checks the token before a function runs: jwt is the gateway itself, lambda is authorizer_function"
+  description = "What checks the token before a function runs: jwt is the gateway itself, lambda is authorizer_function"
   type        = string
   default     = "jwt"
 
@@ -92,7 +92,7 @@ variable "cors_origins" {
 }
 
 variable "throttling" {
-  description = "Requests a second, and at once, that each route takes before it answers 429"
+  description = "Requests per second (rate) and at once (burst) that a route accepts; more get a 429"
   type = object({
     rate  = number
     burst = number
@@ -106,7 +106,7 @@ variable "throttling" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the access log is kept"
+  description = "Days to keep the access log"
   type        = number
   default     = 30
 }

@@ -1,8 +1,8 @@
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:Access logs would keep who looked at which photo; the gateway's log and CloudTrail say what is needed
-  #checkov:skip=CKV_AWS_144:A second region doubles the cost; versions keep what is overwritten or deleted by mistake
-  #checkov:skip=CKV_AWS_145:SSE-S3 encrypts every object; a key of our own adds a price to each request and protects against nobody who lacks access to the bucket
-  #checkov:skip=CKV2_AWS_62:Notifications are made where a queue wants them (notify)
+  #checkov:skip=CKV_AWS_18:Access logs would record who looked at which photo; the gateway's log and CloudTrail are enough
+  #checkov:skip=CKV_AWS_144:A second region doubles the cost; versions let an overwritten or deleted object be restored
+  #checkov:skip=CKV_AWS_145:SSE-S3 encrypts every object; a customer-managed key costs per request and stops nobody who has access to the bucket
+  #checkov:skip=CKV2_AWS_62:Only prefixes with consumers have notifications (topics)
   bucket        = var.name
   force_destroy = var.force_destroy
 }
@@ -16,7 +16,7 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
-# No access control lists: policies alone decide.
+# No access control lists: only policies grant access.
 resource "aws_s3_bucket_ownership_controls" "this" {
   bucket = aws_s3_bucket.this.id
 
@@ -56,20 +56,44 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       noncurrent_days = var.old_version_days
     }
 
-    # What is left of a deleted object when its versions are gone.
+    # Delete markers whose object has no other versions left.
     expiration {
       expired_object_delete_marker = true
     }
   }
 
-  rule {
-    id     = "unfinished-uploads"
-    status = "Enabled"
+  # By prefix and not for the whole bucket: of two rules that apply, S3 follows the one with fewer days.
+  dynamic "rule" {
+    for_each = var.prefixes
 
-    filter {}
+    content {
+      id     = rule.key
+      status = "Enabled"
 
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 1
+      filter {
+        prefix = rule.key
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = coalesce(rule.value.expires_days, 1)
+      }
+
+      dynamic "expiration" {
+        for_each = rule.value.expires_days[*]
+
+        content {
+          days = expiration.value
+        }
+      }
+
+      # What expires is temporary: its old versions need not be kept.
+      dynamic "noncurrent_version_expiration" {
+        for_each = rule.value.expires_days[*]
+
+        content {
+          noncurrent_days = 1
+        }
+      }
     }
   }
 
@@ -112,14 +136,18 @@ resource "aws_s3_bucket_cors_configuration" "this" {
 }
 
 resource "aws_s3_bucket_notification" "this" {
-  count = var.notify == null ? 0 : 1
+  count = length(var.topics) == 0 ? 0 : 1
 
   bucket = aws_s3_bucket.this.id
 
-  queue {
-    id            = "photos"
-    queue_arn     = var.notify.queue_arn
-    events        = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
-    filter_prefix = var.notify.prefix
+  dynamic "topic" {
+    for_each = var.topics
+
+    content {
+      id            = topic.key
+      topic_arn     = topic.value
+      events        = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+      filter_prefix = topic.key
+    }
   }
 }

@@ -8,7 +8,7 @@ output "arn" {
   value       = aws_s3_bucket.this.arn
 }
 
-output "notifies" {
-  description = "The ARN of the queue that is told of objects; null for none"
-  value       = one(aws_s3_bucket_notification.this[*].queue[0].queue_arn)
+output "topics" {
+  description = "The ARNs of the topics that receive events, by prefix"
+  value       = { for topic in flatten(aws_s3_bucket_notification.this[*].topic) : topic.filter_prefix => topic.topic_arn }
 }

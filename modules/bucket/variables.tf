@@ -9,18 +9,18 @@ variable "name" {
 
   validation {
     condition     = !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3)$", var.name))
-    error_message = "The bucket's name begins or ends with something that S3 keeps for itself."
+    error_message = "The bucket's name begins or ends with something that S3 reserves."
   }
 }
 
 variable "force_destroy" {
-  description = "Whether the bucket may be destroyed with everything in it"
+  description = "Whether destroying the bucket also deletes everything in it"
   type        = bool
   default     = false
 }
 
 variable "old_version_days" {
-  description = "Days that an overwritten or deleted object can still be brought back"
+  description = "Days that an overwritten or deleted object can be restored"
   type        = number
   default     = 30
 
@@ -42,11 +42,16 @@ variable "cors_origins" {
   default     = []
 }
 
-variable "notify" {
-  description = "The queue that is told of objects made and removed under a prefix; its policy must let S3 send. Null for none"
-  type = object({
-    queue_arn = string
-    prefix    = string
-  })
-  default = null
+variable "prefixes" {
+  description = "The prefixes of the bucket's keys. With expires_days, S3 deletes objects under it after so many days, and aborts multipart uploads then; otherwise it aborts those after a day"
+  type = map(object({
+    expires_days = optional(number)
+  }))
+  default = {}
+}
+
+variable "topics" {
+  description = "The ARNs of SNS topics by prefix: each receives an event for every object created or deleted under its prefix, and must allow the bucket to publish"
+  type        = map(string)
+  default     = {}
 }

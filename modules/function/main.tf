@@ -1,8 +1,7 @@
 locals {
   full_name = "${var.prefix}-${var.name}"
 
-  # Every function writes its own log, and nothing else's.
-  # ":*" is how AWS writes "the streams of this log group".
+  # Every function may write to its own log group only; ":*" stands for the streams of the group.
   log_statement = {
     Effect   = "Allow"
     Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -27,10 +26,10 @@ locals {
   statements = concat([local.log_statement], local.queue_statements, local.own_statements)
 }
 
-# Made before the function: Lambda would make one that keeps its logs for ever.
+# Created before the function, or Lambda would create one without retention.
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts every group with a key of its own; logs hold no secrets, so a key to pay for and look after adds nothing
-  #checkov:skip=CKV_AWS_338:Who called what when is personal data: it is kept as long as it helps to find a fault (log_retention_days), not for a year
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts every group with an AWS-owned key; logs hold no secrets, so a customer-managed key adds only cost
+  #checkov:skip=CKV_AWS_338:Who called what when is personal data: it is kept only as long as it helps to find a fault (log_retention_days)
   name              = "/aws/lambda/${local.full_name}"
   retention_in_days = var.log_retention_days
 }
@@ -62,11 +61,11 @@ resource "aws_iam_role_policy" "this" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:Tracing needs xray:PutTraceSegments on every resource; the logs carry the request id instead
-  #checkov:skip=CKV_AWS_115:A reserved share would be taken from the other functions; the gateway's throttling bounds the load
-  #checkov:skip=CKV_AWS_116:Functions behind the gateway answer their caller; queue functions have the queue's dead letters; the next run of a schedule is its retry
-  #checkov:skip=CKV_AWS_117:It calls only public AWS endpoints and issuers; a network of its own would need a NAT gateway to do that
-  #checkov:skip=CKV_AWS_173:The environment holds names and addresses, no secrets; Lambda encrypts it with its own key
-  #checkov:skip=CKV_AWS_272:The zips are built and deployed by one pipeline from one commit; nobody else may update the code
+  #checkov:skip=CKV_AWS_115:Reserved concurrency would be taken from the other functions; the gateway's throttling limits the load
+  #checkov:skip=CKV_AWS_116:Errors of routes go to the caller; queues have dead-letter queues; the next run of a schedule is its retry
+  #checkov:skip=CKV_AWS_117:It calls only public AWS endpoints and issuers; from a VPC that needs a NAT gateway
+  #checkov:skip=CKV_AWS_173:The environment holds names and URLs, no secrets; Lambda encrypts it with an AWS-managed key
+  #checkov:skip=CKV_AWS_272:One pipeline builds and deploys the zips from one commit; nothing else may update the code
   function_name    = local.full_name
   description      = var.description
   role             = aws_iam_role.this.arn
@@ -95,7 +94,7 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # The first call must find its permissions.
+  # The first call already needs the permissions.
   depends_on = [aws_iam_role_policy.this]
 }
 
@@ -107,10 +106,10 @@ resource "aws_lambda_event_source_mapping" "queue" {
   batch_size                         = var.queue.batch_size
   maximum_batching_window_in_seconds = var.queue.batch_window
 
-  # One bad message must not bring back the whole batch.
+  # A failing message must not cause a retry of the whole batch.
   function_response_types = ["ReportBatchItemFailures"]
 
-  # A flood waits in the queue, not in what the function calls.
+  # Under load, messages wait in the queue instead of overloading what the function calls.
   scaling_config {
     maximum_concurrency = var.queue.concurrency
   }

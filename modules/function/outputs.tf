@@ -9,12 +9,12 @@ output "arn" {
 }
 
 output "invoke_arn" {
-  description = "What API Gateway calls the function by"
+  description = "The ARN with which API Gateway calls the function"
   value       = aws_lambda_function.this.invoke_arn
 }
 
 output "timeout" {
-  description = "Seconds until Lambda ends a call, for the alarm"
+  description = "Seconds after which Lambda ends a call, for the alarm"
   value       = aws_lambda_function.this.timeout
 }
 
@@ -24,7 +24,7 @@ output "log_group" {
 }
 
 output "statements" {
-  description = "The statements of the role's policy, for a reader"
+  description = "The statements of the role's policy"
   value       = local.statements
 }
 

@@ -4,7 +4,7 @@ variable "prefix" {
 }
 
 variable "name" {
-  description = "The function's name in lambdas/functions.json, in snake_case"
+  description = "The function's name in lambdas/service.json, in snake_case"
   type        = string
 
   validation {
@@ -39,7 +39,7 @@ variable "architecture" {
 }
 
 variable "memory" {
-  description = "Memory in MB; the share of a processor follows it"
+  description = "Memory in MB; Lambda gives CPU time in proportion"
   type        = number
 
   validation {
@@ -49,7 +49,7 @@ variable "memory" {
 }
 
 variable "timeout" {
-  description = "Seconds until Lambda ends a call"
+  description = "Seconds after which Lambda ends a call"
   type        = number
 
   validation {
@@ -68,12 +68,12 @@ variable "environment" {
       can(regex("^[A-Z][A-Z0-9_]+$", name)) &&
       (name == "AWS_ENDPOINT_URL" || !can(regex("^(AWS|LAMBDA)_", name)))
     ])
-    error_message = "An environment variable of ${var.name} is not in UPPER_CASE, or has a name that Lambda keeps for itself (AWS_..., LAMBDA_...)."
+    error_message = "An environment variable of ${var.name} is not in UPPER_CASE, or starts with AWS_ or LAMBDA_, which Lambda reserves."
   }
 }
 
 variable "permissions" {
-  description = "What the function may do beside writing its log and reading its queue, as IAM statements without wildcards but for a trailing /*"
+  description = "What the function may do beside writing its log and reading its queue: IAM statements without wildcards, except a trailing /*"
   type = list(object({
     actions   = list(string)
     resources = list(string)
@@ -92,7 +92,7 @@ variable "permissions" {
     condition = alltrue(flatten([for permission in var.permissions : [
       for resource in permission.resources : can(regex("^arn:[^*?]+(/\\*)?$", resource)) || (var.every_resource && resource == "*")
     ]]))
-    error_message = "A permission of ${var.name} names a resource that is no ARN, or has a wildcard elsewhere than in a trailing /*."
+    error_message = "A permission of ${var.name} names a resource that is not an ARN, or has a wildcard before the trailing /*."
   }
 
   validation {
@@ -102,19 +102,19 @@ variable "permissions" {
 }
 
 variable "every_resource" {
-  description = "Whether a permission may name every resource as *: for a local cloud that does not see which one is meant"
+  description = "Whether a permission may name every resource (*): for a local cloud that does not know which one a call is about"
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "queue" {
-  description = "The queue whose messages the function gets; null for none. The window is in seconds, the concurrency the most calls at once"
+  description = "The queue whose messages the function receives; null for none. The window is in seconds, the concurrency is the most calls at once"
   type = object({
     arn          = string
-    batch_size   = optional(number, 10)
-    batch_window = optional(number, 0)
-    concurrency  = optional(number, 2)
+    batch_size   = number
+    batch_window = number
+    concurrency  = number
   })
   default = null
 
@@ -136,7 +136,7 @@ variable "layers" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the function's log is kept"
+  description = "Days to keep the function's log"
   type        = number
   default     = 30
 }

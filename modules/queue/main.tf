@@ -1,7 +1,5 @@
-data "aws_caller_identity" "current" {}
-
 locals {
-  # By queue: requests without TLS are refused.
+  # Refuse requests without TLS, by queue.
   tls_statements = { for name, arn in { this = aws_sqs_queue.this.arn, dead = aws_sqs_queue.dead.arn } : name => [
     for refuse in [var.tls_only] : {
       Sid       = "TlsOnly"
@@ -13,18 +11,14 @@ locals {
     } if refuse
   ] }
 
-  # The account too: a bucket's ARN does not say whose it is.
-  bucket_statements = [for bucket in var.from_bucket[*] : {
-    Sid       = "FromBucket"
+  topic_statements = [for topics in [values(var.topics)] : {
+    Sid       = "FromTopics"
     Effect    = "Allow"
-    Principal = { Service = "s3.amazonaws.com" }
+    Principal = { Service = "sns.amazonaws.com" }
     Action    = "sqs:SendMessage"
     Resource  = aws_sqs_queue.this.arn
-    Condition = {
-      ArnEquals    = { "aws:SourceArn" = bucket.arn }
-      StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id }
-    }
-  }]
+    Condition = { ArnEquals = { "aws:SourceArn" = topics } }
+  } if length(topics) > 0]
 }
 
 resource "aws_sqs_queue" "this" {
@@ -40,7 +34,7 @@ resource "aws_sqs_queue" "this" {
   })
 }
 
-# Kept as long as SQS can, so that somebody finds them after the holidays.
+# Fourteen days is the most that SQS keeps a message.
 resource "aws_sqs_queue" "dead" {
   name                      = "${var.name}-dead"
   message_retention_seconds = 14 * 24 * 3600
@@ -57,14 +51,26 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
 }
 
 resource "aws_sqs_queue_policy" "this" {
-  count = var.tls_only || var.from_bucket != null ? 1 : 0
+  count = var.tls_only || length(var.topics) > 0 ? 1 : 0
 
   queue_url = aws_sqs_queue.this.id
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.tls_statements.this, local.bucket_statements)
+    Statement = concat(local.tls_statements.this, local.topic_statements)
   })
+}
+
+# Raw: the queue receives what was published, without an envelope.
+resource "aws_sns_topic_subscription" "this" {
+  for_each = var.topics
+
+  topic_arn            = each.value
+  protocol             = "sqs"
+  endpoint             = aws_sqs_queue.this.arn
+  raw_message_delivery = true
+
+  depends_on = [aws_sqs_queue_policy.this]
 }
 
 resource "aws_sqs_queue_policy" "dead" {

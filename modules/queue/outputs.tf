@@ -4,17 +4,17 @@ output "name" {
 }
 
 output "dead_letter_name" {
-  description = "The name of the queue of dead letters"
+  description = "The name of the dead-letter queue"
   value       = aws_sqs_queue.dead.name
 }
 
 output "dead_letter_url" {
-  description = "The URL of the queue of dead letters"
+  description = "The URL of the dead-letter queue"
   value       = aws_sqs_queue.dead.id
 }
 
 output "dead_letter_arn" {
-  description = "The ARN of the queue of dead letters"
+  description = "The ARN of the dead-letter queue"
   value       = aws_sqs_queue.dead.arn
 }
 
@@ -23,14 +23,17 @@ output "url" {
   value       = aws_sqs_queue.this.id
 }
 
-# With the policy: S3 tries whether it may send when the notification is made.
 output "arn" {
   description = "The queue's ARN"
   value       = aws_sqs_queue.this.arn
-  depends_on  = [aws_sqs_queue_policy.this]
+}
+
+output "topics" {
+  description = "The ARNs of the topics that the queue is subscribed to, by name"
+  value       = { for name, subscription in aws_sns_topic_subscription.this : name => subscription.topic_arn }
 }
 
 output "visibility_timeout" {
-  description = "Seconds that a message stays hidden while it is worked on"
+  description = "Seconds that a received message stays hidden"
   value       = aws_sqs_queue.this.visibility_timeout_seconds
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "The queue's name: yourplace-<stage>-<queue>. Its dead letters are in <name>-dead"
+  description = "The queue's name: yourplace-<stage>-<queue>. Its dead-letter queue is <name>-dead"
   type        = string
 
   validation {
@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "visibility_timeout" {
-  description = "Seconds that a message stays hidden while it is worked on: six times the function's timeout, and the batch window"
+  description = "Seconds that a received message stays hidden: six times the timeout of the function that works on it, plus the batch window"
   type        = number
 
   validation {
@@ -19,22 +19,19 @@ variable "visibility_timeout" {
 }
 
 variable "max_receives" {
-  description = "How often a message is tried before it becomes a dead letter"
+  description = "How often a message is received before it moves to the dead-letter queue"
   type        = number
-  default     = 5
 
   validation {
     condition     = var.max_receives >= 1 && var.max_receives <= 1000
-    error_message = "A message must be tried 1 to 1000 times."
+    error_message = "A message must be received 1 to 1000 times."
   }
 }
 
-variable "from_bucket" {
-  description = "The bucket, of this account, whose notifications the queue takes; null for none"
-  type = object({
-    arn = string
-  })
-  default = null
+variable "topics" {
+  description = "The ARNs of the SNS topics that the queue subscribes to, by name"
+  type        = map(string)
+  default     = {}
 }
 
 variable "tls_only" {

@@ -1,17 +1,17 @@
 resource "aws_dynamodb_table" "this" {
-  #checkov:skip=CKV_AWS_119:DynamoDB encrypts every table with a key of its own; one of ours adds a price to each request and protects against nobody who lacks access to the table
+  #checkov:skip=CKV_AWS_119:DynamoDB encrypts every table with an AWS-owned key; a customer-managed key costs per request and stops nobody who has access to the table
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = var.key
+  hash_key                    = var.hash_key
+  range_key                   = var.range_key
   deletion_protection_enabled = var.deletion_protection
 
-  # A table's key, and the keys of its indexes, are text.
   dynamic "attribute" {
-    for_each = toset(concat([var.key], flatten([for index in values(var.indexes) : [index.hash_key, index.range_key]])))
+    for_each = var.attributes
 
     content {
-      name = attribute.value
-      type = "S"
+      name = attribute.key
+      type = attribute.value
     }
   }
 
@@ -22,12 +22,12 @@ resource "aws_dynamodb_table" "this" {
       name            = global_secondary_index.key
       hash_key        = global_secondary_index.value.hash_key
       range_key       = global_secondary_index.value.range_key
-      projection_type = "ALL"
+      projection_type = global_secondary_index.value.projection
     }
   }
 
   dynamic "ttl" {
-    for_each = var.ttl_attribute[*]
+    for_each = var.ttl[*]
 
     content {
       attribute_name = ttl.value
@@ -35,7 +35,7 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Any second of the last 35 days can be brought back.
+  # The table can be restored to any second of the last 35 days.
   point_in_time_recovery {
     enabled = true
   }

@@ -4,7 +4,7 @@ output "name" {
 }
 
 output "arn" {
-  description = "The table's ARN; an index's is this, /index/ and its name"
+  description = "The table's ARN; an index's ARN is <this>/index/<name>"
   value       = aws_dynamodb_table.this.arn
 }
 

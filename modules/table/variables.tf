@@ -8,22 +8,34 @@ variable "name" {
   }
 }
 
-variable "key" {
-  description = "The attribute that is the table's key, a text"
+variable "attributes" {
+  description = "The types (S, N or B) of all key attributes, of the table and of its indexes"
+  type        = map(string)
+}
+
+variable "hash_key" {
+  description = "The attribute that is the table's partition key"
   type        = string
 }
 
+variable "range_key" {
+  description = "The attribute that is the table's sort key; null for none"
+  type        = string
+  default     = null
+}
+
 variable "indexes" {
-  description = "Global indexes by name: their two keys, both texts. An index has all attributes"
+  description = "Global secondary indexes by name. The projection is ALL or KEYS_ONLY"
   type = map(object({
-    hash_key  = string
-    range_key = string
+    hash_key   = string
+    range_key  = optional(string)
+    projection = string
   }))
   default = {}
 }
 
-variable "ttl_attribute" {
-  description = "The attribute with the second (Unix time) after which an item goes; null for none"
+variable "ttl" {
+  description = "The attribute with the Unix time, in seconds, after which DynamoDB deletes an item; null for none"
   type        = string
   default     = null
 }

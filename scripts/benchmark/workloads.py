@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import events, files
-from support import table
+from support import manifest
 from support.common import SCRIPTS
-from support.table import Function
+from support.manifest import Function
 
 BUCKET = "yourplace"
 POOL = "eu-central-1_bench"
@@ -272,7 +272,7 @@ def _growth(quick: bool) -> list[Experiment]:
 
 
 def functions_of(port: int) -> list[Function]:
-    """The table of functions, with the settings of the benchmark's cloud."""
+    """The functions of the manifest, with the settings of the benchmark's cloud."""
     endpoint = f"http://127.0.0.1:{port}"
     issuers = (
         f'[{{"issuer": "{ISSUER}", "jwks_url": "{endpoint}/{POOL}/.well-known/jwks.json", '
@@ -289,10 +289,9 @@ def functions_of(port: int) -> list[Function]:
         "currency": "EUR",
         "mail_sender": "no-reply@yourplace.example",
     }
-    text = table.read()
-    return table.parse(
-        table.fill(text, {name: _value(name, endpoint) for name in table.placeholders(text)} | known)
-    )
+    service = manifest.load()
+    values = {name: _value(name, endpoint) for name in service.placeholders} | known
+    return service.filled(values).functions
 
 
 def _value(name: str, endpoint: str) -> str:

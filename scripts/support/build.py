@@ -40,12 +40,12 @@ def package_for_host(package: str) -> dict[str, Path]:
 
 
 def pick(names: Iterable[str], programs: Mapping[str, Path]) -> dict[str, Path]:
-    """The program of each function of the table, or a Failure that names what is missing."""
+    """The program of each function of the manifest, or a Failure that names what is missing."""
     wanted = list(names)
     missing = [name for name in wanted if name not in programs]
     if missing:
         raise Failure(
-            f"lambdas/functions.json names {', '.join(missing)}, but lambdas/src/bin/ has no such program."
+            f"lambdas/service.json names {', '.join(missing)}, but lambdas/src/bin/ has no such program."
         )
     return {name: programs[name] for name in wanted}
 

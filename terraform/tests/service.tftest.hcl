@@ -1,4 +1,4 @@
-# The service as a whole: what the table speaks of is made, named by the stage, wired, guarded and watched.
+# The service as a whole: everything in the manifest is created, named by stage, wired, guarded and watched.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,45 +8,35 @@ run "fixtures" {
   module {
     source = "./tests/fixtures"
   }
-
-  variables {
-    functions_files = ["../lambdas/functions.json", "tests/tables/everything.json"]
-    entries = {
-      awkward = jsonencode({ one = {
-        description = "One", trigger = { http = ["POST /one"] }, auth = "public", memory = 256, timeout = 10, permissions = []
-        environment = { ISSUERS = "$${trusted_issuers}" }
-      } })
-    }
-  }
 }
 
 run "routes_are_wired_and_guarded" {
   variables {
-    dist_dir    = run.fixtures.dist_dir
+    dist_dir    = run.fixtures.dist_dirs["service"]
     mail_sender = "auctions@example.com"
   }
 
   assert {
     condition = toset(keys(module.api.routes)) == toset(flatten([
-      for entry in values(jsondecode(file("../lambdas/functions.json")).functions) : try(entry.trigger.http, [])
+      for entry in values(jsondecode(file("../lambdas/service.json")).functions) : try(entry.trigger.http, [])
     ]))
-    error_message = "The routes are not those of the table."
+    error_message = "The routes are not those of the manifest."
   }
 
   assert {
     condition = alltrue(flatten([
-      for name, entry in jsondecode(file("../lambdas/functions.json")).functions : [
+      for name, entry in jsondecode(file("../lambdas/service.json")).functions : [
         for route in try(entry.trigger.http, []) :
         module.api.routes[route].calls == module.function[name].invoke_arn &&
         module.api.routes[route].permits == module.function[name].name
       ]
     ]))
-    error_message = "A route calls a function that is not its own, or may not call its own."
+    error_message = "A route calls another function than its own, or may not call it."
   }
 
   assert {
     condition = alltrue(flatten([
-      for name, entry in jsondecode(file("../lambdas/functions.json")).functions : [
+      for name, entry in jsondecode(file("../lambdas/service.json")).functions : [
         for route in try(entry.trigger.http, []) :
         module.api.routes[route].authorization == (entry.auth == "public" ? "NONE" : "JWT")
       ]
@@ -59,7 +49,7 @@ run "routes_are_wired_and_guarded" {
       "POST /confirm", "POST /confirm/resend", "POST /login", "POST /login/new_password", "POST /login/refresh",
       "POST /password/forgot", "POST /password/reset", "POST /signup",
     ])
-    error_message = "Other routes than those that give tokens are public."
+    error_message = "A route is public that does not issue tokens. If that is intended, add it here."
   }
 
   assert {
@@ -70,10 +60,9 @@ run "routes_are_wired_and_guarded" {
 
 run "names_carry_the_stage" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    stage          = "blue"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    stage       = "blue"
+    mail_sender = "auctions@example.com"
   }
 
   assert {
@@ -85,14 +74,13 @@ run "names_carry_the_stage" {
   }
 
   assert {
-    condition     = output.tables == { auctions = "yourplace-blue-auctions", mails = "yourplace-blue-mails" }
+    condition     = output.tables == { for name in ["auctions", "library", "mails"] : name => "yourplace-blue-${name}" }
     error_message = "A table is not named by the stage."
   }
 
   assert {
     condition = jsonencode({ for name, queue in module.queue : name => [queue.name, queue.dead_letter_name] }) == jsonencode({
-      index = ["yourplace-blue-index", "yourplace-blue-index-dead"]
-      mail  = ["yourplace-blue-mail", "yourplace-blue-mail-dead"]
+      for name in ["index", "jobs", "mail", "renditions"] : name => ["yourplace-blue-${name}", "yourplace-blue-${name}-dead"]
     })
     error_message = "A queue is not named by the stage."
   }
@@ -114,22 +102,20 @@ run "names_carry_the_stage" {
   }
 }
 
-run "what_the_table_does_not_speak_of_is_not_made" {
+run "nothing_else_is_created" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = run.fixtures.tables["awkward"]
+    dist_dir = run.fixtures.dist_dirs["one"]
   }
 
   assert {
-    condition     = length(module.table) + length(module.queue) + length(module.mail) + length(module.schedule) == 0
-    error_message = "There are tables, queues, mail or schedules that no function uses."
+    condition     = length(module.table) + length(module.queue) + length(module.events) + length(module.mail) + length(module.schedule) == 0
+    error_message = "There are tables, queues, events, mail or schedules that are not in the manifest."
   }
 }
 
 run "placeholders_are_escaped_as_json" {
   variables {
-    dist_dir        = run.fixtures.dist_dir
-    functions_file  = run.fixtures.tables["awkward"]
+    dist_dir        = run.fixtures.dist_dirs["one"]
     trusted_issuers = [{ issuer = "https://tenant.example.com/", audiences = ["a \"quoted\" one"], alias = "tenant" }]
   }
 
@@ -147,23 +133,23 @@ run "placeholders_are_escaped_as_json" {
         kind      = "oidc"
       },
     ])
-    error_message = "The issuers do not reach the function as they were given."
+    error_message = "The function gets other issuers than were given."
   }
 }
 
 run "functions_that_check_tokens_know_the_issuers" {
   variables {
-    dist_dir    = run.fixtures.dist_dir
+    dist_dir    = run.fixtures.dist_dirs["service"]
     mail_sender = "auctions@example.com"
   }
 
   assert {
     condition = alltrue([
-      for name, entry in jsondecode(file("../lambdas/functions.json")).functions :
+      for name, entry in jsondecode(file("../lambdas/service.json")).functions :
       can(module.function[name].environment["TRUSTED_ISSUERS"]) == (entry.auth == "token")
       if can(entry.trigger.http)
     ])
-    error_message = "TRUSTED_ISSUERS is not where tokens are checked, and only there."
+    error_message = "A function that checks tokens lacks TRUSTED_ISSUERS, or another function has it."
   }
 
   assert {
@@ -172,60 +158,56 @@ run "functions_that_check_tokens_know_the_issuers" {
   }
 }
 
-run "the_lambda_authorizer_guards_in_place_of_the_gateway" {
+run "the_lambda_authorizer_can_guard_the_routes" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    authorizer     = "lambda"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    authorizer  = "lambda"
+    mail_sender = "auctions@example.com"
   }
 
   assert {
     condition     = module.api.routes["PATCH /auctions/{id}/bid"].authorization == "CUSTOM" && contains(keys(module.function), "authorize")
-    error_message = "The route is not guarded by the function authorize."
+    error_message = "The route does not use the Lambda authorizer."
   }
 }
 
-run "without_it_the_authorizer_function_is_not_made" {
+run "without_it_the_authorizer_function_is_not_created" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
   }
 
   assert {
     condition     = module.api.routes["PATCH /auctions/{id}/bid"].authorization == "JWT" && !contains(keys(module.function), "authorize")
-    error_message = "The function authorize is made although nobody calls it."
+    error_message = "The authorizer function is created although nothing calls it."
   }
 }
 
-run "the_layer_is_where_tokens_are_checked" {
+run "functions_that_check_tokens_have_the_layer" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    authorizer     = "lambda"
-    layer          = true
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    authorizer  = "lambda"
+    layer       = true
+    mail_sender = "auctions@example.com"
   }
 
   assert {
     condition     = toset([for name, function in module.function : name if length(function.layers) == 1]) == toset(["authorize", "bid"])
-    error_message = "The layer is not where tokens are checked, and only there."
+    error_message = "A function that checks tokens lacks the layer, or another function has it."
   }
 }
 
 run "everything_is_watched" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
   }
 
   assert {
     condition = toset(module.alarms.names) == toset(concat(
       ["yourplace-test-api-4xx", "yourplace-test-api-5xx", "yourplace-test-process_auctions-stopped"],
       flatten([for name in keys(module.function) : [for kind in ["errors", "throttles", "duration"] : "yourplace-test-${name}-${kind}"]]),
-      flatten([for name in ["index", "mail"] : ["yourplace-test-${name}-dead-letters", "yourplace-test-${name}-age"]]),
+      flatten([for name in keys(module.queue) : ["yourplace-test-${name}-dead-letters", "yourplace-test-${name}-age"]]),
     ))
     error_message = "A function, a queue or the schedule has no alarm."
   }
@@ -233,49 +215,67 @@ run "everything_is_watched" {
 
 run "messages_stay_hidden_long_enough" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
   }
 
   assert {
-    condition     = module.queue["index"].visibility_timeout == 6 * 60 + 1 && module.queue["mail"].visibility_timeout == 6 * 30
-    error_message = "A message would come back while a function still works on it."
+    condition     = jsonencode({ for name, queue in module.queue : name => queue.visibility_timeout }) == jsonencode({ index = 6 * 60 + 1, jobs = 30, mail = 6 * 30, renditions = 6 * 90 })
+    error_message = "A message could become visible while a function still works on it."
   }
 }
 
-run "the_bucket_tells_the_index_queue" {
+run "every_consumer_of_a_prefix_receives_its_events" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
   }
 
   assert {
-    condition     = module.bucket.notifies == module.queue["index"].arn
-    error_message = "The queue of the dictionary hears nothing of photos."
+    condition = jsonencode({ for name, queue in module.queue : name => queue.topics }) == jsonencode({
+      index      = { "photos/" = module.events["photos/"].topic_arn }
+      jobs       = { "incoming/" = module.events["incoming/"].topic_arn }
+      mail       = {}
+      renditions = { "photos/" = module.events["photos/"].topic_arn }
+    })
+    error_message = "A queue does not receive the events of its prefix."
+  }
+
+  assert {
+    condition     = jsonencode(module.bucket.topics) == jsonencode({ for prefix, events in module.events : prefix => events.topic_arn })
+    error_message = "The bucket does not publish the events of a prefix with consumers."
+  }
+}
+
+run "each_schedule_runs_its_function" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition     = toset(keys(module.schedule)) == toset(["process_auctions", "sweep"])
+    error_message = "A schedule is missing."
   }
 }
 
 run "production_is_protected" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    mail_sender    = "auctions@example.com"
-    stage          = "prod"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+    stage       = "prod"
   }
 
   assert {
     condition     = module.users.deletion_protection && alltrue([for table in module.table : table.deletion_protection])
-    error_message = "The users or a table of production could be deleted."
+    error_message = "The user pool or a table of production could be deleted."
   }
 }
 
 run "a_test_stage_is_not_protected_by_default" {
   variables {
-    dist_dir       = run.fixtures.dist_dir
-    functions_file = "tests/tables/everything.json"
-    mail_sender    = "auctions@example.com"
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
   }
 
   assert {
@@ -286,8 +286,7 @@ run "a_test_stage_is_not_protected_by_default" {
 
 run "any_stage_can_be_protected" {
   variables {
-    dist_dir            = run.fixtures.dist_dir
-    functions_file      = run.fixtures.tables["awkward"]
+    dist_dir            = run.fixtures.dist_dirs["one"]
     deletion_protection = true
   }
 

@@ -1,7 +1,13 @@
-# Bad values are refused by name.
+# Bad values of variables are refused.
 
 mock_provider "aws" {
   source = "./tests/mocks"
+}
+
+run "fixtures" {
+  module {
+    source = "./tests/fixtures"
+  }
 }
 
 variables {
@@ -13,7 +19,8 @@ run "a_stage_with_a_hyphen_is_refused" {
   command = plan
 
   variables {
-    stage = "test-eu"
+    dist_dir = run.fixtures.dist_dirs["service"]
+    stage    = "test-eu"
   }
 
   expect_failures = [var.stage]
@@ -23,7 +30,8 @@ run "a_stage_in_capitals_is_refused" {
   command = plan
 
   variables {
-    stage = "Test"
+    dist_dir = run.fixtures.dist_dirs["service"]
+    stage    = "Test"
   }
 
   expect_failures = [var.stage]
@@ -33,7 +41,8 @@ run "a_stage_of_17_letters_is_refused" {
   command = plan
 
   variables {
-    stage = "abcdefghijklmnopq"
+    dist_dir = run.fixtures.dist_dirs["service"]
+    stage    = "abcdefghijklmnopq"
   }
 
   expect_failures = [var.stage]
@@ -43,7 +52,8 @@ run "the_stage_of_the_pipeline_is_refused" {
   command = plan
 
   variables {
-    stage = "pipeline"
+    dist_dir = run.fixtures.dist_dirs["service"]
+    stage    = "pipeline"
   }
 
   expect_failures = [var.stage]
@@ -53,7 +63,8 @@ run "an_unknown_region_is_refused" {
   command = plan
 
   variables {
-    region = "Frankfurt"
+    dist_dir = run.fixtures.dist_dirs["service"]
+    region   = "Frankfurt"
   }
 
   expect_failures = [var.region]
@@ -63,6 +74,7 @@ run "an_unknown_architecture_is_refused" {
   command = plan
 
   variables {
+    dist_dir     = run.fixtures.dist_dirs["service"]
     architecture = "arm"
   }
 
@@ -73,6 +85,7 @@ run "an_unknown_authorizer_is_refused" {
   command = plan
 
   variables {
+    dist_dir   = run.fixtures.dist_dirs["service"]
     authorizer = "none"
   }
 
@@ -83,36 +96,40 @@ run "a_currency_in_lower_case_is_refused" {
   command = plan
 
   variables {
+    dist_dir = run.fixtures.dist_dirs["service"]
     currency = "eur"
   }
 
   expect_failures = [var.currency]
 }
 
-run "logs_for_ever_is_refused" {
+run "logs_without_a_retention_are_refused" {
   command = plan
 
   variables {
+    dist_dir           = run.fixtures.dist_dirs["service"]
     log_retention_days = 0
   }
 
   expect_failures = [var.log_retention_days]
 }
 
-run "logs_for_a_number_of_days_that_aws_does_not_know_is_refused" {
+run "a_retention_that_aws_does_not_accept_is_refused" {
   command = plan
 
   variables {
+    dist_dir           = run.fixtures.dist_dirs["service"]
     log_retention_days = 45
   }
 
   expect_failures = [var.log_retention_days]
 }
 
-run "a_boundary_that_is_no_policy_is_refused" {
+run "a_boundary_that_is_not_a_policy_is_refused" {
   command = plan
 
   variables {
+    dist_dir                 = run.fixtures.dist_dirs["service"]
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/admin"
   }
 
@@ -123,6 +140,7 @@ run "an_endpoint_that_is_not_local_is_refused" {
   command = plan
 
   variables {
+    dist_dir       = run.fixtures.dist_dirs["service"]
     local_endpoint = "https://example.com"
   }
 
@@ -133,6 +151,7 @@ run "an_issuer_without_tls_is_refused" {
   command = plan
 
   variables {
+    dist_dir        = run.fixtures.dist_dirs["service"]
     trusted_issuers = [{ issuer = "http://tenant.example.com", audiences = ["a"], alias = "tenant" }]
   }
 
@@ -143,6 +162,7 @@ run "an_issuer_without_audience_is_refused" {
   command = plan
 
   variables {
+    dist_dir        = run.fixtures.dist_dirs["service"]
     trusted_issuers = [{ issuer = "https://tenant.example.com", audiences = [], alias = "tenant" }]
   }
 
@@ -153,16 +173,18 @@ run "an_alias_with_a_tilde_is_refused" {
   command = plan
 
   variables {
+    dist_dir        = run.fixtures.dist_dirs["service"]
     trusted_issuers = [{ issuer = "https://tenant.example.com", audiences = ["a"], alias = "a~b" }]
   }
 
   expect_failures = [var.trusted_issuers]
 }
 
-run "one_alias_for_two_issuers_is_refused" {
+run "two_issuers_with_one_alias_are_refused" {
   command = plan
 
   variables {
+    dist_dir        = run.fixtures.dist_dirs["service"]
     trusted_issuers = [for host in ["a", "b"] : { issuer = "https://${host}.example.com", audiences = ["a"], alias = "same" }]
   }
 

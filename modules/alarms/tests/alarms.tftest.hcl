@@ -2,6 +2,9 @@ mock_provider "aws" {
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
   mock_data "aws_region" {
     defaults = { region = "eu-central-1" }
   }
@@ -24,31 +27,31 @@ run "a_function_is_watched" {
   assert {
     condition = alltrue([
       for kind, alarm in {
-        Errors    = aws_cloudwatch_metric_alarm.function_errors["login"]
-        Throttles = aws_cloudwatch_metric_alarm.function_throttles["login"]
+        Errors    = aws_cloudwatch_metric_alarm.this["login-errors"]
+        Throttles = aws_cloudwatch_metric_alarm.this["login-throttles"]
       } : alarm.metric_name == kind && alarm.dimensions == tomap({ FunctionName = "yourplace-test-login" }) && alarm.threshold == 1
     ])
-    error_message = "Errors or throttles of the function go unseen."
+    error_message = "Errors or throttles of the function raise no alarm."
   }
 
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.function_duration["login"].threshold == 8000 &&
-      aws_cloudwatch_metric_alarm.function_duration["login"].statistic == "Maximum" &&
-      aws_cloudwatch_metric_alarm.function_duration["login"].dimensions == tomap({ FunctionName = "yourplace-test-login" })
+      aws_cloudwatch_metric_alarm.this["login-duration"].threshold == 8000 &&
+      aws_cloudwatch_metric_alarm.this["login-duration"].statistic == "Maximum" &&
+      aws_cloudwatch_metric_alarm.this["login-duration"].dimensions == tomap({ FunctionName = "yourplace-test-login" })
     )
-    error_message = "A call near the timeout goes unseen: 80 % of 10 s are 8000 ms."
+    error_message = "A call near the timeout raises no alarm: 80 % of 10 s are 8000 ms."
   }
 }
 
 run "the_api_is_watched" {
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.api_5xx.metric_name == "5xx" &&
-      aws_cloudwatch_metric_alarm.api_5xx.dimensions == tomap({ ApiId = "api", Stage = "test" }) &&
-      aws_cloudwatch_metric_alarm.api_5xx.threshold == 1
+      aws_cloudwatch_metric_alarm.this["api-5xx"].metric_name == "5xx" &&
+      aws_cloudwatch_metric_alarm.this["api-5xx"].dimensions == tomap({ ApiId = "api", Stage = "test" }) &&
+      aws_cloudwatch_metric_alarm.this["api-5xx"].threshold == 1
     )
-    error_message = "Server errors go unseen."
+    error_message = "Server errors raise no alarm."
   }
 
   assert {
@@ -56,50 +59,47 @@ run "the_api_is_watched" {
       toset([for query in aws_cloudwatch_metric_alarm.api_4xx.metric_query : query.id]) == toset(["share", "refused", "requests"]) &&
       toset(flatten([for query in aws_cloudwatch_metric_alarm.api_4xx.metric_query : query.metric[*].metric_name])) == toset(["4xx", "Count"])
     )
-    error_message = "A flood of refusals goes unseen."
+    error_message = "Many 4xx responses raise no alarm."
   }
 }
 
 run "a_queue_is_watched" {
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.queue_dead_letters["mail"].dimensions == tomap({ QueueName = "yourplace-test-mail-dead" }) &&
-      aws_cloudwatch_metric_alarm.queue_dead_letters["mail"].threshold == 1 &&
-      aws_cloudwatch_metric_alarm.queue_age["mail"].dimensions == tomap({ QueueName = "yourplace-test-mail" })
+      aws_cloudwatch_metric_alarm.this["mail-dead-letters"].dimensions == tomap({ QueueName = "yourplace-test-mail-dead" }) &&
+      aws_cloudwatch_metric_alarm.this["mail-dead-letters"].threshold == 1 &&
+      aws_cloudwatch_metric_alarm.this["mail-age"].dimensions == tomap({ QueueName = "yourplace-test-mail" })
     )
-    error_message = "Dead letters or messages that wait go unseen."
+    error_message = "Dead letters or waiting messages raise no alarm."
   }
 }
 
 run "a_schedule_that_stopped_is_noticed" {
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.schedule_stopped["process"].treat_missing_data == "breaching" &&
-      aws_cloudwatch_metric_alarm.schedule_stopped["process"].comparison_operator == "LessThanThreshold"
+      aws_cloudwatch_metric_alarm.this["process-stopped"].treat_missing_data == "breaching" &&
+      aws_cloudwatch_metric_alarm.this["process-stopped"].comparison_operator == "LessThanThreshold"
     )
-    error_message = "No run is no alarm."
+    error_message = "A schedule that stopped raises no alarm."
   }
 }
 
 run "every_alarm_reaches_the_topic" {
   assert {
     condition = alltrue([
-      for alarm in concat(
-        [aws_cloudwatch_metric_alarm.api_4xx, aws_cloudwatch_metric_alarm.api_5xx],
-        values(aws_cloudwatch_metric_alarm.function_errors),
-        values(aws_cloudwatch_metric_alarm.function_throttles),
-        values(aws_cloudwatch_metric_alarm.function_duration),
-        values(aws_cloudwatch_metric_alarm.queue_dead_letters),
-        values(aws_cloudwatch_metric_alarm.queue_age),
-        values(aws_cloudwatch_metric_alarm.schedule_stopped),
-      ) : toset(alarm.alarm_actions) == toset([aws_sns_topic.alarms.arn])
+      for alarm in concat([aws_cloudwatch_metric_alarm.api_4xx], values(aws_cloudwatch_metric_alarm.this)) :
+      toset(alarm.alarm_actions) == toset([aws_sns_topic.alarms.arn]) && toset(alarm.ok_actions) == toset([aws_sns_topic.alarms.arn])
     ])
-    error_message = "An alarm tells nobody."
+    error_message = "An alarm does not publish to the topic."
   }
 
   assert {
-    condition     = length(output.names) == 2 + 3 + 2 + 1
-    error_message = "An alarm is missing among the names."
+    condition = toset(output.names) == toset([
+      for name in [
+        "api-4xx", "api-5xx", "login-duration", "login-errors", "login-throttles", "mail-age", "mail-dead-letters", "process-stopped",
+      ] : "yourplace-test-${name}"
+    ])
+    error_message = "An alarm is missing, or has another name."
   }
 }
 
@@ -112,7 +112,7 @@ run "only_alarms_of_this_stage_may_publish" {
         ArnLike                                            = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:yourplace-test-*" }
         StringEquals                                       = { "aws:SourceAccount" = "123456789012" }
     }]])
-    error_message = "Somebody else may publish, or alarms may not."
+    error_message = "Alarms of this stage may not publish, or others may."
   }
 }
 
@@ -123,14 +123,14 @@ run "the_address_is_subscribed" {
 
   assert {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "on-call@example.com" && aws_sns_topic_subscription.email[0].protocol == "email"
-    error_message = "Nobody hears of alarms."
+    error_message = "The address is not subscribed."
   }
 }
 
 run "nobody_is_subscribed_by_default" {
   assert {
     condition     = length(aws_sns_topic_subscription.email) == 0
-    error_message = "There is a subscription."
+    error_message = "An address is subscribed."
   }
 }
 

@@ -47,7 +47,7 @@ run "each_route_calls_its_function" {
   }
 }
 
-run "the_gateway_may_call_a_function_by_its_own_routes_only" {
+run "the_gateway_may_call_a_function_for_its_own_routes_only" {
   assert {
     condition = { for key, permission in aws_lambda_permission.route : key => "${permission.function_name} ${permission.source_arn}" } == {
       "POST /login"            = "yourplace-test-login arn:aws:execute-api:eu-central-1:123456789012:api/test/POST/login"
@@ -55,12 +55,12 @@ run "the_gateway_may_call_a_function_by_its_own_routes_only" {
       "POST /download"         = "yourplace-test-download arn:aws:execute-api:eu-central-1:123456789012:api/test/POST/download"
       "PATCH /things/{id}/one" = "yourplace-test-download arn:aws:execute-api:eu-central-1:123456789012:api/test/PATCH/things/{id}/one"
     }
-    error_message = "A permission is for another function, or for more than the route."
+    error_message = "A permission is for another function, or for more than its route."
   }
 
   assert {
     condition     = alltrue([for permission in aws_lambda_permission.route : can(regex("^[A-Za-z0-9_-]+$", permission.statement_id)) && permission.principal == "apigateway.amazonaws.com"])
-    error_message = "A statement's id has characters that Lambda refuses, or somebody else may call."
+    error_message = "A statement id has characters that Lambda refuses, or another service may call."
   }
 }
 
@@ -74,7 +74,7 @@ run "routes_need_a_token_unless_they_are_public" {
         aws_apigatewayv2_route.this[key].authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id
       ])
     )
-    error_message = "A route is open that must not be, or the other way round."
+    error_message = "A public route needs a token, or another route does not."
   }
 
   assert {
@@ -104,7 +104,7 @@ run "the_lambda_authorizer_takes_its_place" {
       aws_apigatewayv2_route.this["GET /download"].authorizer_id == aws_apigatewayv2_authorizer.lambda[0].id &&
       length(aws_apigatewayv2_authorizer.jwt) == 0
     )
-    error_message = "The function is not what guards the routes."
+    error_message = "The routes do not use the Lambda authorizer."
   }
 
   assert {
@@ -121,7 +121,7 @@ run "the_lambda_authorizer_takes_its_place" {
 
   assert {
     condition     = aws_lambda_permission.authorizer[0].source_arn == "arn:aws:execute-api:eu-central-1:123456789012:api/authorizers/${aws_apigatewayv2_authorizer.lambda[0].id}"
-    error_message = "The gateway may not ask the authorizer, or by more than that."
+    error_message = "The gateway may not call the authorizer, or another API may."
   }
 }
 
@@ -143,7 +143,7 @@ run "requests_are_throttled_and_logged" {
       aws_apigatewayv2_stage.this.access_log_settings[0].destination_arn == aws_cloudwatch_log_group.access.arn &&
       aws_cloudwatch_log_group.access.retention_in_days == 30
     )
-    error_message = "Requests are not logged, or the log stays for ever."
+    error_message = "Requests are not logged, or the log has no retention."
   }
 
   assert {
@@ -178,7 +178,7 @@ run "named_origins_may_call" {
       contains(aws_apigatewayv2_api.this.cors_configuration[0].allow_headers, "authorization") &&
       aws_apigatewayv2_api.this.cors_configuration[0].allow_credentials != true
     )
-    error_message = "The origin may not call, or with cookies."
+    error_message = "The origin may not call, or may send cookies."
   }
 }
 
@@ -209,7 +209,7 @@ run "a_route_without_a_method_is_refused" {
   expect_failures = [var.routes]
 }
 
-run "no_throttling_is_refused" {
+run "a_limit_of_zero_is_refused" {
   command = plan
 
   variables {

@@ -272,7 +272,7 @@ run "a_large_batch_without_a_window_is_refused" {
   command = plan
 
   variables {
-    queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 100 }
+    queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 100, batch_window = 0, concurrency = 2 }
   }
 
   expect_failures = [var.queue]

@@ -1,8 +1,4 @@
-mock_provider "aws" {
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-}
+mock_provider "aws" {}
 
 override_resource {
   target = aws_sqs_queue.this
@@ -17,16 +13,17 @@ override_resource {
 variables {
   name               = "yourplace-test-index"
   visibility_timeout = 360
-  from_bucket        = { arn = "arn:aws:s3:::photos" }
+  max_receives       = 5
+  topics             = { photos = "arn:aws:sns:eu-central-1:123456789012:photos" }
 }
 
-run "what_fails_too_often_becomes_a_dead_letter" {
+run "a_message_that_keeps_failing_moves_to_the_dead_letter_queue" {
   assert {
     condition = jsondecode(aws_sqs_queue.this.redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-central-1:123456789012:index-dead"
       maxReceiveCount     = 5
     }
-    error_message = "Messages that fail come back for ever, or are lost."
+    error_message = "A failing message is retried without end, or lost."
   }
 
   assert {
@@ -34,12 +31,12 @@ run "what_fails_too_often_becomes_a_dead_letter" {
       aws_sqs_queue.dead.name == "yourplace-test-index-dead" &&
       aws_sqs_queue.dead.message_retention_seconds == 1209600
     )
-    error_message = "Dead letters go too early."
+    error_message = "Dead letters are deleted too early."
   }
 
   assert {
     condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-central-1:123456789012:index"]
-    error_message = "Other queues can use the dead letters."
+    error_message = "Other queues can use the dead-letter queue."
   }
 }
 
@@ -50,11 +47,11 @@ run "messages_are_encrypted_and_hidden_while_worked_on" {
       aws_sqs_queue.this.visibility_timeout_seconds == 360 &&
       aws_sqs_queue.this.receive_wait_time_seconds == 20
     )
-    error_message = "Messages are not encrypted, come back too early, or are not polled long."
+    error_message = "Messages are not encrypted, become visible too early, or are polled without waiting."
   }
 }
 
-run "only_the_bucket_may_send_and_only_by_tls" {
+run "only_the_topics_may_send_and_only_with_tls" {
   assert {
     condition = jsonencode(jsondecode(aws_sqs_queue_policy.this[0].policy).Statement) == jsonencode([
       {
@@ -66,18 +63,15 @@ run "only_the_bucket_may_send_and_only_by_tls" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
-        Sid       = "FromBucket"
+        Sid       = "FromTopics"
         Effect    = "Allow"
-        Principal = { Service = "s3.amazonaws.com" }
+        Principal = { Service = "sns.amazonaws.com" }
         Action    = "sqs:SendMessage"
         Resource  = "arn:aws:sqs:eu-central-1:123456789012:index"
-        Condition = {
-          ArnEquals    = { "aws:SourceArn" = "arn:aws:s3:::photos" }
-          StringEquals = { "aws:SourceAccount" = "123456789012" }
-        }
+        Condition = { ArnEquals = { "aws:SourceArn" = ["arn:aws:sns:eu-central-1:123456789012:photos"] } }
       },
     ])
-    error_message = "Somebody else may send, or without TLS."
+    error_message = "Another sender is allowed, or requests without TLS are."
   }
 }
 
@@ -90,14 +84,26 @@ run "dead_letters_need_tls_too" {
   }
 }
 
-run "without_a_bucket_nobody_may_send" {
+run "the_queue_receives_what_was_published" {
+  assert {
+    condition = (
+      aws_sns_topic_subscription.this["photos"].topic_arn == "arn:aws:sns:eu-central-1:123456789012:photos" &&
+      aws_sns_topic_subscription.this["photos"].protocol == "sqs" &&
+      aws_sns_topic_subscription.this["photos"].endpoint == "arn:aws:sqs:eu-central-1:123456789012:index" &&
+      aws_sns_topic_subscription.this["photos"].raw_message_delivery
+    )
+    error_message = "The queue is not subscribed, or receives an envelope."
+  }
+}
+
+run "without_topics_nobody_may_send" {
   variables {
-    from_bucket = null
+    topics = {}
   }
 
   assert {
     condition     = alltrue([for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement.Effect == "Deny"])
-    error_message = "Somebody may send."
+    error_message = "A sender is allowed."
   }
 }
 
@@ -121,7 +127,7 @@ run "a_name_with_a_dot_is_refused" {
   expect_failures = [var.name]
 }
 
-run "no_try_at_all_is_refused" {
+run "zero_receives_are_refused" {
   command = plan
 
   variables {

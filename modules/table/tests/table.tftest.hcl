@@ -1,52 +1,72 @@
 mock_provider "aws" {}
 
 variables {
-  name                = "yourplace-test-auctions"
-  key                 = "id"
-  indexes             = { statusAndEndDate = { hash_key = "status", range_key = "endingAt" } }
-  ttl_attribute       = "expiresAt"
+  name       = "yourplace-test-library"
+  attributes = { user = "S", item = "S", taken = "N", album = "S" }
+  hash_key   = "user"
+  range_key  = "item"
+  indexes = {
+    byTime  = { hash_key = "user", range_key = "taken", projection = "ALL" }
+    byAlbum = { hash_key = "album", projection = "KEYS_ONLY" }
+  }
+  ttl                 = "expiresAt"
   deletion_protection = true
 }
 
-run "it_has_its_key_and_its_index" {
+run "the_table_has_its_keys_and_indexes" {
   assert {
     condition = (
-      aws_dynamodb_table.this.hash_key == "id" &&
-      toset([for attribute in aws_dynamodb_table.this.attribute : "${attribute.name} ${attribute.type}"]) == toset(["id S", "status S", "endingAt S"]) &&
-      one(aws_dynamodb_table.this.global_secondary_index).hash_key == "status" &&
-      one(aws_dynamodb_table.this.global_secondary_index).range_key == "endingAt" &&
-      one(aws_dynamodb_table.this.global_secondary_index).projection_type == "ALL"
+      aws_dynamodb_table.this.hash_key == "user" &&
+      aws_dynamodb_table.this.range_key == "item" &&
+      jsonencode({ for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type }) == jsonencode(var.attributes) &&
+      jsonencode({
+        for index in aws_dynamodb_table.this.global_secondary_index : index.name => [index.hash_key, index.range_key, index.projection_type]
+      }) == jsonencode({ byTime = ["user", "taken", "ALL"], byAlbum = ["album", null, "KEYS_ONLY"] })
     )
-    error_message = "The key or the index is another one."
+    error_message = "A key or an index differs."
   }
 }
 
-run "it_is_safe" {
+run "the_table_needs_neither_a_sort_key_nor_indexes" {
+  variables {
+    attributes = { id = "S" }
+    hash_key   = "id"
+    range_key  = null
+    indexes    = {}
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.hash_key == "id" && length(aws_dynamodb_table.this.global_secondary_index) == 0
+    error_message = "The key or the indexes differ."
+  }
+}
+
+run "the_table_can_be_restored_and_not_deleted" {
   assert {
     condition = (
       aws_dynamodb_table.this.point_in_time_recovery[0].enabled &&
       aws_dynamodb_table.this.deletion_protection_enabled &&
       aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST"
     )
-    error_message = "The table can be lost, or is paid for when nobody uses it."
+    error_message = "Data can be lost, or an idle table costs money."
   }
 }
 
-run "items_go_when_their_time_has_come" {
+run "items_expire_by_the_ttl_attribute" {
   assert {
     condition     = aws_dynamodb_table.this.ttl[0].attribute_name == "expiresAt" && aws_dynamodb_table.this.ttl[0].enabled
-    error_message = "Items stay for ever."
+    error_message = "Items do not expire."
   }
 }
 
-run "items_stay_without_that_attribute" {
+run "items_stay_without_a_ttl_attribute" {
   variables {
-    ttl_attribute = null
+    ttl = null
   }
 
   assert {
     condition     = alltrue([for ttl in aws_dynamodb_table.this.ttl : ttl.enabled != true])
-    error_message = "Items go by themselves."
+    error_message = "Items expire."
   }
 }
 

@@ -1,5 +1,5 @@
-# What AWS would answer, as far as arguments elsewhere must have its form. Everything else is a random text,
-# different for each resource, so that a test can tell which one was meant.
+# Values in the form that AWS returns, where another argument requires that form. All other values are random and
+# differ between resources, so that a test can tell resources apart.
 
 mock_data "aws_caller_identity" {
   defaults = {

@@ -1,0 +1,13 @@
+"""The service manifest, and the tests of its checks."""
+
+from checks.step import run
+from support.common import SCRIPTS, virtual_environment
+
+
+def manifest() -> str:
+    """The manifest follows its schema and refers only to what it defines."""
+    run([SCRIPTS / "manifest"], "Correct lambdas/service.json.")
+    python = virtual_environment("manifest", SCRIPTS / "requirements-manifest.txt")
+    discover = ["discover", "--start-directory", SCRIPTS / "support", "--top-level-directory", SCRIPTS]
+    run([python, "-m", "unittest", *discover], "Fix the tests above.")
+    return ""
