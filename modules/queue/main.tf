@@ -26,6 +26,7 @@ resource "aws_sqs_queue" "this" {
   visibility_timeout_seconds = var.visibility_timeout
   receive_wait_time_seconds  = 20
   message_retention_seconds  = 4 * 24 * 3600
+  max_message_size           = 256 * 1024
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
@@ -38,6 +39,7 @@ resource "aws_sqs_queue" "this" {
 resource "aws_sqs_queue" "dead" {
   name                      = "${var.name}-dead"
   message_retention_seconds = 14 * 24 * 3600
+  max_message_size          = 256 * 1024
   sqs_managed_sse_enabled   = true
 }
 

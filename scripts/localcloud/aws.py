@@ -34,11 +34,16 @@ class Aws:
         return self._clients[name]
 
 
-def function_name(name: str) -> str:
-    """A function's name in AWS, and its role's."""
+def full_name(name: str) -> str:
+    """The name in AWS of a table, a queue, or a function and its role."""
     return f"{PREFIX}-{name}"
+
+
+def arn(service: str, resource: str) -> str:
+    """The ARN of a resource of this account and region."""
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 def function_arn(name: str) -> str:
     """A function's ARN."""
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function_name(name)}"
+    return arn("lambda", f"function:{full_name(name)}")

@@ -1,4 +1,4 @@
-"""The curl lines that `scripts/local` prints, one for each route, in an order in which they can be pasted."""
+"""The curl commands that `scripts/local` prints: one for each route, in an order in which they work."""
 
 import shlex
 import shutil
@@ -6,18 +6,18 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from support.table import Function
+from support.manifest import Function
 
 DEMO_USER = "demo"
 DEMO_PASSWORD = "demo-password-1"
-# Made with a password that is due to be changed, for /login/new_password.
+# Has a temporary password, for /login/new_password.
 INVITED_USER = "invited"
 INVITED_PASSWORD = "invited-password-1"
 _HERE = Path(__file__).parent
 
 
 def lines(functions: Iterable[Function], base_url: str, endpoint: str, folder: Path) -> list[str]:
-    """A comment and a command for each route of the functions; the files they send are put into `folder`."""
+    """A comment and a command for each route; the files that they send are written to `folder`."""
     routes = {route: function.needs_token for function in functions for route in function.routes}
     photo, archive = _write_samples(folder)
     text = (_HERE / "examples.txt").read_text(encoding="utf-8")
@@ -35,7 +35,7 @@ def lines(functions: Iterable[Function], base_url: str, endpoint: str, folder: P
     written = text.splitlines()
     comments, commands = written[0::2], written[1::2]
     known = dict(zip((comment.removeprefix("# ") for comment in comments), commands, strict=True))
-    # The first needs no route: it is what others take the code of a mail from.
+    # The first is not a route: it shows the mails, whose codes others need.
     printed = [comments[0], commands[0]]
     for route in [
         *(route for route in known if route in routes),

@@ -1,25 +1,28 @@
-"""Functions with their roles, and what calls them but for the API."""
+"""Functions with their roles, and the queue or the schedule that calls them."""
 
 import contextlib
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud.aws import ACCOUNT, Aws, function_arn, function_name
-from localcloud.process import REGION
+from localcloud.aws import ACCOUNT, Aws, arn, full_name, function_arn
 from support import build
-from support.table import Function, Queue
+from support.manifest import Function, QueueTrigger
 
-# Which program a function was deployed from: to compare it is quicker than to zip it first.
+_LOG_RETENTION_DAYS = 30
+_ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+# The digest of the deployed program: comparing it is faster than zipping the program.
 _DIGEST_TAG = "program-sha256"
 
 
 def deploy_function(aws: Aws, function: Function, program: Path, queue_arn: str | None) -> bool:
-    """One function with its role, and its queue or schedule; whether its code or settings changed."""
-    permissions = [*function.permissions, *_derived_permissions(function, queue_arn)]
-    role = _ensure_role(aws, function_name(function.name), "lambda.amazonaws.com", permissions)
+    """A function with its role, and its queue or schedule; whether its code or settings changed."""
+    name = full_name(function.name)
+    permissions = [*_derived_permissions(name, queue_arn), *function.permissions]
+    role = _ensure_role(aws, name, "function", f"Runs the function {name}", _trust("lambda"), permissions)
     changed = _ensure_function(aws, function, role, program)
     if function.queue and queue_arn:
         _ensure_event_source(aws, function.name, function.queue, queue_arn)
@@ -28,27 +31,44 @@ def deploy_function(aws: Aws, function: Function, program: Path, queue_arn: str 
     return changed
 
 
-def _ensure_role(aws: Aws, name: str, service: str, permissions: list[Mapping[str, Any]]) -> str:
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-    }
+def _trust(service: str) -> dict[str, Any]:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+
+
+def _ensure_role(
+    aws: Aws,
+    name: str,
+    policy: str,
+    description: str,
+    trust: Mapping[str, Any],
+    permissions: list[Mapping[str, Any]],
+) -> str:
+    """A role with one inline policy; its ARN."""
+    document = _document([trust])
     try:
-        arn = aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        created = aws.iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=document, Description=description
+        )
     except aws.iam.exceptions.EntityAlreadyExistsException:
-        arn = aws.iam.get_role(RoleName=name)["Role"]["Arn"]
-    document = {"Version": "2012-10-17", "Statement": [_statement(permission) for permission in permissions]}
-    aws.iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(document))
-    return arn
+        created = aws.iam.get_role(RoleName=name)
+    statements = [_statement(permission) for permission in permissions]
+    aws.iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=_document(statements))
+    role: str = created["Role"]["Arn"]
+    return role
+
+
+def _document(statements: list[Mapping[str, Any]] | list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def _statement(permission: Mapping[str, Any]) -> dict[str, Any]:
     actions, resources = list(permission["actions"]), permission["resources"]
     if "sqs:SendMessage" in actions:
-        # In AWS this allows batches too; MiniStack asks for them by their own name.
+        # In AWS sqs:SendMessage allows batches too; MiniStack checks the batch's own name.
         actions.append("sqs:SendMessageBatch")
     if actions == ["ses:SendEmail"]:
-        # MiniStack does not see which identity a mail is sent from; whether that is verified it does check.
+        # MiniStack does not know which identity sends a mail. It does check that the identity is verified.
         resources = ["*"]
     statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
     if "condition" in permission:
@@ -56,25 +76,25 @@ def _statement(permission: Mapping[str, Any]) -> dict[str, Any]:
     return statement
 
 
-def _derived_permissions(function: Function, queue_arn: str | None) -> list[Mapping[str, Any]]:
-    """What every function may do, and what its trigger needs: the table doesn't repeat it."""
-    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{function_name(function.name)}:*"
+def _derived_permissions(name: str, queue_arn: str | None) -> list[Mapping[str, Any]]:
+    """What the manifest does not state: every function writes its log, and a consumer reads its queue."""
+    group = arn("logs", f"log-group:{_log_group(name)}:*")
     derived: list[Mapping[str, Any]] = [
         {"actions": ["logs:CreateLogStream", "logs:PutLogEvents"], "resources": [group]}
     ]
     if queue_arn:
-        derived.append(
-            {
-                "actions": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                "resources": [queue_arn],
-            }
-        )
+        actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        derived.append({"actions": actions, "resources": [queue_arn]})
     return derived
 
 
+def _log_group(name: str) -> str:
+    return f"/aws/lambda/{name}"
+
+
 def _ensure_function(aws: Aws, function: Function, role: str, program: Path) -> bool:
-    """Deploys a function whose code or settings differ from what runs; whether they did."""
-    name = function_name(function.name)
+    """Deploys a function if its code or settings differ from what is deployed; whether they did."""
+    name = full_name(function.name)
     digest = hashlib.sha256(program.read_bytes()).hexdigest()
     wanted = {
         "Description": function.description,
@@ -84,6 +104,7 @@ def _ensure_function(aws: Aws, function: Function, role: str, program: Path) -> 
         "MemorySize": function.memory,
         "Timeout": function.timeout,
         "Environment": {"Variables": {**function.environment, "AWS_ENDPOINT_URL": aws.cloud.endpoint}},
+        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": _log_group(name)},
     }
     try:
         deployed = aws.lambda_.get_function(FunctionName=name)
@@ -102,10 +123,16 @@ def _ensure_function(aws: Aws, function: Function, role: str, program: Path) -> 
 
 
 def _create_function(aws: Aws, name: str, wanted: Mapping[str, Any], program: Path, digest: str) -> None:
+    group = _log_group(name)
     with contextlib.suppress(aws.logs.exceptions.ResourceAlreadyExistsException):
-        aws.logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
+        aws.logs.create_log_group(logGroupName=group)
+    aws.logs.put_retention_policy(logGroupName=group, retentionInDays=_LOG_RETENTION_DAYS)
     aws.lambda_.create_function(
-        FunctionName=name, Code={"ZipFile": _zip(program)}, Tags={_DIGEST_TAG: digest}, **wanted
+        FunctionName=name,
+        Architectures=[_ARCHITECTURE],
+        Code={"ZipFile": _zip(program)},
+        Tags={_DIGEST_TAG: digest},
+        **wanted,
     )
 
 
@@ -115,8 +142,8 @@ def _zip(program: Path) -> bytes:
     return build.zip_bytes({"bootstrap": program}, level=1)
 
 
-def _ensure_event_source(aws: Aws, function: str, queue: Queue, queue_arn: str) -> None:
-    name = function_name(function)
+def _ensure_event_source(aws: Aws, function: str, queue: QueueTrigger, queue_arn: str) -> None:
+    name = full_name(function)
     wanted = {
         "BatchSize": queue.batch_size,
         "MaximumBatchingWindowInSeconds": queue.batch_window,
@@ -133,19 +160,24 @@ def _ensure_event_source(aws: Aws, function: str, queue: Queue, queue_arn: str) 
 
 
 def _ensure_schedule(aws: Aws, function: Function) -> None:
-    name = function_name(function.name)
-    arn = function_arn(function.name)
+    name, target = full_name(function.name), function_arn(function.name)
+    source = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": arn("scheduler", "schedule-group/default")}
     role = _ensure_role(
         aws,
         f"{name}-schedule",
-        "scheduler.amazonaws.com",
-        [{"actions": ["lambda:InvokeFunction"], "resources": [arn]}],
+        "schedule",
+        f"Lets the schedule {name} run its function",
+        {**_trust("scheduler"), "Condition": {"StringEquals": source}},
+        [{"actions": ["lambda:InvokeFunction"], "resources": [target]}],
     )
+    # The next run is the retry.
+    retry = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     wanted = {
         "Name": name,
+        "Description": f"Runs {name}",
         "ScheduleExpression": function.schedule,
         "FlexibleTimeWindow": {"Mode": "OFF"},
-        "Target": {"Arn": arn, "RoleArn": role},
+        "Target": {"Arn": target, "RoleArn": role, "RetryPolicy": retry},
     }
     try:
         aws.scheduler.create_schedule(**wanted)

@@ -1,17 +1,16 @@
-"""What keeps data: the bucket, the tables, the queues. Each is made unless it is there."""
+"""The bucket and the tables. Each is created unless it exists, and gets its settings anew."""
 
-import json
-from collections.abc import Mapping
+from typing import Any
 
-from localcloud.aws import ACCOUNT, PREFIX, Aws
-from localcloud.process import REGION
+from localcloud.aws import Aws, full_name
+from support.manifest import Prefix, Table
 
 BUCKET = "yourplace"
-_DEAD_LETTER_SECONDS = 14 * 24 * 60 * 60
+_OLD_VERSION_DAYS = 30
 
 
-def ensure_bucket(aws: Aws) -> None:
-    """The bucket: private, encrypted, versioned, readable by pages through presigned URLs."""
+def ensure_bucket(aws: Aws, prefixes: list[Prefix]) -> None:
+    """The bucket: private, encrypted, versioned, with the lifecycle of its prefixes."""
     if not any(bucket["Name"] == BUCKET for bucket in aws.s3.list_buckets()["Buckets"]):
         aws.s3.create_bucket(Bucket=BUCKET)
     aws.s3.put_public_access_block(
@@ -33,13 +32,25 @@ def ensure_bucket(aws: Aws) -> None:
         },
     )
     aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    # A page that follows the redirect of /download reads the photo from the bucket.
+    old_versions = {
+        "ID": "old-versions",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": _OLD_VERSION_DAYS},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+    }
+    aws.s3.put_bucket_lifecycle_configuration(
+        Bucket=BUCKET,
+        LifecycleConfiguration={"Rules": [old_versions, *(_lifecycle(prefix) for prefix in prefixes)]},
+    )
+    # Web pages read photos through presigned URLs.
     aws.s3.put_bucket_cors(
         Bucket=BUCKET,
         CORSConfiguration={
             "CORSRules": [
                 {
-                    "AllowedMethods": ["GET"],
+                    "AllowedHeaders": ["*"],
+                    "AllowedMethods": ["GET", "HEAD"],
                     "AllowedOrigins": ["*"],
                     "ExposeHeaders": ["Content-Disposition", "ETag"],
                     "MaxAgeSeconds": 3600,
@@ -49,95 +60,52 @@ def ensure_bucket(aws: Aws) -> None:
     )
 
 
-def ensure_bucket_notification(aws: Aws, queue_arn: str) -> None:
-    """Every change of a photo is told to a queue."""
-    aws.s3.put_bucket_notification_configuration(
-        Bucket=BUCKET,
-        NotificationConfiguration={
-            "QueueConfigurations": [
-                {
-                    "Id": "photos",
-                    "QueueArn": queue_arn,
-                    "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
-                    "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}},
-                }
-            ]
-        },
+def _lifecycle(prefix: Prefix) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "ID": prefix.name,
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix.name},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": prefix.expires_days or 1},
+    }
+    if prefix.expires_days:
+        rule["Expiration"] = {"Days": prefix.expires_days}
+        rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": 1}
+    return rule
+
+
+def ensure_table(aws: Aws, table: Table) -> None:
+    """A table with its indexes, its TTL and point-in-time recovery."""
+    name = full_name(table.name)
+    if name not in aws.dynamodb.list_tables()["TableNames"]:
+        indexes = [
+            {
+                "IndexName": index.name,
+                "KeySchema": _keys(index.hash_key, index.range_key),
+                "Projection": {"ProjectionType": index.projection},
+            }
+            for index in table.indexes
+        ]
+        aws.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": attribute, "AttributeType": kind}
+                for attribute, kind in table.attributes.items()
+            ],
+            KeySchema=_keys(table.hash_key, table.range_key),
+            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+        )
+        if table.ttl:
+            aws.dynamodb.update_time_to_live(
+                TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": table.ttl}
+            )
+    aws.dynamodb.update_continuous_backups(
+        TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
 
 
-def ensure_table(aws: Aws, name: str) -> dict[str, str]:
-    """A table; its placeholders."""
-    full_name = f"{PREFIX}-{name}"
-    if full_name not in aws.dynamodb.list_tables()["TableNames"]:
-        keys, indexes = ["id"], []
-        if name == "auctions":
-            keys += ["status", "endingAt"]
-            indexes = [
-                {
-                    "IndexName": "statusAndEndDate",
-                    "KeySchema": [
-                        {"AttributeName": "status", "KeyType": "HASH"},
-                        {"AttributeName": "endingAt", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ]
-        aws.dynamodb.create_table(
-            TableName=full_name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
-        )
-        if name == "mails":
-            aws.dynamodb.update_time_to_live(
-                TableName=full_name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"}
-            )
-    return {
-        f"{name}_table": full_name,
-        f"{name}_table_arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{full_name}",
-    }
-
-
-def ensure_queue(aws: Aws, name: str, timeouts: list[int]) -> dict[str, str]:
-    """A queue for functions with these timeouts in seconds, and its dead letters; its placeholders."""
-    full_name = f"{PREFIX}-{name}"
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{full_name}"
-    dead_url = aws.sqs.create_queue(QueueName=f"{full_name}-dead")["QueueUrl"]
-    url = aws.sqs.create_queue(QueueName=full_name)["QueueUrl"]
-    _set_queue_attributes(aws, f"{full_name}-dead", {"MessageRetentionPeriod": str(_DEAD_LETTER_SECONDS)})
-    attributes = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{arn}-dead", "maxReceiveCount": 5})}
-    if timeouts:
-        # Less could hand a message to a second call while the first works on it ("Using Lambda with SQS").
-        attributes["VisibilityTimeout"] = str(6 * max(timeouts))
-    if name == "index":
-        attributes["Policy"] = json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Principal": {"Service": "s3.amazonaws.com"},
-                        "Action": "sqs:SendMessage",
-                        "Resource": arn,
-                        "Condition": {
-                            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"},
-                            "StringEquals": {"aws:SourceAccount": ACCOUNT},
-                        },
-                    }
-                ],
-            }
-        )
-    _set_queue_attributes(aws, full_name, attributes)
-    return {
-        f"{name}_queue_url": url,
-        f"{name}_queue_arn": arn,
-        f"{name}_dead_queue_url": dead_url,
-        f"{name}_dead_queue_arn": f"{arn}-dead",
-    }
-
-
-def _set_queue_attributes(aws: Aws, full_name: str, attributes: Mapping[str, str]) -> None:
-    url = aws.sqs.get_queue_url(QueueName=full_name)["QueueUrl"]
-    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+def _keys(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
+    keys = [{"AttributeName": hash_key, "KeyType": "HASH"}]
+    if range_key is not None:
+        keys.append({"AttributeName": range_key, "KeyType": "RANGE"})
+    return keys

@@ -6,7 +6,7 @@ from localcloud.aws import PREFIX, Aws
 
 
 def ensure_user(aws: Aws, pool_id: str, username: str, password: str, *, permanent: bool) -> None:
-    """A user with a verified mail address; unless the password is permanent, a new one is due at log-in."""
+    """A user with a verified email address. A password that is not permanent must be changed at log-in."""
     attributes = [
         {"Name": "email", "Value": f"{username}@example.com"},
         {"Name": "email_verified", "Value": "true"},
@@ -25,7 +25,7 @@ def ensure_user_pool(aws: Aws) -> str:
     pools = aws.cognito_idp.list_user_pools(MaxResults=60)["UserPools"]
     for pool in pools:
         if pool["Name"] == PREFIX:
-            return pool["Id"]
+            return str(pool["Id"])
     created = aws.cognito_idp.create_user_pool(
         PoolName=PREFIX,
         Policies={
@@ -40,12 +40,23 @@ def ensure_user_pool(aws: Aws) -> str:
         },
         UsernameConfiguration={"CaseSensitive": False},
         AutoVerifiedAttributes=["email"],
-        Schema=[{"Name": "email", "AttributeDataType": "String", "Required": True, "Mutable": True}],
-        # A new address counts only once its code has come back; until then the old one stays.
+        MfaConfiguration="OFF",
+        AdminCreateUserConfig={"AllowAdminCreateUserOnly": False},
+        DeletionProtection="INACTIVE",
+        Schema=[
+            {
+                "Name": "email",
+                "AttributeDataType": "String",
+                "Required": True,
+                "Mutable": True,
+                "StringAttributeConstraints": {"MinLength": "0", "MaxLength": "2048"},
+            }
+        ],
+        # A new address replaces the old one only after its code was entered.
         UserAttributeUpdateSettings={"AttributesRequireVerificationBeforeUpdate": ["email"]},
         AccountRecoverySetting={"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
     )
-    return created["UserPool"]["Id"]
+    return str(created["UserPool"]["Id"])
 
 
 def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
@@ -53,7 +64,7 @@ def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
     clients = aws.cognito_idp.list_user_pool_clients(UserPoolId=pool_id, MaxResults=60)["UserPoolClients"]
     for client in clients:
         if client["ClientName"] == PREFIX:
-            return client["ClientId"]
+            return str(client["ClientId"])
     created = aws.cognito_idp.create_user_pool_client(
         UserPoolId=pool_id,
         ClientName=PREFIX,
@@ -66,4 +77,4 @@ def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
         RefreshTokenValidity=30,
         TokenValidityUnits={"IdToken": "minutes", "AccessToken": "minutes", "RefreshToken": "days"},
     )
-    return created["UserPoolClient"]["ClientId"]
+    return str(created["UserPoolClient"]["ClientId"])

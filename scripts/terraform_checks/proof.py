@@ -1,7 +1,6 @@
-"""The proof: the root is applied to a fresh local cloud with IAM enforced and its state there too, and used.
+"""The proof: Terraform deploys the service to a fresh local cloud with IAM enforced, its state included.
 
-What is deployed and what is tested are one thing: the end-to-end suite runs against what `terraform apply`
-made.
+The end-to-end suite then runs against that deployment.
 """
 
 import contextlib
@@ -19,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from checks.e2e import run_suite, zips
+from support import manifest
 from support.common import ROOT, SCRIPTS, Failure, virtual_environment
+from terraform_checks.comparison import ALLOWED, differences
 from terraform_checks.terraform import WORK, Done, Terraform
 
 _TERRAFORM = ROOT / "terraform"
-_TABLE = ROOT / "lambdas" / "functions.json"
 _REGION = "us-east-1"
 _STATE_BUCKET = "yourplace-state"
 _STATE_KEY = "test/terraform.tfstate"
@@ -33,7 +33,7 @@ session = botocore.session.get_session()
 client = session.create_client("s3", region_name=sys.argv[1], endpoint_url=sys.argv[2])
 client.create_bucket(Bucket=sys.argv[3])
 """
-# Ends when no event is under way any more, and the bucket has no version of anything.
+# Ends when the queues and the bucket, with all its versions, are empty.
 _EMPTY_BUCKET = """
 import sys, time, botocore.session
 region, endpoint, seconds, bucket, *queues = sys.argv[1:]
@@ -102,7 +102,7 @@ class Stage:
 
     @property
     def dist(self) -> Path:
-        """The zips."""
+        """The package: the manifest and the zips."""
         return self.folder / "dist"
 
     def outputs(self) -> dict[str, Any]:
@@ -111,11 +111,11 @@ class Stage:
 
 
 def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterator[str]:
-    """Makes the stage, uses it, and takes it away again; says after each part what was shown."""
+    """Deploys the stage, uses it, and destroys it; after each part, says what was shown."""
     folder = WORK / "proof"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with _cloud(folder) as port:
+    with _cloud(folder, "--empty") as port:
         stage = Stage(terraform, folder, port)
         _prepare(stage, authorizer)
         yield _mistakes_are_refused(stage)
@@ -123,6 +123,7 @@ def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterato
         if show_policies:
             print(policies(stage.outputs()["policies"]))
         yield _second_plan_is_empty(stage)
+        yield _local_cloud_is_the_same(stage, authorizer)
         yield _a_new_route_touches_nothing_else(stage)
         yield _new_code_deploys_one_function(stage)
         yield _end_to_end(stage)
@@ -131,7 +132,7 @@ def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterato
 
 
 def policies(statements: Mapping[str, list[Mapping[str, Any]]]) -> str:
-    """What each function may do, to be read by a person."""
+    """The permissions of each function, in readable form."""
     lines = []
     for function in sorted(statements):
         lines.append(function)
@@ -144,14 +145,14 @@ def policies(statements: Mapping[str, list[Mapping[str, Any]]]) -> str:
 
 
 @contextlib.contextmanager
-def _cloud(folder: Path) -> Iterator[int]:
-    """A fresh local cloud with nothing in it, on a port of its own."""
+def _cloud(folder: Path, *options: str) -> Iterator[int]:
+    """A fresh local cloud, with the options of scripts/local, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     local = [sys.executable, str(SCRIPTS / "local"), "--state-dir", str(folder / "cloud")]
     done = subprocess.run(
-        [*local, "--empty", "--detach", "--port", str(port)], capture_output=True, text=True
+        [*local, "--detach", "--port", str(port), *options], capture_output=True, text=True
     )
     if done.returncode != 0:
         raise Failure(f"The local cloud did not start:\n{done.stdout}{done.stderr}")
@@ -162,7 +163,7 @@ def _cloud(folder: Path) -> Iterator[int]:
 
 
 def _prepare(stage: Stage, authorizer: str) -> None:
-    """Zips for this machine, the bucket for the state, the variables, and Terraform's own folder."""
+    """The package for this machine, the bucket for the state, the variables, and `terraform init`."""
     architecture = zips().name
     shutil.copytree(zips(), stage.dist / architecture)
     _call_cloud(stage, _MAKE_BUCKET, _STATE_BUCKET)
@@ -194,37 +195,18 @@ def _prepare(stage: Stage, authorizer: str) -> None:
 
 
 def _mistakes_are_refused(stage: Stage) -> str:
-    """Each is an error of the plan, in words that say what to do, with nothing made."""
+    """The plan fails for each, says what to do, and nothing is created."""
     architecture = json.loads(stage.variables.read_text())["architecture"]
-    table = json.loads(_TABLE.read_text())
-    table["functions"]["list"]["trigger"] = {"http": []}
-    no_route = stage.folder / "no-route.json"
-    no_route.write_text(json.dumps(table))
-    table["functions"]["list"]["trigger"] = {"http": ["POST /login"]}
-    one_route_twice = stage.folder / "one-route-twice.json"
-    one_route_twice.write_text(json.dumps(table))
-    table["functions"]["nobody"] = table["functions"].pop("list")
-    table["functions"]["nobody"]["trigger"] = {"http": ["POST /list"]}
-    no_program = stage.folder / "no-program.json"
-    no_program.write_text(json.dumps(table))
+    incomplete = stage.folder / "incomplete"
+    shutil.copytree(stage.dist, incomplete)
+    (incomplete / architecture / "list.zip").unlink()
     mistakes = {
         "a wrong variable": ("stage=Test-1", "The stage must be"),
-        "a missing zip": (
+        "no package": (
             f"dist_dir={stage.folder / 'nowhere'}",
-            f"The zip of the .* is missing: .*{architecture}",
+            f"Run scripts/package --arch {architecture}",
         ),
-        "a route without a function": (
-            f"functions_file={no_program}",
-            "The zip of the function nobody is missing",
-        ),
-        "a function without a route": (
-            f"functions_file={no_route}",
-            "list: http must be a list with at least one route",
-        ),
-        "a route twice": (
-            f"functions_file={one_route_twice}",
-            'the route "POST /login" belongs to list and login',
-        ),
+        "a missing zip": (f"dist_dir={incomplete}", "The zip of the function list is missing"),
     }
     for mistake, (variable, message) in mistakes.items():
         done = stage.plan(f"-var={variable}").expect(1)
@@ -236,7 +218,7 @@ def _mistakes_are_refused(stage: Stage) -> str:
 
 
 def _apply_while_another_waits(stage: Stage) -> str:
-    """The first apply holds the lock while it asks for approval: a second one must be refused."""
+    """The first apply holds the lock while it asks for approval, so a second one must be refused."""
     arguments = ("apply", f"-var-file={stage.variables}")
     first = subprocess.Popen(
         stage.terraform.command(_TERRAFORM, *arguments),
@@ -280,38 +262,62 @@ def _second_plan_is_empty(stage: Stage) -> str:
     return "a second plan is empty"
 
 
+def _local_cloud_is_the_same(stage: Stage, authorizer: str) -> str:
+    """What Terraform deployed, and what scripts/local deploys, differ only where they are allowed to."""
+    architecture = json.loads(stage.variables.read_text())["architecture"]
+    options = ("--zips", str(stage.dist / architecture), "--authorizer", authorizer)
+    with _cloud(stage.folder / "compared", *options) as port:
+        local = _described(port)
+    terraform = _described(stage.port)
+    found = differences(local, terraform)
+    if found:
+        raise Failure("\n- ".join(["scripts/local and Terraform deploy different things:", *found]))
+    return (
+        f"scripts/local deploys the same: {len(local)} attributes compared, "
+        f"{len(ALLOWED)} kinds of differences allowed"
+    )
+
+
+def _described(port: int) -> dict[str, Any]:
+    python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
+    script = Path(__file__).with_name("description.py")
+    done = subprocess.run([str(python), str(script), str(port)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"The local cloud could not be described:\n{done.stderr}")
+    description: dict[str, Any] = json.loads(done.stdout)
+    return description
+
+
 def _a_new_route_touches_nothing_else(stage: Stage) -> str:
-    """A function more in the table: the plan makes what is its own, and changes nothing that is there."""
-    table = json.loads(_TABLE.read_text())
-    added = {**table["functions"]["list"], "trigger": {"http": ["POST /added"]}}
-    table["functions"]["added"] = added
-    path = stage.folder / "one-route-more.json"
-    path.write_text(json.dumps(table))
-    with _changed_zips(stage) as folder:
+    """The plan for one more function in the manifest creates only what belongs to it, and changes nothing."""
+    with _changed_package(stage) as folder:
+        path = folder / manifest.PATH.name
+        content = json.loads(path.read_text())
+        added = {**content["functions"]["list"], "trigger": {"http": ["POST /added"]}}
+        path.write_text(json.dumps({**content, "functions": {**content["functions"], "added": added}}))
         shutil.copy(folder / "list.zip", folder / "added.zip")
-        changes = _changes(stage, f"-var=functions_file={path}")
-    strangers = [
-        address for address in changes if '["added"]' not in address and '["POST /added"]' not in address
-    ]
-    if strangers or set(changes.values()) != {"create"}:
-        raise Failure(f"A new route changes more than what is its own: {json.dumps(changes, indent=2)}")
-    return f"a new route makes {len(changes)} resources, all its own, and changes nothing else"
+        changes = _changes(stage)
+    own = ('["added"]', '["added-', '["POST /added"]')
+    others = [address for address in changes if not any(part in address for part in own)]
+    if others or set(changes.values()) != {"create"}:
+        raise Failure(f"A new route changes more than what belongs to it: {json.dumps(changes, indent=2)}")
+    return f"a new route creates {len(changes)} resources of its own and changes nothing else"
 
 
 def _new_code_deploys_one_function(stage: Stage) -> str:
-    with _changed_zips(stage) as folder:
+    with _changed_package(stage) as folder:
         with zipfile.ZipFile(folder / "list.zip", "a") as archive:
             archive.comment = b"changed"
         changes = _changes(stage)
     expected = {'module.function["list"].aws_lambda_function.this': "update"}
     if changes != expected:
-        raise Failure(f"New code of one function changes something else: {json.dumps(changes, indent=2)}")
-    return "new code of one function deploys that function alone"
+        raise Failure(f"New code of one function changes more than that: {json.dumps(changes, indent=2)}")
+    return "new code of one function deploys only that function"
 
 
 @contextlib.contextmanager
-def _changed_zips(stage: Stage) -> Iterator[Path]:
-    """The folder with the zips, to be changed; as it was, afterwards."""
+def _changed_package(stage: Stage) -> Iterator[Path]:
+    """The folder with the manifest and the zips, to be changed; afterwards it is restored."""
     folder = next(stage.dist.iterdir())
     kept = folder.with_suffix(".kept")
     shutil.copytree(folder, kept)
@@ -367,8 +373,8 @@ def _call_cloud(stage: Stage, script: str, *arguments: str) -> None:
 
 
 def _destroy(stage: Stage) -> str:
-    # The provider empties the bucket, too. But a function that is still at work would write into it then, and
-    # the stand-in misses versions where a listing goes on with a next page.
+    # The provider empties the bucket too. But a function that still runs could write to it then, and the
+    # stand-in provider misses versions beyond the first page of a listing.
     outputs = stage.outputs()
     queues = [url for name, url in outputs["queue_urls"].items() if not name.endswith("_dead")]
     _call_cloud(stage, _EMPTY_BUCKET, str(_QUEUES_SECONDS), outputs["bucket"], *queues)
