@@ -14,7 +14,7 @@ API_ID = "yourplace"
 
 def base_url(cloud: Cloud) -> str:
     """The API's base URL."""
-    # Another host than in presigned URLs (`localhost`): a client that follows a redirect to one then drops the
+    # Another host than in presigned URLs (`localhost`): a client that is redirected to one then drops the
     # header `Authorization`, which S3 would refuse beside the signature in the URL.
     return f"http://127.0.0.1:{cloud.port}/_aws/execute-api/{API_ID}/{STAGE}"
 

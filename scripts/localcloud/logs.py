@@ -38,4 +38,6 @@ class Reader:
         return [group["logGroupName"] for group in groups]
 
     def _events(self, group: str) -> list[dict[str, Any]]:
-        return self.aws.logs.filter_log_events(logGroupName=group, startTime=int(self.since * 1000))["events"]
+        found = self.aws.logs.filter_log_events(logGroupName=group, startTime=int(self.since * 1000))
+        events: list[dict[str, Any]] = found["events"]
+        return events

@@ -30,9 +30,7 @@ def ensure_queue(aws: Aws, queue: Queue) -> dict[str, str]:
     attributes = {
         "MessageRetentionPeriod": str(4 * _DAY_SECONDS),
         "ReceiveMessageWaitTimeSeconds": "20",
-        "RedrivePolicy": json.dumps(
-            {"deadLetterTargetArn": dead_arn, "maxReceiveCount": queue.max_receives}
-        ),
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": queue.max_receives}),
         "VisibilityTimeout": str(queue.visibility_timeout),
     }
     topics = [_topic_arn(prefix) for prefix in queue.prefixes]

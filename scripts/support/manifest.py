@@ -59,8 +59,10 @@ class Table:
     @property
     def keys(self) -> set[str]:
         """The key attributes of the table and of its indexes."""
-        keyed = (self, *self.indexes)
-        return {key for item in keyed for key in (item.hash_key, item.range_key) if key is not None}
+        every = [self.hash_key, self.range_key]
+        for index in self.indexes:
+            every += [index.hash_key, index.range_key]
+        return {key for key in every if key is not None}
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,7 @@ class Queue:
         """
         if self.consumer is None or self.consumer.queue is None:
             return _MINIMUM_VISIBILITY_SECONDS
-        return max(
-            _MINIMUM_VISIBILITY_SECONDS, 6 * self.consumer.timeout + self.consumer.queue.batch_window
-        )
+        return max(_MINIMUM_VISIBILITY_SECONDS, 6 * self.consumer.timeout + self.consumer.queue.batch_window)
 
 
 class Manifest:
@@ -195,7 +195,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _schema_problem(error: Any) -> str:
     # Rules whose own message would show a pattern or a list of schemas have a description in the schema.
     schema = error.schema
-    message = schema["description"] if "description" in schema else error.message
+    message = schema.get("description", error.message)
     if error.validator in ("required", "additionalProperties", "type", "dependentRequired"):
         message = error.message
     elif isinstance(error.instance, str) and "description" in schema:

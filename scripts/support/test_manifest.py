@@ -66,7 +66,8 @@ class Checks(unittest.TestCase):
 
         self._expect(
             change,
-            "functions.list.permissions.0: Additional properties are not allowed ('conditions' was unexpected)",
+            "functions.list.permissions.0: Additional properties are not allowed "
+            "('conditions' was unexpected)",
         )
 
     def test_two_triggers_are_refused(self) -> None:
@@ -169,9 +170,7 @@ class Checks(unittest.TestCase):
         def change(content: Content) -> None:
             content["functions"]["list"]["permissions"][0]["condition"]["StringLike"]["s3:prefix"] = ["*"]
 
-        self._expect(
-            change, 'functions.list.permissions: the s3:prefix "*" is not below one of the prefixes'
-        )
+        self._expect(change, 'functions.list.permissions: the s3:prefix "*" is not below one of the prefixes')
 
     def test_a_permission_on_an_index_that_is_not_defined_is_refused(self) -> None:
         self._expect(

@@ -6,7 +6,7 @@ from typing import Any
 
 # Paths that may differ, and why.
 ALLOWED: Mapping[str, str] = {
-    r".*/(Tags|UserPoolTags)/.*": "tags are for permissions and costs in AWS, and hold the local program's digest",
+    r".*/(Tags|UserPoolTags)/.*": "tags are for permissions and costs in AWS; locally for a program's digest",
     r"api/stage/[^/]+/AccessLogSettings/.*": "the local cloud writes no access log",
     r"log//aws/apigateway/.*": "the local cloud writes no access log",
     r"function/[^/]+/Layers/.*": "the local cloud runs no extensions",

@@ -1,9 +1,10 @@
 """Describes what is deployed in a local cloud, attribute by attribute, as the cloud's API reports it.
 
-Run with the Python that has botocore and a cloud's port, it prints one JSON object: a value for each path such
-as `function/list/MemorySize`. Ids that the cloud makes up are replaced by what they mean.
+As a command it takes the cloud's port and prints a JSON object: a value for each path, such as
+`function/list/MemorySize`. Ids that the cloud makes up are replaced by what they mean. It needs botocore.
 """
 
+import functools
 import json
 import re
 import sys
@@ -43,6 +44,7 @@ _VOLATILE = frozenset(
         "LastModifiedDate",
         "LastModifiedTimestamp",
         "LastUpdatedDate",
+        "LastProcessingResult",
         "LastUpdateStatus",
         "LatestRestorableDateTime",
         "ResponseMetadata",
@@ -119,7 +121,10 @@ def _functions(aws: Aws, _: _Ids) -> Named:
         name = function["FunctionName"]
         yield name, aws.lambda_.get_function(FunctionName=name)["Configuration"]
         yield f"{name}/concurrency", aws.lambda_.get_function_concurrency(FunctionName=name)
-        yield f"{name}/policy", _unless_missing(lambda n=name: aws.lambda_.get_policy(FunctionName=n)["Policy"])
+        yield (
+            f"{name}/policy",
+            _unless_missing(functools.partial(aws.lambda_.get_policy, FunctionName=name)),
+        )
         mappings = aws.lambda_.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         for mapping in mappings:
             yield f"{name}/events of {mapping['EventSourceArn']}", mapping
@@ -151,10 +156,10 @@ def _buckets(aws: Aws, _: _Ids) -> Named:
         "get_public_access_block",
     )
     for call in calls:
-        method = getattr(aws.s3, call)
+        setting = call.removeprefix("get_").removeprefix("bucket_")
         yield (
-            f"{BUCKET}/{call.removeprefix('get_').removeprefix('bucket_')}",
-            _unless_missing(lambda m=method: m(Bucket=BUCKET)),
+            f"{BUCKET}/{setting}",
+            _unless_missing(functools.partial(getattr(aws.s3, call), Bucket=BUCKET)),
         )
 
 
@@ -260,7 +265,9 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _flatten(f"{path}/{key}", item)
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         for index, item in enumerate(value):
-            name = next((str(item[key]) for key in _NAMES if isinstance(item, Mapping) and key in item), index)
+            name = next(
+                (str(item[key]) for key in _NAMES if isinstance(item, Mapping) and key in item), index
+            )
             yield from _flatten(f"{path}/{name}", item)
     elif value not in (None, [], ""):
         yield path, value

@@ -151,9 +151,7 @@ def _cloud(folder: Path, *options: str) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     local = [sys.executable, str(SCRIPTS / "local"), "--state-dir", str(folder / "cloud")]
-    done = subprocess.run(
-        [*local, "--detach", "--port", str(port), *options], capture_output=True, text=True
-    )
+    done = subprocess.run([*local, "--detach", "--port", str(port), *options], capture_output=True, text=True)
     if done.returncode != 0:
         raise Failure(f"The local cloud did not start:\n{done.stdout}{done.stderr}")
     try:

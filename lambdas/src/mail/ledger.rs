@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_lease_outlasts_its_holder() {
-        let table: Value = serde_json::from_str(include_str!("../../functions.json")).unwrap();
+        let table: Value = serde_json::from_str(include_str!("../../service.json")).unwrap();
         let timeout = table["functions"]["send_mail"]["timeout"].as_u64().unwrap();
         assert!(timeout < LEASE.as_secs());
     }
