@@ -142,7 +142,7 @@ variable "log_retention_days" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds the role; null for none"
+  description = "ARN of the role's permissions boundary; null for none"
   type        = string
   default     = null
 }

@@ -1,9 +1,9 @@
 variable "sender" {
-  description = "The mail address that mails come from"
+  description = "The email address that the service sends from"
   type        = string
 
   validation {
     condition     = can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.sender))
-    error_message = "The sender must be a mail address."
+    error_message = "The sender must be an email address."
   }
 }

@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "expression" {
-  description = "When it runs: rate(1 minute), or cron(0 3 * * ? *) in UTC"
+  description = "When the function runs: rate(1 minute), or cron(0 3 * * ? *) in UTC"
   type        = string
 
   validation {
@@ -29,7 +29,7 @@ variable "function_arn" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds the role; null for none"
+  description = "ARN of the role's permissions boundary; null for none"
   type        = string
   default     = null
 }

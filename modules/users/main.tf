@@ -21,7 +21,7 @@ resource "aws_cognito_user_pool" "this" {
     }
   }
 
-  # Length instead of composition, as NIST SP 800-63B has it.
+  # Length rather than composition, as NIST SP 800-63B recommends.
   password_policy {
     minimum_length                   = 12
     require_lowercase                = true
@@ -31,7 +31,7 @@ resource "aws_cognito_user_pool" "this" {
     temporary_password_validity_days = 7
   }
 
-  # Somebody who lost the password proves who they are by their mail, never by a phone number.
+  # A password can be reset by email only, not by a phone number.
   account_recovery_setting {
     recovery_mechanism {
       name     = "verified_email"
@@ -43,7 +43,7 @@ resource "aws_cognito_user_pool" "this" {
     allow_admin_create_user_only = false
   }
 
-  # A new address counts only once its code has come back; until then the old one stays.
+  # A new address replaces the old one only after its code was entered.
   user_attribute_update_settings {
     attributes_require_verification_before_update = ["email"]
   }
@@ -53,10 +53,10 @@ resource "aws_cognito_user_pool_client" "this" {
   name         = var.name
   user_pool_id = aws_cognito_user_pool.this.id
 
-  # A public client: what runs in a browser can keep no secret.
+  # A public client: a browser cannot keep a secret.
   generate_secret = false
 
-  # Passwords go through our own functions (ADMIN), so nobody can try them past the gateway's throttling.
+  # Log-in goes through our functions (ADMIN flows), so the gateway's throttling limits password guessing.
   explicit_auth_flows           = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
   prevent_user_existence_errors = "ENABLED"
   enable_token_revocation       = true

@@ -14,7 +14,7 @@ output "client_id" {
 }
 
 output "issuer" {
-  description = "The issuer that the pool's tokens name"
+  description = "The issuer (iss) of the pool's tokens"
   value       = "https://${aws_cognito_user_pool.this.endpoint}"
 }
 

@@ -1,1 +1,1 @@
-"""The local cloud: MiniStack's process, the AWS resources in it, and the curl lines to try them with."""
+"""The local cloud: MiniStack's process, the AWS resources in it, and curl commands to try them."""

@@ -1,4 +1,4 @@
-"""OpenID Connect issuers that are trusted beside the user pool."""
+"""OpenID Connect issuers to trust beside the user pool."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _KNOWN = {*_NEEDED, "jwks_url"}
 
 
 def read(file: Path) -> list[Issuer]:
-    """The issuers of a JSON list as Terraform's `trusted_issuers`. What they hold, the functions check."""
+    """The issuers in a JSON list like Terraform's `trusted_issuers`. The functions check their values."""
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError) as error:
@@ -23,7 +23,7 @@ def read(file: Path) -> list[Issuer]:
         isinstance(issuer, dict) and _NEEDED <= issuer.keys() <= _KNOWN for issuer in found
     ):
         raise Failure(
-            f"{file} is not a JSON list of issuers, each with issuer, audiences, alias, and jwks_url or not: "
+            f"{file} is not a JSON list of issuers. Each has issuer, audiences, alias, and optionally jwks_url: "
             '[{"issuer": "https://tenant.eu.auth0.com/", "audiences": ["…"], "alias": "auth0"}]'
         )
     return found

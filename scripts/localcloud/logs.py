@@ -1,4 +1,4 @@
-"""What the functions log."""
+"""The logs of the functions."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from typing import Any
 
 from localcloud.aws import PREFIX, Aws
 
-# A call that began before a reading may log after it: each reading looks back this far.
+# A call that began before a reading may log after it, so each reading looks back this far.
 _OVERLAP_SECONDS = 60
-_OF_THE_PLATFORM = ("START RequestId", "END RequestId", "REPORT RequestId")
+_PLATFORM_LINES = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Reader:
 
     aws: Aws
     since: float
-    # MiniStack gives each call a log stream of its own, and fills it in one go when the call ends.
+    # MiniStack writes each call to its own log stream, all at once when the call ends.
     _seen: set[str] = field(default_factory=set)
 
     def new_lines(self) -> list[str]:
@@ -30,7 +30,7 @@ class Reader:
         return [
             f"{group.rpartition('/')[2].removeprefix(PREFIX + '-'):20} {event['message']}"
             for event, group in sorted(fresh, key=lambda pair: pair[0]["timestamp"])
-            if not event["message"].startswith(_OF_THE_PLATFORM)
+            if not event["message"].startswith(_PLATFORM_LINES)
         ]
 
     def _groups(self) -> list[str]:

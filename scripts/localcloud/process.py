@@ -1,4 +1,4 @@
-"""MiniStack's process: start, find again, stop."""
+"""MiniStack's process: start it, find it again, stop it."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ from pathlib import Path
 from support.common import Failure
 
 REGION = "us-east-1"
-# MiniStack takes it for the account root, which no policy limits: for making the cloud, not for functions.
+# MiniStack treats it as the account's root user, which no policy limits. Functions do not get it.
 ROOT_KEY = "test"
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -26,13 +26,13 @@ _STOP_SECONDS = 30
 
 @dataclass(frozen=True)
 class Folder:
-    """One local cloud's folder: several clouds can live side by side, each in its own."""
+    """The folder of one local cloud; several clouds can run side by side, each in its own folder."""
 
     path: Path
 
     @property
     def record(self) -> Path:
-        """Which process and port, while the cloud runs."""
+        """The process and the port, while the cloud runs."""
         return self.path / "cloud.json"
 
     @property
@@ -42,11 +42,11 @@ class Folder:
 
     @property
     def log(self) -> Path:
-        """What MiniStack itself prints."""
+        """The output of MiniStack itself."""
         return self.path / "ministack.log"
 
     def state(self, persist: bool) -> Path:
-        """MiniStack's STATE_DIR. What is kept has its own: a run that keeps nothing wipes only the other."""
+        """MiniStack's STATE_DIR. Kept state has a folder of its own, which other runs do not delete."""
         return self.path / ("kept" if persist else "state")
 
 
@@ -65,7 +65,7 @@ class Cloud:
 
 
 def running(folder: Folder) -> Cloud | None:
-    """The cloud that runs in a folder, if one does."""
+    """The cloud that runs in a folder, or None."""
     if not _lives(folder):
         return None
     try:
@@ -78,8 +78,8 @@ def start(folder: Folder, port: int, persist: bool) -> Cloud:
     """Starts MiniStack with IAM enforced, and waits until it answers."""
     if _in_use(port):
         raise Failure(
-            f"Port {port} is in use by another program. Stop that program (another local cloud, say, is "
-            f"stopped from its folder), or choose another port: `--port {port + 1}`."
+            f"Port {port} is in use. Stop the program that uses it (for another local cloud, run "
+            f"`scripts/local --stop` in its checkout), or choose another port: `--port {port + 1}`."
         )
     state = folder.state(persist)
     if not persist:
@@ -89,10 +89,10 @@ def start(folder: Folder, port: int, persist: bool) -> Cloud:
     state.mkdir(parents=True, exist_ok=True)
     temporary.mkdir()
     with folder.log.open("wb") as log, folder.lock.open("wb") as lock:
-        # MiniStack inherits the lock and holds it for as long as it lives: that is how it is found alive.
-        # A process number alone may have been given to another program since.
+        # MiniStack inherits the lock and holds it while it runs, which shows that it does. A process id alone
+        # could belong to another program by now.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A session of its own: Ctrl-C in the terminal is for the script, which then stops MiniStack in order.
+        # A session of its own, so that Ctrl-C reaches only the script, which then stops MiniStack.
         process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],
             env=_environment(state, temporary, port, persist),
@@ -113,7 +113,7 @@ def start(folder: Folder, port: int, persist: bool) -> Cloud:
 
 
 def stop(folder: Folder) -> bool:
-    """Stops the cloud that runs in a folder, giving it time to save what it keeps; whether one ran."""
+    """Stops the cloud that runs in a folder, after it has saved its state; whether one ran."""
     cloud = running(folder)
     folder.record.unlink(missing_ok=True)
     if cloud is None:
@@ -122,7 +122,7 @@ def stop(folder: Folder) -> bool:
     deadline = time.monotonic() + _STOP_SECONDS
     while _lives(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    # The functions' processes are in its group, and MiniStack itself too if it did not end.
+    # The functions' processes are in its group, and so is MiniStack if it has not ended.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(cloud.pid, signal.SIGKILL)
     shutil.rmtree(folder.path / "tmp", ignore_errors=True)
@@ -130,7 +130,7 @@ def stop(folder: Folder) -> bool:
 
 
 def _environment(state: Path, temporary: Path, port: int, persist: bool) -> dict[str, str]:
-    # Functions inherit all of it: a developer's AWS_PROFILE and real keys have no business there.
+    # Functions inherit all of it, so it must not contain a developer's AWS_PROFILE or real keys.
     passed = ("PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE")
     return {
         **{name: os.environ[name] for name in passed if name in os.environ},
@@ -140,14 +140,14 @@ def _environment(state: Path, temporary: Path, port: int, persist: bool) -> dict
         "MINISTACK_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
-        # Functions are sent here. Its presence also tells them to name the bucket in the path.
+        # Functions call this endpoint. Because it is set, they also use path-style bucket URLs.
         "AWS_ENDPOINT_URL": f"http://localhost:{port}",
         "STATE_DIR": str(state),
         "PERSIST_STATE": "1" if persist else "0",
         "S3_PERSIST": "1" if persist else "0",
         "S3_DATA_DIR": str(state / "s3"),
         "TMPDIR": str(temporary),
-        # Its MQTT listener, which nobody here uses, has a fixed port: two clouds would fight for it.
+        # The MQTT listener is not used, and its fixed port would prevent a second cloud.
         "IOT_MTLS_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",
     }

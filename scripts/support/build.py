@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.common import ROOT, Failure, need_cargo
 
-# The earliest time that a zip can hold: the same for every build.
+# The earliest time that a zip can contain, the same in every build.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_755 = 0o100755 << 16
 _MADE_BY_UNIX = 3
@@ -35,7 +35,7 @@ def package_for_host(package: str) -> dict[str, Path]:
     ]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise Failure("The build failed: see the compiler's messages above, mend it, and run this again.")
+        raise Failure("The build failed: see the compiler's messages above, fix it, and run this again.")
     return dict(_programs(done.stdout))
 
 

@@ -154,7 +154,7 @@ run "functions_that_check_tokens_know_the_issuers" {
 
   assert {
     condition     = alltrue([for function in module.function : !can(function.environment["AWS_ENDPOINT_URL"])])
-    error_message = "A function in AWS is sent to a local cloud."
+    error_message = "A function in AWS would call a local cloud."
   }
 }
 
@@ -292,6 +292,6 @@ run "any_stage_can_be_protected" {
 
   assert {
     condition     = module.users.deletion_protection
-    error_message = "The variable has no effect."
+    error_message = "The user pool could be deleted."
   }
 }

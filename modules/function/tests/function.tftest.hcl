@@ -20,7 +20,7 @@ variables {
   timeout      = 10
 }
 
-run "it_is_made_as_asked" {
+run "the_function_has_the_given_settings" {
   variables {
     environment = { BUCKET = "photos" }
     layers      = ["arn:aws:lambda:eu-central-1:123456789012:layer:jwt:1"]
@@ -37,16 +37,16 @@ run "it_is_made_as_asked" {
       aws_lambda_function.this.layers[0] == "arn:aws:lambda:eu-central-1:123456789012:layer:jwt:1" &&
       aws_lambda_function.this.role == aws_iam_role.this.arn
     )
-    error_message = "The function differs from what was asked for."
+    error_message = "A setting of the function differs."
   }
 
   assert {
     condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("tests/function.tftest.hcl")
-    error_message = "The code is not deployed by its hash."
+    error_message = "A change of the code would not be deployed."
   }
 }
 
-run "its_log_is_its_own_and_does_not_stay_for_ever" {
+run "the_function_has_its_own_log_with_a_retention" {
   assert {
     condition = (
       aws_cloudwatch_log_group.this.name == "/aws/lambda/yourplace-test-login" &&
@@ -57,7 +57,7 @@ run "its_log_is_its_own_and_does_not_stay_for_ever" {
   }
 }
 
-run "it_may_write_its_own_log_and_nothing_else" {
+run "without_permissions_the_function_may_only_write_its_log" {
   assert {
     condition = jsondecode(aws_iam_role_policy.this.policy) == {
       Version = "2012-10-17"
@@ -67,7 +67,7 @@ run "it_may_write_its_own_log_and_nothing_else" {
         Resource = ["arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/yourplace-test-login:*"]
       }]
     }
-    error_message = "The policy gives more or less than the log."
+    error_message = "The policy allows more or less than writing the log."
   }
 
   assert {
@@ -77,16 +77,16 @@ run "it_may_write_its_own_log_and_nothing_else" {
 
   assert {
     condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }
-    error_message = "Somebody else than Lambda may take the role."
+    error_message = "Not Lambda, or not only Lambda, may assume the role."
   }
 
   assert {
     condition     = length(aws_lambda_event_source_mapping.queue) == 0
-    error_message = "It gets messages of a queue."
+    error_message = "The function receives messages from a queue."
   }
 }
 
-run "permissions_come_as_they_are_given" {
+run "permissions_reach_the_policy_unchanged" {
   variables {
     permissions = [{
       actions   = ["s3:ListBucket"]
@@ -103,11 +103,11 @@ run "permissions_come_as_they_are_given" {
       { Effect = "Allow", Action = ["s3:ListBucket"], Resource = ["arn:aws:s3:::photos"], Condition = { StringLike = { "s3:prefix" = ["photos/*"] } } },
       { Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::photos/photos/*"] },
     ])
-    error_message = "A permission was changed on its way, or its condition was lost."
+    error_message = "A permission or its condition was changed."
   }
 }
 
-run "a_queue_brings_its_permission_and_single_failures" {
+run "a_queue_adds_its_permission_and_partial_failures" {
   variables {
     queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:mail", batch_size = 7, batch_window = 2, concurrency = 3 }
   }
@@ -118,7 +118,7 @@ run "a_queue_brings_its_permission_and_single_failures" {
       Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
       Resource = ["arn:aws:sqs:eu-central-1:123456789012:mail"]
     })
-    error_message = "It may not receive, or may do more than that."
+    error_message = "The function may not receive messages, or may do more with the queue."
   }
 
   assert {
@@ -129,18 +129,18 @@ run "a_queue_brings_its_permission_and_single_failures" {
       aws_lambda_event_source_mapping.queue[0].scaling_config[0].maximum_concurrency == 3 &&
       contains(aws_lambda_event_source_mapping.queue[0].function_response_types, "ReportBatchItemFailures")
     )
-    error_message = "The batches differ from what was asked for, come more at once, or fail as a whole."
+    error_message = "The batch settings differ, or a batch fails as a whole."
   }
 }
 
-run "a_boundary_is_put_on_the_role" {
+run "the_role_has_the_permissions_boundary" {
   variables {
     permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
   }
 
   assert {
     condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    error_message = "The role is not bounded."
+    error_message = "The role has no permissions boundary."
   }
 }
 
@@ -164,7 +164,7 @@ run "a_wildcard_action_is_refused" {
   expect_failures = [var.permissions]
 }
 
-run "every_resource_is_refused" {
+run "a_permission_for_every_resource_is_refused" {
   command = plan
 
   variables {
@@ -174,7 +174,7 @@ run "every_resource_is_refused" {
   expect_failures = [var.permissions]
 }
 
-run "every_resource_passes_where_it_is_allowed" {
+run "a_local_cloud_accepts_a_permission_for_every_resource" {
   command = plan
 
   variables {
@@ -198,7 +198,7 @@ run "a_wildcard_within_a_resource_is_refused" {
   expect_failures = [var.permissions]
 }
 
-run "a_permission_for_nothing_is_refused" {
+run "a_permission_without_resources_is_refused" {
   command = plan
 
   variables {
@@ -208,7 +208,7 @@ run "a_permission_for_nothing_is_refused" {
   expect_failures = [var.permissions]
 }
 
-run "a_name_that_lambda_keeps_is_refused" {
+run "a_variable_that_lambda_reserves_is_refused" {
   command = plan
 
   variables {

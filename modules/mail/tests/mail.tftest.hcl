@@ -12,7 +12,7 @@ run "the_sender_is_an_identity" {
 
   assert {
     condition     = output.sender == "auctions@example.com" && endswith(output.identity_arn, ":identity/auctions@example.com")
-    error_message = "The identity is another one."
+    error_message = "The identity differs."
   }
 }
 

@@ -22,7 +22,7 @@ variables {
   function_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:yourplace-test-process"
 }
 
-run "it_runs_the_function_by_the_clock" {
+run "the_schedule_runs_the_function_without_retries" {
   assert {
     condition = (
       aws_scheduler_schedule.this.schedule_expression == "rate(1 minute)" &&
@@ -30,16 +30,16 @@ run "it_runs_the_function_by_the_clock" {
       aws_scheduler_schedule.this.target[0].role_arn == aws_iam_role.this.arn &&
       aws_scheduler_schedule.this.target[0].retry_policy[0].maximum_retry_attempts == 0
     )
-    error_message = "It runs something else, at another time, or again."
+    error_message = "It runs another function, at another time, or retries."
   }
 }
 
-run "its_role_may_run_this_function_and_nothing_else" {
+run "the_role_may_only_run_this_function" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.this.policy).Statement) == jsonencode([
       { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:eu-central-1:123456789012:function:yourplace-test-process"] }
     ])
-    error_message = "The role may do something else."
+    error_message = "The role may do more, or may not run the function."
   }
 
   assert {
@@ -54,18 +54,18 @@ run "its_role_may_run_this_function_and_nothing_else" {
         }
       }
     }])
-    error_message = "Somebody else may take the role."
+    error_message = "Another service, or another schedule group, may assume the role."
   }
 }
 
-run "a_boundary_is_put_on_the_role" {
+run "the_role_has_the_permissions_boundary" {
   variables {
     permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
   }
 
   assert {
     condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    error_message = "The role is not bounded."
+    error_message = "The role has no permissions boundary."
   }
 }
 

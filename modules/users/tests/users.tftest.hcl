@@ -5,7 +5,7 @@ variables {
   deletion_protection = true
 }
 
-run "the_pool_is_as_the_contract_says" {
+run "the_pool_has_the_documented_rules" {
   assert {
     condition = (
       aws_cognito_user_pool.this.name == "yourplace-test" &&
@@ -13,7 +13,7 @@ run "the_pool_is_as_the_contract_says" {
       toset(aws_cognito_user_pool.this.auto_verified_attributes) == toset(["email"]) &&
       one([for attribute in aws_cognito_user_pool.this.schema : attribute.required if attribute.name == "email"])
     )
-    error_message = "User names differ by case, or the mail address is not required and verified."
+    error_message = "User names differ by case, or the email address is not required and verified."
   }
 
   assert {
@@ -24,16 +24,16 @@ run "the_pool_is_as_the_contract_says" {
       !aws_cognito_user_pool.this.password_policy[0].require_symbols &&
       !aws_cognito_user_pool.this.password_policy[0].require_uppercase
     )
-    error_message = "The password policy is another one."
+    error_message = "The password policy differs."
   }
 
   assert {
     condition     = [for way in aws_cognito_user_pool.this.account_recovery_setting[0].recovery_mechanism : way.name] == ["verified_email"]
-    error_message = "A lost password can be replaced by other means than the mail address."
+    error_message = "A password can be reset without the email address."
   }
 }
 
-run "the_client_is_public_and_gives_nothing_away" {
+run "the_client_is_public_and_does_not_reveal_users" {
   assert {
     condition = (
       !aws_cognito_user_pool_client.this.generate_secret &&
@@ -41,7 +41,7 @@ run "the_client_is_public_and_gives_nothing_away" {
       aws_cognito_user_pool_client.this.prevent_user_existence_errors == "ENABLED" &&
       aws_cognito_user_pool_client.this.enable_token_revocation
     )
-    error_message = "The client allows other ways in, or tells whether a user exists."
+    error_message = "The client allows other log-in flows, or reveals whether a user exists."
   }
 
   assert {
@@ -53,18 +53,18 @@ run "the_client_is_public_and_gives_nothing_away" {
       aws_cognito_user_pool_client.this.token_validity_units[0].access_token == "minutes" &&
       aws_cognito_user_pool_client.this.token_validity_units[0].refresh_token == "days"
     )
-    error_message = "Tokens live for another time."
+    error_message = "A token has another lifetime."
   }
 }
 
-run "it_is_protected" {
+run "the_pool_is_protected" {
   assert {
     condition     = aws_cognito_user_pool.this.deletion_protection == "ACTIVE"
     error_message = "The pool could be deleted."
   }
 }
 
-run "it_is_not_protected_where_not_asked_for" {
+run "the_pool_is_not_protected_without_the_variable" {
   variables {
     deletion_protection = false
   }
