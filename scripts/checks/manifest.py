@@ -8,6 +8,6 @@ def manifest() -> str:
     """The manifest follows its schema and refers only to what it defines."""
     run([SCRIPTS / "manifest"], "Correct lambdas/service.json.")
     python = virtual_environment("manifest", SCRIPTS / "requirements-manifest.txt")
-    discover = ["discover", "--start-directory", SCRIPTS / "support", "--top-level-directory", SCRIPTS]
+    discover = ["discover", "--start-directory", "scripts/support", "--top-level-directory", "scripts"]
     run([python, "-m", "unittest", *discover], "Fix the tests above.")
     return ""

@@ -23,7 +23,7 @@ def read(file: Path) -> list[Issuer]:
         isinstance(issuer, dict) and _NEEDED <= issuer.keys() <= _KNOWN for issuer in found
     ):
         raise Failure(
-            f"{file} is not a JSON list of issuers. Each has issuer, audiences, alias, and optionally jwks_url: "
+            f"{file} is not a JSON list of issuers with issuer, audiences, alias and optionally jwks_url: "
             '[{"issuer": "https://tenant.eu.auth0.com/", "audiences": ["…"], "alias": "auth0"}]'
         )
     return found

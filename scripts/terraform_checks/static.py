@@ -56,7 +56,7 @@ def check_security() -> str:
     )
     if done.returncode != 0:
         raise Failure(
-            f"checkov found problems: fix them, or suppress them with a reason next to the code:\n{done.stdout}"
+            f"checkov found problems. Fix them, or suppress them with a reason in the code:\n{done.stdout}"
         )
     counts = [line.strip() for line in done.stdout.splitlines() if line.startswith("Passed checks")]
     if not counts:
