@@ -230,7 +230,7 @@ run "the_functions_fit_their_boundary" {
       flatten([for f in jsondecode(file("${path.module}/../../lambdas/service.json")).functions : [for p in f.permissions : p.actions]]),
       flatten([for s in jsondecode(aws_iam_policy.functions_boundary["test"].policy).Statement : s.Action]),
     )) == 0
-    error_message = "functions.json uses an action that functions_boundary (permissions.tf) does not allow. Decide whether every function may have it, then add it there."
+    error_message = "service.json uses an action that functions_boundary (permissions.tf) does not allow. Decide whether every function may have it, then add it there."
   }
 }
 
