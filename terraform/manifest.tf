@@ -10,19 +10,17 @@ locals {
   # The authorizer is created only where it is used.
   functions = { for name, function in local.manifest.functions : name => function if name != local.authorizer || var.authorizer == "lambda" }
 
-  routes = merge([for name, function in local.functions : {
-    for key in try(function.trigger.http, []) : key => { function = name, public = function.auth == "public" }
-  }]...)
+  # Not merged: a route of two functions must be an error.
+  routes = { for route in flatten([for name, function in local.functions : [
+    for key in try(function.trigger.http, []) : { key = key, function = name, public = function.auth == "public" }
+  ]]) : route.key => route }
 
   schedules = { for name, function in local.functions : name => function.trigger.schedule if can(function.trigger.schedule) }
-
-  # The function that works on each queue's messages.
-  consumers = { for function in local.functions : function.trigger.queue => function if can(function.trigger.queue) }
 
   # AWS's rule: a message stays hidden for six times the timeout of the function that works on it, plus the batch window.
   queues = { for name, queue in local.manifest.queues : name => {
     max_receives       = queue.max_receives
-    visibility_timeout = max(30, [for function in [for queue, consumer in local.consumers : consumer if queue == name] : 6 * function.timeout + function.trigger.batch_window]...)
+    visibility_timeout = max(30, [for consumer in local.functions : 6 * consumer.timeout + consumer.trigger.batch_window if try(consumer.trigger.queue == name, false)]...)
     prefixes           = [for prefix, entry in local.manifest.prefixes : prefix if contains(try(entry.consumers, []), name)]
   } }
 

@@ -1,6 +1,5 @@
 """Tests of the manifest's checks and of what is derived from it; scripts/checks/manifest.py runs them."""
 
-import copy
 import json
 import tempfile
 import unittest
@@ -8,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support.common import Failure
+from support.common import ROOT, Failure
 from support.manifest import PATH, Manifest, problems
 
 Content = dict[str, Any]
@@ -35,8 +34,10 @@ class Checks(unittest.TestCase):
         change(content)
         self.assertEqual(_problems(json.dumps(content)), [expected])
 
-    def test_the_manifest_is_valid(self) -> None:
-        self.assertEqual(problems(PATH), [])
+    def test_the_manifests_are_valid(self) -> None:
+        for path in (PATH, *(ROOT / "terraform/tests/manifests").glob("*.json")):
+            with self.subTest(path.name):
+                self.assertEqual(problems(path), [])
 
     def test_text_that_is_not_json_is_refused(self) -> None:
         self.assertEqual(len(_problems("{")), 1)
@@ -196,22 +197,17 @@ class Checks(unittest.TestCase):
 class Derived(unittest.TestCase):
     """What is not in the manifest but follows from it."""
 
-    def test_a_message_stays_hidden_for_six_timeouts_and_the_window(self) -> None:
-        queues = {queue.name: queue.visibility_timeout for queue in Manifest(_content()).queues}
-        self.assertEqual(queues, {"index": 6 * 180 + 1, "mail": 6 * 30})
+    # The manifest that Terraform's tests use, so that both are tested with the same figures.
+    everything = Manifest(json.loads((ROOT / "terraform/tests/manifests/everything.json").read_text()))
 
-    def test_a_queue_without_a_function_has_the_usual_timeout(self) -> None:
-        content = _content()
-        content["queues"]["later"] = {"max_receives": 1}
-        self.assertEqual(Manifest(content).queues[-1].visibility_timeout, 30)
+    def test_a_message_stays_hidden_for_six_timeouts_and_the_window(self) -> None:
+        queues = {queue.name: queue.visibility_timeout for queue in self.everything.queues}
+        self.assertEqual(queues, {"index": 6 * 60 + 1, "jobs": 30, "mail": 6 * 30, "renditions": 6 * 90})
 
     def test_one_prefix_can_have_several_consumers(self) -> None:
-        content = _content()
-        content["queues"]["renditions"] = {"max_receives": 5}
-        content["prefixes"]["photos/"]["consumers"].append("renditions")
-        self.assertEqual(_problems(json.dumps(content)), [])
-        hears = {queue.name: queue.prefixes for queue in Manifest(content).queues}
-        self.assertEqual(hears, {"index": ("photos/",), "mail": (), "renditions": ("photos/",)})
+        prefixes = {queue.name: queue.prefixes for queue in self.everything.queues}
+        expected = {"index": ("photos/",), "jobs": ("incoming/",), "mail": (), "renditions": ("photos/",)}
+        self.assertEqual(prefixes, expected)
 
     def test_placeholders_are_replaced_everywhere(self) -> None:
         manifest = Manifest(_content())
@@ -222,7 +218,7 @@ class Derived(unittest.TestCase):
         self.assertEqual(functions["list"].permissions[0]["resources"], ['<bucket_arn "quoted">'])
 
     def test_a_placeholder_without_a_value_is_refused(self) -> None:
-        manifest = Manifest(copy.deepcopy(_content()))
+        manifest = Manifest(_content())
         values = dict.fromkeys(manifest.placeholders - {"currency"}, "-")
         with self.assertRaisesRegex(Failure, r"\$\{currency\}"):
             manifest.filled(values)
