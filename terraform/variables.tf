@@ -146,7 +146,7 @@ variable "mail_sender" {
   default     = null
 
   validation {
-    condition     = var.mail_sender != null || !strcontains(jsonencode(local.manifest), "$${mail_")
+    condition     = var.mail_sender != null || !strcontains(jsonencode(local.manifest), "{mail_")
     error_message = "A function sends mail: set mail_sender."
   }
 }

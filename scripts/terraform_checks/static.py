@@ -58,6 +58,8 @@ def check_security() -> str:
         raise Failure(
             f"checkov found problems. Fix them, or suppress them with a reason in the code:\n{done.stdout}"
         )
+    if "Parsing errors" in done.stdout:
+        raise Failure(f"checkov could not read a file:\n{done.stdout}")
     counts = [line.strip() for line in done.stdout.splitlines() if line.startswith("Passed checks")]
     if not counts:
         raise Failure(f"checkov checked nothing:\n{done.stdout}")
