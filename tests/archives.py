@@ -1,4 +1,4 @@
-"""ZIP archives as programs make them, and as no program would.
+"""ZIP archives as real programs write them, and hostile ones that no program writes.
 
 `Entry` and `build` write the format by hand (PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5), since
 zipfile refuses to write most of what has to be tried here. Every field that a hostile archive lies about can
@@ -9,7 +9,9 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 STORED, DEFLATED, WAVPACK = 0, 8, 97
 ENCRYPTED, DESCRIPTOR, UTF8 = 1, 1 << 3, 1 << 11
@@ -22,14 +24,14 @@ MADE_BY_UNIX = 0x031E
 DATE = 0x5821
 
 
-def deflate(data, level=9):
+def deflate(data: bytes, level: int = 9) -> bytes:
     packer = zlib.compressobj(level, zlib.DEFLATED, -15)
     return packer.compress(data) + packer.flush()
 
 
 @dataclass
 class Entry:
-    """One entry; what is None is filled in truthfully."""
+    """One entry. A field that is None gets its true value."""
 
     name: str | bytes
     data: bytes = b""
@@ -48,10 +50,10 @@ class Entry:
     #: Sizes after the data (flag bit 3): None, "signed" or "unsigned" (without the optional signature).
     descriptor: str | None = None
     zip64: bool = False
-    #: In the directory only: no local header and no data of its own.
+    #: Listed in the directory only: it has no local header and no data.
     directory_only: bool = False
 
-    def encoded(self, name):
+    def encoded(self, name: str | bytes) -> tuple[bytes, int]:
         if isinstance(name, bytes):
             return name, self.flags
         try:
@@ -60,7 +62,15 @@ class Entry:
             return name.encode(), self.flags | UTF8
 
 
-def build(entries, prefix=b"", suffix=b"", shift=True, comment=b"", zip64_end=False, **end):
+def build(
+    entries: Sequence[Entry],
+    prefix: bytes = b"",
+    suffix: bytes = b"",
+    shift: bool = True,
+    comment: bytes = b"",
+    zip64_end: bool = False,
+    **end: int,
+) -> bytes:
     """An archive of these entries.
 
     prefix, suffix: bytes before the first header and after the end record.
@@ -94,11 +104,10 @@ def build(entries, prefix=b"", suffix=b"", shift=True, comment=b"", zip64_end=Fa
                 body += b"PK\x07\x08" if entry.descriptor == "signed" else b""
                 body += struct.pack("<IQQ" if entry.zip64 else "<III", crc, packed_size, size)
 
-        extra, sizes = entry.extra, (packed_size, size)
+        extra, sizes = entry.extra, (crc, packed_size, size)
         if entry.zip64:
             extra += struct.pack("<HHQQQ", 1, 24, size, packed_size, offset)
-            sizes, offset = (MAX32, MAX32), MAX32
-        sizes = (crc, *sizes)
+            sizes, offset = (crc, MAX32, MAX32), MAX32
         records += _directory_record(
             name, extra, version, flags, entry.method, sizes, entry.attributes, offset
         )
@@ -116,26 +125,37 @@ def build(entries, prefix=b"", suffix=b"", shift=True, comment=b"", zip64_end=Fa
     return bytes(body) + _end_record(count, directory_size, directory_offset, comment) + suffix
 
 
-def _local_header(name, extra, version, flags, method, sizes):
-    """sizes: the checksum, the packed size and the size."""
+def _local_header(
+    name: bytes, extra: bytes, version: int, flags: int, method: int, sizes: Sequence[int]
+) -> bytes:
+    """The header before an entry's data; `sizes` are the checksum, the packed size and the size."""
     fixed = struct.pack("<HHHHH", version, flags, method, 0, DATE)
     return (
         LOCAL + fixed + struct.pack("<III", *sizes) + struct.pack("<HH", len(name), len(extra)) + name + extra
     )
 
 
-def _directory_record(name, extra, version, flags, method, sizes, attributes, offset):
+def _directory_record(
+    name: bytes,
+    extra: bytes,
+    version: int,
+    flags: int,
+    method: int,
+    sizes: Sequence[int],
+    attributes: int,
+    offset: int,
+) -> bytes:
     fixed = struct.pack("<HHHHHH", MADE_BY_UNIX, version, flags, method, 0, DATE)
     rest = struct.pack("<HHHHHII", len(name), len(extra), 0, 0, 0, attributes, offset)
     return CENTRAL + fixed + struct.pack("<III", *sizes) + rest + name + extra
 
 
-def _end_record(count, size, offset, comment=b""):
+def _end_record(count: int, size: int, offset: Any, comment: bytes = b"") -> bytes:
     count &= MAX16
     return END + struct.pack("<HHHHIIH", 0, 0, count, count, size, offset, len(comment)) + comment
 
 
-def zipped(files, method=zipfile.ZIP_DEFLATED, **options):
+def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED, **options: Any) -> bytes:
     """An archive of {name: bytes} by Python's zipfile."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method, **options) as archive:
@@ -145,21 +165,21 @@ def zipped(files, method=zipfile.ZIP_DEFLATED, **options):
 
 
 class _Pipe(io.RawIOBase):
-    """Somewhere to write to that cannot go back, so that zipfile writes data descriptors."""
+    """A stream without seek, which makes zipfile write data descriptors."""
 
-    def __init__(self):
-        self.chunks = []
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
 
-    def writable(self):
+    def writable(self) -> bool:
         return True
 
-    def write(self, data):
+    def write(self, data: Any) -> int:
         self.chunks.append(bytes(data))
         return len(data)
 
 
-def streamed(files):
-    """An archive written to a pipe by Python's zipfile: sizes follow the data."""
+def streamed(files: Mapping[str, bytes]) -> bytes:
+    """An archive that Python's zipfile writes to a pipe: the sizes follow the data."""
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
@@ -167,7 +187,7 @@ def streamed(files):
     return b"".join(pipe.chunks)
 
 
-def bloated(head, size):
+def bloated(head: bytes, size: int) -> tuple[bytes, int, int]:
     """`head` followed by zeros up to `size` bytes, deflated (about 1,000 to 1): (packed, crc, size)."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed, crc, left = bytearray(packer.compress(head)), zlib.crc32(head), size - len(head)
@@ -180,23 +200,24 @@ def bloated(head, size):
     return bytes(packed + packer.flush()), crc, size
 
 
-def bloated_entry(name, head, size, **fields):
+def bloated_entry(name: str, head: bytes, size: int, **fields: Any) -> Entry:
     packed, crc, size = bloated(head, size)
     return Entry(name, packed=packed, crc=crc, size=size, **fields)
 
 
-def quoted_overlap(head, kernel_size, count):
+def quoted_overlap(head: bytes, kernel_size: int, count: int) -> bytes:
     """Entries that all end in one deflated kernel, each quoting the next one's header as a stored block.
 
     David Fifield, "A better zip bomb" (WOOT 2019), sections 3 and 4: every entry has its own name, offset
     and right checksum, and no header lies. Here each also starts with `head`, to look like a photo.
     """
     packed, crc, size = bloated(head, kernel_size)
-    packed_size, parts, described = len(packed), [packed], []
+    packed_size, parts = len(packed), [packed]
+    described: list[tuple[tuple[bytes, int, int, int], bytes]] = []
     for index in range(count - 1, -1, -1):
         if described:
             next_header = described[-1][1]
-            # The header that is quoted stands there already: only the block's own five bytes are added.
+            # The quoted header is already in the file: only the five bytes of the block header are added.
             quotes = _stored_block(head) + _stored_block(next_header)[:5]
             parts.append(quotes)
             crc = _crc_of_both(zlib.crc32(head + next_header), crc, size)
@@ -217,15 +238,15 @@ def quoted_overlap(head, kernel_size, count):
     return bytes(body) + bytes(records) + _end_record(count, len(records), len(body))
 
 
-def _stored_block(data):
+def _stored_block(data: bytes) -> bytes:
     """A deflate block that holds its bytes as they are, and is not the last (RFC 1951, section 3.2.4)."""
     return b"\0" + struct.pack("<HH", len(data), len(data) ^ MAX16) + data
 
 
-def _crc_of_both(first, second, second_length):
+def _crc_of_both(first: int, second: int, second_length: int) -> int:
     """The CRC-32 of two pieces from the CRC-32 of each, as zlib's crc32_combine does it."""
 
-    def product(a, b):
+    def product(a: int, b: int) -> int:
         result = 0
         for bit in range(31, -1, -1):
             if a >> bit & 1:

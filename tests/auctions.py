@@ -1,13 +1,18 @@
-"""What the tests of auctions need beyond HTTP: time that goes by, the schedule's function, mails."""
+"""What the auction tests need beyond HTTP: to end auctions early, run the schedule, and read emails."""
 
-import base64
 import json
 import os
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
-from service import TIME
+import httpx
+
+import tokens
+from service import TIME, Settings, User
+from support import events
 
 MEMBERS = {
     "id",
@@ -23,62 +28,67 @@ MEMBERS = {
     "picture_url",
 }
 MOST = 2**53 - 1
+T = TypeVar("T")
 
 
-def create(user, **members):
-    answer = user.post("/auctions", json={"title": "A lamp"} | members)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
+def create(user: User, **members: object) -> dict[str, Any]:
+    response = user.post("/auctions", json={"title": "A lamp", **members})
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
+    return created
 
 
-def bid(user, auction, amount):
+def bid(user: User, auction: dict[str, Any], amount: object) -> httpx.Response:
     return user.call("PATCH", f"/auctions/{auction['id']}/bid", json={"amount": amount})
 
 
-def show(user, auction):
-    answer = user.get(f"/auctions/{auction['id']}")
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def show(user: User, auction: dict[str, Any]) -> dict[str, Any]:
+    response = user.get(f"/auctions/{auction['id']}")
+    assert response.status_code == 200, response.text
+    shown: dict[str, Any] = response.json()
+    return shown
 
 
-def listed(user, **parameters):
-    """All auctions of a list, page by page."""
+def listed(user: User, **parameters: object) -> list[list[dict[str, Any]]]:
+    """The auctions on each page of a list."""
     cursor, found = None, []
     while True:
-        answer = user.get("/auctions", params=parameters | ({"cursor": cursor} if cursor else {}))
-        assert answer.status_code == 200, answer.text
-        found.append(answer.json()["auctions"])
-        cursor = answer.json()["cursor"]
+        response = user.get("/auctions", params=parameters | ({"cursor": cursor} if cursor else {}))
+        assert response.status_code == 200, response.text
+        found.append(response.json()["auctions"])
+        cursor = response.json()["cursor"]
         if cursor is None:
             return found
 
 
-def assert_auction(auction):
+def assert_auction(auction: dict[str, Any]) -> None:
     assert set(auction) == MEMBERS
     assert uuid.UUID(auction["id"]).version == 7
     assert TIME.fullmatch(auction["created_at"]) and TIME.fullmatch(auction["ending_at"])
 
 
-def text(moment):
+def text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
 
 class Backstage:
-    """The tables, queues and functions behind the API, as an operator reaches them. Local cloud only."""
+    """Access to the tables, queues and functions behind the API. Local cloud only."""
 
-    def __init__(self, aws, settings):
+    def __init__(self, aws: Callable[[str], Any], settings: Settings) -> None:
         self.aws, self.settings = aws, settings
         self.dynamodb, self.sqs, self.functions = aws("dynamodb"), aws("sqs"), aws("lambda")
         self.auctions, self.mails = os.environ["AUCTIONS_TABLE"], os.environ["MAILS_TABLE"]
         self.mail_queue, self.dead_queue = os.environ["MAIL_QUEUE_URL"], os.environ["MAIL_DEAD_QUEUE_URL"]
 
-    def item(self, auction):
-        return self.dynamodb.get_item(
+    def item(self, auction: dict[str, Any]) -> dict[str, Any]:
+        found = self.dynamodb.get_item(
             TableName=self.auctions, Key={"id": {"S": auction["id"]}}, ConsistentRead=True
-        )["Item"]
+        )
+        item: dict[str, Any] = found["Item"]
+        return item
 
-    def end(self, auction, ago=0.001):
-        """As if the time were over."""
+    def end(self, auction: dict[str, Any], ago: float = 0.001) -> str:
+        """Moves the end of an auction into the past; returns the new end. `ago` is in seconds."""
         ended = text(datetime.now(UTC) - timedelta(seconds=ago))
         self.dynamodb.update_item(
             TableName=self.auctions,
@@ -88,8 +98,8 @@ class Backstage:
         )
         return ended
 
-    def end_lease(self, mail):
-        """As if a claimed mail's lease were over."""
+    def end_lease(self, mail: str) -> None:
+        """Ends the lease on an email that a function claimed."""
         self.dynamodb.update_item(
             TableName=self.mails,
             Key={"id": {"S": mail}},
@@ -97,32 +107,34 @@ class Backstage:
             ExpressionAttributeValues={":now": {"S": text(datetime.now(UTC))}},
         )
 
-    def claim(self, mail):
-        return self.dynamodb.get_item(TableName=self.mails, Key={"id": {"S": mail}}).get("Item", {})
+    def claim(self, mail: str) -> dict[str, Any]:
+        found = self.dynamodb.get_item(TableName=self.mails, Key={"id": {"S": mail}})
+        item: dict[str, Any] = found.get("Item", {})
+        return item
 
-    def name(self, function):
+    def name(self, function: str) -> str:
         return f"yourplace-{self.settings.stage}-{function}"
 
-    def invoke(self, function, event):
-        answer = self.functions.invoke(FunctionName=self.name(function), Payload=json.dumps(event))
-        result = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, result
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        response = self.functions.invoke(FunctionName=self.name(function), Payload=json.dumps(event))
+        result = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, result
         return result
 
-    def close(self):
-        """What the schedule does every minute."""
+    def close(self) -> Any:
+        """Runs the function that the schedule runs every minute."""
         return self.invoke("process_auctions", {})
 
-    def send(self, *mails):
-        """What the queue does; the ids of those that it keeps."""
+    def send(self, *mails: str | dict[str, Any]) -> list[str]:
+        """Runs the function that the queue calls; returns the ids of the messages that stay in the queue."""
         return [
             failure["itemIdentifier"]
             for failure in self.invoke("send_mail", queued(*mails))["batchItemFailures"]
         ]
 
-    def dead_letters(self):
-        """{body: reason} of all dead letters."""
-        found = {}
+    def dead_letters(self) -> dict[str, Any]:
+        """All dead letters, as {body: reason}."""
+        found: dict[str, Any] = {}
         while messages := self.sqs.receive_message(
             QueueUrl=self.dead_queue,
             MaxNumberOfMessages=10,
@@ -139,8 +151,8 @@ class Backstage:
         return found
 
 
-def mail_to(address, **members):
-    """A mail as `process_auctions` queues it."""
+def mail_to(address: str, **members: object) -> dict[str, Any]:
+    """An email as `process_auctions` queues it."""
     mail = {
         "auction": str(uuid.uuid4()),
         "role": "seller",
@@ -152,27 +164,14 @@ def mail_to(address, **members):
     return mail | members
 
 
-def queued(*mails):
-    """What Lambda hands to `send_mail`: "Using Lambda with Amazon SQS", example event."""
-    return {
-        "Records": [
-            {
-                "messageId": str(at),
-                "receiptHandle": "made-by-hand",
-                "body": mail if isinstance(mail, str) else json.dumps(mail),
-                "attributes": {},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "made-by-hand",
-                "awsRegion": "eu-central-1",
-            }
-            for at, mail in enumerate(mails)
-        ]
-    }
+def queued(*mails: str | dict[str, Any]) -> dict[str, Any]:
+    """The emails as Lambda hands them to `send_mail`; a message's id is its position."""
+    bodies = (mail if isinstance(mail, str) else json.dumps(mail) for mail in mails)
+    return events.sqs_messages("mail", [(str(at), body) for at, body in enumerate(bodies)])
 
 
-def wait_for(what, seconds=30, often=0.2):
-    """Waits until `what()` is true; gives it."""
+def wait_for(what: Callable[[], T], seconds: float = 30, often: float = 0.2) -> T:
+    """Waits until `what()` is true, and returns it. `seconds` and `often` are in seconds."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come"
@@ -180,5 +179,5 @@ def wait_for(what, seconds=30, often=0.2):
     return found
 
 
-def cursor(words):
-    return base64.urlsafe_b64encode(words.encode()).rstrip(b"=").decode()
+def cursor(words: str) -> str:
+    return tokens.encode(words.encode())

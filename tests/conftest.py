@@ -1,18 +1,21 @@
 """Fixtures of the end-to-end suite.
 
-The suite speaks HTTP to whatever BASE_URL it is given (see service.settings). With AWS credentials and
-USER_POOL_ID, each test makes its own user through the pool's admin API; without them, one user made
-beforehand is named by TEST_USERNAME and TEST_PASSWORD (then run without pytest-xdist; what needs a second
-user is skipped). AUTHORIZER=lambda says that a Lambda authorizer, not API Gateway's own, checks the tokens
-at the gateway, and SECOND_ISSUER names the issuer of the tests (openid_issuer.py) that it trusts, too. What
-looks behind the API needs BUCKET, the tables (…_TABLE) and queues (…_QUEUE_URL) that scripts/local writes,
-and what measures functions needs STATE_DIR of the local cloud; each is skipped without.
+The suite sends HTTP requests to BASE_URL (see service.settings). With AWS credentials and
+USER_POOL_ID, each test creates its own user through the pool's admin API. Without them, all tests share
+the user TEST_USERNAME with TEST_PASSWORD: run them without pytest-xdist; tests that need a second user are
+skipped. AUTHORIZER=lambda says that a Lambda authorizer checks the tokens at the gateway, rather than API
+Gateway itself. SECOND_ISSUER is the address of the tests' own issuer (openid_issuer.py), if the deployment
+trusts it. Tests that look behind the API need BUCKET and the tables (…_TABLE) and queues (…_QUEUE_URL) that
+scripts/local writes. Tests that measure functions need the local cloud's STATE_DIR. Tests without what
+they need are skipped, and say so.
 """
 
 import os
 import re
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import httpx
@@ -24,12 +27,12 @@ import functions as direct
 import service
 import tokens
 from issuer import Issuer
-from service import User
+from service import Settings, User
 
 PASSWORD = "correct-horse-7-battery"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if all(item.get_closest_marker("no_service") for item in items):
         return
     try:
@@ -44,7 +47,7 @@ def pytest_collection_modifyitems(items):
         if elsewhere and local:
             item.add_marker(pytest.mark.skip(reason=f"not on the local cloud: {elsewhere.args[0]}"))
         wanted = item.get_closest_marker("authorizer")
-        if wanted and wanted.args[0] != settings.authorizer:
+        if wanted and wanted.args and wanted.args[0] != settings.authorizer:
             item.add_marker(pytest.mark.skip(reason=f"needs AUTHORIZER={wanted.args[0]}"))
         if item.get_closest_marker("second_issuer") and not settings.second_issuer:
             item.add_marker(
@@ -53,21 +56,21 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def settings():
+def settings() -> Settings:
     return service.settings()
 
 
 @pytest.fixture(scope="session")
-def http(settings):
+def http(settings: Settings) -> Iterator[httpx.Client]:
     with service.client(settings.base_url) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def aws(settings):
-    """A maker of AWS clients, by plain SDK."""
+def aws(settings: Settings) -> Callable[[str], Any]:
+    """aws(service): an AWS client."""
 
-    def make(name):
+    def make(name: str) -> Any:
         return boto3.client(
             name,
             region_name=settings.region,
@@ -84,30 +87,30 @@ def aws(settings):
 
 
 @pytest.fixture(scope="session")
-def cognito(settings, aws):
+def cognito(settings: Settings, aws: Callable[[str], Any]) -> Any:
     if not settings.pool or not boto3.Session().get_credentials():
         return None
     return aws("cognito-idp")
 
 
 @pytest.fixture(scope="session")
-def bucket(settings, aws):
-    """The bucket as the operator sees it: list(prefix) gives keys."""
+def bucket(settings: Settings, aws: Callable[[str], Any]) -> "Bucket":
+    """The bucket, as an operator sees it."""
     if not settings.bucket or not boto3.Session().get_credentials():
         pytest.skip("needs AWS credentials and BUCKET, to look into the bucket")
     return Bucket(aws("s3"), settings.bucket)
 
 
 class Bucket:
-    def __init__(self, client, name):
+    def __init__(self, client: Any, name: str) -> None:
         self.client, self.name = client, name
 
-    def list(self, prefix):
+    def list(self, prefix: str) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-    def empty(self, prefix):
-        """Removes what is under a prefix, older versions too."""
+    def empty(self, prefix: str) -> None:
+        """Deletes every version of every object under a prefix."""
         for page in self.client.get_paginator("list_object_versions").paginate(
             Bucket=self.name, Prefix=prefix
         ):
@@ -117,18 +120,22 @@ class Bucket:
                 self.client.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})
 
 
-def unique(prefix="t"):
+def unique(prefix: str = "t") -> str:
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
 class Pool:
-    """Makes users, and on a real deployment takes them away again."""
+    """Creates users, and deletes them from a real deployment after the tests."""
 
-    def __init__(self, cognito, settings, http):
-        self.cognito, self.settings, self.http, self.made = cognito, settings, http, []
+    def __init__(self, cognito: Any, settings: Settings, http: httpx.Client) -> None:
+        self.cognito, self.settings, self.http = cognito, settings, http
+        self.made: list[str] = []
 
-    def add(self, name, password=PASSWORD, permanent=True):
-        """A user in the pool, confirmed, with a mail address; with permanent=False a new password is due."""
+    def add(self, name: str, password: str = PASSWORD, permanent: bool = True) -> str:
+        """Creates a confirmed user and returns the email address.
+
+        With permanent=False the first log-in demands a new password.
+        """
         email = f"{unique('mail')}@example.com"
         self.cognito.admin_create_user(
             UserPoolId=self.settings.pool,
@@ -144,24 +151,26 @@ class Pool:
             )
         return email
 
-    def user(self, name):
+    def user(self, name: str) -> User:
         email = self.add(name)
-        answer = self.cognito.admin_initiate_auth(
+        response = self.cognito.admin_initiate_auth(
             UserPoolId=self.settings.pool,
             ClientId=self.settings.client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
-        return User(self.http, name, answer["IdToken"], answer["AccessToken"], PASSWORD, email)
+        return User(self.http, name, response["IdToken"], response["AccessToken"], PASSWORD, email)
 
-    def remove(self, bucket):
+    def remove(self, bucket: Bucket) -> None:
         for name in self.made:
             bucket.empty(f"photos/{name}/")
             self.cognito.admin_delete_user(UserPoolId=self.settings.pool, Username=name)
 
 
 @pytest.fixture(scope="session")
-def pool(request, cognito, settings, http):
+def pool(
+    request: pytest.FixtureRequest, cognito: Any, settings: Settings, http: httpx.Client
+) -> Iterator[Pool]:
     if cognito is None:
         pytest.skip("needs AWS credentials and USER_POOL_ID, to make users")
     pool = Pool(cognito, settings, http)
@@ -171,98 +180,103 @@ def pool(request, cognito, settings, http):
 
 
 @pytest.fixture(scope="session")
-def make_user(pool):
+def make_user(pool: Pool) -> Callable[..., User]:
     """make_user(name=None): a new user with tokens."""
     return lambda name=None: pool.user(name or unique())
 
 
 @pytest.fixture(scope="session")
-def only_user(http):
-    """The user made beforehand, where users cannot be made."""
+def only_user(http: httpx.Client) -> User:
+    """The user TEST_USERNAME, for deployments where the tests cannot create users."""
     name, password = os.environ.get("TEST_USERNAME"), os.environ.get("TEST_PASSWORD")
     if not name or not password:
         pytest.skip("needs AWS credentials and USER_POOL_ID, or TEST_USERNAME and TEST_PASSWORD")
-    answer = http.post("/login", json={"username": name, "password": password})
-    assert answer.status_code == 200, answer.text
-    return User(http, name, answer.json()["jwt"], answer.json()["access_token"], password)
+    response = http.post("/login", json={"username": name, "password": password})
+    assert response.status_code == 200, response.text
+    return User(http, name, response.json()["jwt"], response.json()["access_token"], password)
 
 
 @pytest.fixture
-def user(request, cognito):
-    """A user with no photo."""
+def user(request: pytest.FixtureRequest, cognito: Any) -> User:
+    """A user without photos."""
     if cognito is not None:
-        return request.getfixturevalue("make_user")()
-    only = request.getfixturevalue("only_user")
+        return _new_user(request)
+    only: User = request.getfixturevalue("only_user")
     for name in only.names():
         only.post("/delete", json={"file": name})
     return only
 
 
 @pytest.fixture(scope="session")
-def caller(request, cognito):
-    """A user for tests that store nothing: made once."""
+def caller(request: pytest.FixtureRequest, cognito: Any) -> User:
+    """A user shared by all tests that store nothing."""
     if cognito is not None:
-        return request.getfixturevalue("make_user")()
-    return request.getfixturevalue("only_user")
+        return _new_user(request)
+    only: User = request.getfixturevalue("only_user")
+    return only
+
+
+def _new_user(request: pytest.FixtureRequest) -> User:
+    make: Callable[[], User] = request.getfixturevalue("make_user")
+    return make()
 
 
 @pytest.fixture(scope="session")
-def mailbox(settings):
-    """mailbox(address): the mails sent there, oldest first, as {subject, body}. Local cloud only."""
-
-    def read(address):
-        answer = httpx.get(f"{settings.endpoint}/_ministack/ses/messages")
-        answer.raise_for_status()
-        everyone = [mail for mails in answer.json()["messages"].values() for mail in mails]
-        mine = [mail for mail in everyone if address in mail["To"]]
-        return [{"subject": mail["Subject"], "body": mail["BodyText"] or mail["BodyHtml"]} for mail in mine]
-
-    return read
+def inbox(settings: Settings) -> Callable[[str], list[Any]]:
+    """inbox(address): the emails sent there, oldest first, in MiniStack's own form. Local cloud only."""
+    return lambda address: [mail for mail in service.sent_mails(settings) if address in mail["To"]]
 
 
 @pytest.fixture(scope="session")
-def code_for(mailbox):
-    """code_for(address, mails=1): the code in the newest mail, once there are that many."""
+def code_for(inbox: Callable[[str], list[Any]]) -> Callable[..., str]:
+    """code_for(address, mails=1): waits for that many emails; returns the code in the newest."""
 
-    def read(address, mails=1):
+    def read(address: str, mails: int = 1) -> str:
         deadline = time.monotonic() + 10
-        while len(received := mailbox(address)) < mails:
+        while len(received := inbox(address)) < mails:
             assert time.monotonic() < deadline, f"{len(received)} mails to {address}, not {mails}"
             time.sleep(0.05)
-        return re.search(r"\b\d{6}\b", received[-1]["body"]).group()
+        code = re.search(r"\b\d{6}\b", received[-1]["BodyText"])
+        assert code, received[-1]["BodyText"]
+        return code.group()
 
     return read
 
 
 @pytest.fixture(scope="session")
-def functions(settings, aws):
+def functions(settings: Settings, aws: Callable[[str], Any]) -> direct.Functions:
     return direct.Functions(aws("lambda"), settings.stage)
 
 
 @pytest.fixture(scope="session")
-def memory(settings):
+def memory(settings: Settings) -> direct.Memory:
+    assert settings.endpoint, "AWS_ENDPOINT_URL is not set"
     return direct.Memory(settings.stage, settings.endpoint)
 
 
+# The local cloud creates the pool's keys with the first token, so both fixtures need the caller first.
+
+
 @pytest.fixture(scope="session")
-def id_key(settings):
+def id_key(settings: Settings, caller: User) -> tokens.Key:
     return tokens.pool_key(settings.state_dir, settings.pool, "id")
 
 
 @pytest.fixture(scope="session")
-def access_key(settings):
+def access_key(settings: Settings, caller: User) -> tokens.Key:
     return tokens.pool_key(settings.state_dir, settings.pool, "access")
 
 
 @pytest.fixture(scope="session")
-def issuer(settings):
-    """The issuer that is trusted beside the user pool. Tests that use it have the mark `second_issuer`."""
+def issuer(settings: Settings) -> Issuer:
+    """The issuer that is trusted beside the user pool, for tests with the mark `second_issuer`."""
+    assert settings.second_issuer, "SECOND_ISSUER is not set"
     return Issuer(settings.second_issuer)
 
 
 @pytest.fixture(scope="session")
-def backstage(settings, aws):
-    """What is behind the auctions. Local cloud only."""
+def backstage(settings: Settings, aws: Callable[[str], Any]) -> auctions.Backstage:
+    """The tables, queues and functions behind the auctions. Local cloud only."""
     if not settings.local:
         pytest.skip("needs the local cloud: the tests let time go by in its tables")
     return auctions.Backstage(aws, settings)

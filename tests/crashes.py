@@ -1,4 +1,4 @@
-"""Ends a function's process at a chosen call to AWS, and nowhere else.
+"""Kills a function's process at a chosen call to AWS.
 
 The program runs as it was deployed, outside of the cloud: one stand-in hands it a single event as Lambda's
 runtime API does ("Using the Lambda runtime API for custom runtimes"), another passes its calls on to AWS and
@@ -16,31 +16,38 @@ import threading
 import time
 import urllib.request
 import zipfile
+from collections.abc import Callable
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import auctions
 
 
 class Victim:
-    """A function of the local cloud, to be run until it is killed."""
+    """A deployed function of the local cloud, run outside of it until it is killed."""
 
-    def __init__(self, backstage, function, folder):
+    def __init__(self, backstage: auctions.Backstage, function: str, folder: Path) -> None:
         deployed = backstage.functions.get_function(FunctionName=backstage.name(function))
         self.environment = deployed["Configuration"]["Environment"]["Variables"]
+        assert backstage.settings.endpoint, "AWS_ENDPOINT_URL is not set"
         self.endpoint = backstage.settings.endpoint
         self.name, self.region = deployed["Configuration"]["FunctionName"], backstage.settings.region
         self.program = folder / function
         if not self.program.exists():
-            with urllib.request.urlopen(deployed["Code"]["Location"]) as answer:
-                self.program.write_bytes(zipfile.ZipFile(io.BytesIO(answer.read())).read("bootstrap"))
+            with urllib.request.urlopen(deployed["Code"]["Location"]) as response:
+                self.program.write_bytes(zipfile.ZipFile(io.BytesIO(response.read())).read("bootstrap"))
             self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
 
-    def run(self, event, kill_at, when, nth=1):
-        """Runs it with an event. It is killed at its nth call to `kill_at`.
+    def run(self, event: dict[str, Any], kill_at: str, when: str, nth: int = 1) -> list[str]:
+        """Runs the function with an event, and kills it at its nth call to `kill_at`.
 
         `when` says whether that is "before" AWS sees the call or "after" AWS answered it.
         """
         runtime = _serve(_runtime(json.dumps(event).encode()))
-        calls = []
+        calls: list[str] = []
         proxy = _serve(
             _proxy(self.endpoint, calls, kill_at, when, nth, lambda: os.kill(process.pid, signal.SIGKILL))
         )
@@ -75,20 +82,20 @@ class Victim:
         return calls
 
 
-def _serve(handler):
+def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
-def _runtime(event):
+def _runtime(event: bytes) -> type[BaseHTTPRequestHandler]:
     handed_out = threading.Event()
 
     class Runtime(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self):
+        def do_GET(self) -> None:
             if handed_out.is_set():  # there is no second event
                 time.sleep(60)
                 return
@@ -102,25 +109,27 @@ def _runtime(event):
             self.end_headers()
             self.wfile.write(event)
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     return Runtime
 
 
-def _proxy(endpoint, calls, kill_at, when, nth, kill):
+def _proxy(
+    endpoint: str, calls: list[str], kill_at: str, when: str, nth: int, kill: Callable[[], None]
+) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with lock:
                 name = _name(self.headers, body)
@@ -132,26 +141,26 @@ def _proxy(endpoint, calls, kill_at, when, nth, kill):
             upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
             upstream.request("POST", self.path, body, headers)
-            answer = upstream.getresponse()
-            content = answer.read()
+            response = upstream.getresponse()
+            content = response.read()
             if hit:
                 kill()
                 return
-            self.send_response(answer.status)
-            for key, value in answer.getheaders():
+            self.send_response(response.status)
+            for key, value in response.getheaders():
                 if key.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
                     self.send_header(key, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     return Proxy
 
 
-def _name(headers, body):
-    """The operation: the target's last part, or the form's `Action`."""
+def _name(headers: Message, body: bytes) -> str:
+    """The name of the operation: the last part of the target header, or the form field `Action`."""
     target = headers.get("X-Amz-Target")
     return target.rpartition(".")[2] if target else parse_qs(body.decode())["Action"][0]

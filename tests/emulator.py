@@ -13,18 +13,21 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-import functions
 import tokens
 from conftest import unique
 from issuer import Issuer, folder_of
 from openid_issuer import ALIAS, CLIENT, new_key
 from service import eventually
+from support import events
+from support.common import free_port
 
 pytestmark = pytest.mark.no_service
 
@@ -34,7 +37,7 @@ DUE_SECONDS = 1.5
 FETCHED, NOT_FETCHED = "fetched an issuer's keys", "could not fetch an issuer's keys"
 FROM_FILE = "took an issuer's keys from the extension"
 
-# The emulator runs a program of a Cargo project. This one turns into the function that was packaged.
+# The emulator runs a program of a Cargo project. This program replaces itself with the packaged function.
 PROJECT = '[package]\nname = "authorize"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n'
 PROGRAM = """
 use std::{env, os::unix::process::CommandExt as _, process::Command};
@@ -47,8 +50,8 @@ fn main() {
 
 
 @contextmanager
-def running(command, log, **options):
-    """A process that is stopped in the end, with its output in a file."""
+def running(command: Sequence[str | Path], log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a process for as long as the block runs, and appends its output to a file."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
     try:
@@ -62,23 +65,21 @@ def running(command, log, **options):
             process.wait()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class RestartableIssuer:
-    """The issuer of the suite; it can go down, and come back at the same address."""
+    """The suite's issuer. It can be stopped and started again at the same address."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.port, self.log = free_port(), folder / "issuer.log"
         self.address = f"http://localhost:{self.port}"
         self._life = ExitStack()
 
-    def start(self, *keys):
-        """Starts it, with these keys or a new one; it has no users yet."""
-        command = [sys.executable, Path(__file__).with_name("openid_issuer.py"), str(self.port)]
+    def start(self, *keys: str) -> Issuer:
+        """Starts the issuer without users, with these keys or a new one."""
+        command: list[str | Path] = [
+            sys.executable,
+            Path(__file__).with_name("openid_issuer.py"),
+            str(self.port),
+        ]
         self._life.enter_context(running(command, self.log))
         eventually(self._answers, True)
         issuer = Issuer(self.address)
@@ -86,10 +87,10 @@ class RestartableIssuer:
             issuer.publish(*keys)
         return issuer
 
-    def stop(self):
+    def stop(self) -> None:
         self._life.close()
 
-    def _answers(self):
+    def _answers(self) -> bool:
         try:
             return httpx.get(f"{self.address}/test/keys").status_code == 200
         except httpx.TransportError:
@@ -99,11 +100,12 @@ class RestartableIssuer:
 class Sandbox:
     """A sandbox of the function `authorize`, with the extension or without."""
 
-    def __init__(self, folder, address):
+    def __init__(self, folder: Path, address: str) -> None:
         self.folder, self.port = folder, free_port()
         self.keys_file = folder / "keys.json"
         self.issuer = [{"issuer": address, "audiences": [CLIENT], "alias": ALIAS, "kind": "oidc"}]
-        self.extension = self.emulator = None
+        self.extension: subprocess.Popen[bytes]
+        self.emulator: subprocess.Popen[bytes]
         for name in ("authorize", "layer-jwt"):
             with zipfile.ZipFile(Path(os.environ["ZIPS"]) / f"{name}.zip") as archive:
                 archive.extractall(folder)
@@ -114,15 +116,15 @@ class Sandbox:
         (folder / "Cargo.toml").write_text(PROJECT)
 
     @property
-    def _function(self):
+    def _function(self) -> Path:
         return self.folder / "bootstrap"
 
     @property
-    def _extension(self):
+    def _extension(self) -> Path:
         return self.folder / "extensions" / "layer-jwt"
 
     @contextmanager
-    def started(self, extension=True):
+    def started(self, extension: bool = True) -> Iterator[None]:
         settings = {
             **os.environ,
             "TRUSTED_ISSUERS": json.dumps(self.issuer),
@@ -151,31 +153,31 @@ class Sandbox:
                 )
             yield
 
-    def _listens(self):
+    def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def invoke(self, token):
-        """What the authorizer says of a token; None when it fails. And the seconds that took."""
-        event = functions.event("test", "GET", "/me", {"authorization": f"Bearer {token}"})
-        event |= {"type": "REQUEST", "routeArn": "made-by-hand", "identitySource": []}
+    def invoke(self, token: str) -> tuple[Any, float]:
+        """The authorizer's decision on a token, None if the call fails; and the seconds it took."""
+        headers = {"authorization": f"Bearer {token}"}
+        event = events.authorization_request(events.http_request("GET /me", headers, stage="test"))
         started = time.monotonic()
-        answer = httpx.post(
+        response = httpx.post(
             f"http://127.0.0.1:{self.port}/2015-03-31/functions/authorize/invocations", json=event, timeout=60
         )
         seconds = time.monotonic() - started
-        return (answer.json() if answer.status_code == 200 else None), seconds
+        return (response.json() if response.status_code == 200 else None), seconds
 
-    def user(self, token):
-        """Whom the authorizer lets in with a token; None if nobody."""
+    def user(self, token: str) -> str | None:
+        """The user whom the authorizer admits with a token, or None."""
         decision = self.invoke(token)[0]
         return decision["context"]["user"] if decision and decision["isAuthorized"] else None
 
-    def log(self, of):
+    def log(self, of: str) -> str:
         return (self.folder / f"{of}.log").read_text(errors="replace")
 
     @property
-    def kids(self):
+    def kids(self) -> set[str]:
         """The keys in the extension's file."""
         if not self.keys_file.exists():
             return set()
@@ -184,22 +186,24 @@ class Sandbox:
 
 
 @pytest.fixture
-def restartable(tmp_path):
+def restartable(tmp_path: Path) -> Iterator[RestartableIssuer]:
     issuer = RestartableIssuer(tmp_path)
     yield issuer
     issuer.stop()
 
 
 @pytest.fixture
-def sandbox(tmp_path, restartable):
+def sandbox(tmp_path: Path, restartable: RestartableIssuer) -> Sandbox:
     return Sandbox(tmp_path, restartable.address)
 
 
-def kid(token):
-    return tokens.decode(token)[0]["kid"]
+def kid(token: str) -> str:
+    return str(tokens.decode(token)[0]["kid"])
 
 
-def test_the_extension_fetches_for_the_function_until_it_is_shut_down(sandbox, restartable, capsys):
+def test_the_extension_fetches_for_the_function_until_it_is_shut_down(
+    sandbox: Sandbox, restartable: RestartableIssuer, capsys: pytest.CaptureFixture[str]
+) -> None:
     issuer, name = restartable.start(), unique()
     issuer.add(name)
     first = issuer.token(name)
@@ -211,7 +215,7 @@ def test_the_extension_fetches_for_the_function_until_it_is_shut_down(sandbox, r
         assert "the extension keeps the issuers' keys for this function" in sandbox.log("function")
         assert FROM_FILE in sandbox.log("function")
 
-        # The next call after the keys have grown old has them fetched, and is not kept waiting.
+        # The first call after the keys expire triggers a fetch, and does not wait for it.
         issuer.publish(new_key(), *issuer.keys)
         second = issuer.token(name)
         time.sleep(DUE_SECONDS)
@@ -222,7 +226,7 @@ def test_the_extension_fetches_for_the_function_until_it_is_shut_down(sandbox, r
         assert sandbox.extension.poll() is None
         told = time.monotonic()
         sandbox.emulator.send_signal(signal.SIGINT)
-        # 0, and not because the emulator was gone: the extension was sent SHUTDOWN.
+        # Exit code 0 shows that the extension received SHUTDOWN: it fails when the emulator just disappears.
         assert sandbox.extension.wait(5) == 0
         ended = time.monotonic() - told
     with capsys.disabled():
@@ -230,12 +234,14 @@ def test_the_extension_fetches_for_the_function_until_it_is_shut_down(sandbox, r
         print(f"{sandbox.log('function').count(FETCHED)} by the function;", end=" ")
         print(f"the extension ended {ended * 1000:.0f} ms after the signal to the emulator")
     assert at_first == 1
-    # The end may have come between the issuer's answer and the extension's line.
+    # The extension may have ended between the issuer's response and its own log line.
     assert issuer.fetches - sandbox.log("extension").count(FETCHED) in (0, 1)
     assert FETCHED not in sandbox.log("function")
 
 
-def test_an_issuer_that_goes_down_ends_nothing(sandbox, restartable, capsys):
+def test_an_issuer_that_goes_down_ends_nothing(
+    sandbox: Sandbox, restartable: RestartableIssuer, capsys: pytest.CaptureFixture[str]
+) -> None:
     issuer, name = restartable.start(), unique()
     issuer.add(name)
     first = issuer.token(name)
@@ -243,7 +249,7 @@ def test_an_issuer_that_goes_down_ends_nothing(sandbox, restartable, capsys):
         eventually(lambda: sandbox.kids, {kid(first)})
         assert sandbox.user(first) == folder_of(name)
         restartable.stop()
-        slowest = 0
+        slowest = 0.0
         for _ in range(3):
             time.sleep(DUE_SECONDS)
             decision, seconds = sandbox.invoke(first)
@@ -267,22 +273,24 @@ def test_an_issuer_that_goes_down_ends_nothing(sandbox, restartable, capsys):
     assert slowest < 1
 
 
-def test_an_issuer_that_is_down_at_the_start_is_asked_again(sandbox, restartable):
+def test_an_issuer_that_is_down_at_the_start_is_asked_again(
+    sandbox: Sandbox, restartable: RestartableIssuer
+) -> None:
     issuer, name = restartable.start(), unique()
     issuer.add(name)
     token, keys = issuer.token(name), issuer.keys
     restartable.stop()
     with sandbox.started():
         eventually(lambda: NOT_FETCHED in sandbox.log("extension"), True)
-        # Nobody knows whether the token is good: an error, and no refusal.
+        # Without keys the token cannot be checked: that is an error, not a refusal.
         assert sandbox.invoke(token)[0] is None
         assert sandbox.extension.poll() is None
         restartable.start(*keys)
-        eventually(lambda: sandbox.user(token), folder_of(name))
+        eventually(lambda: sandbox.user(token) == folder_of(name), True)
         eventually(lambda: sandbox.kids, {kid(token)})
 
 
-def test_without_the_extension_the_function_fetches(sandbox, restartable):
+def test_without_the_extension_the_function_fetches(sandbox: Sandbox, restartable: RestartableIssuer) -> None:
     issuer, name = restartable.start(), unique()
     issuer.add(name)
     token = issuer.token(name)

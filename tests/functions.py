@@ -3,88 +3,55 @@
 import base64
 import json
 import os
-import time
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from service import TOKEN_ROUTES
+from support import events
 
 FUNCTIONS = {
     route: route.removeprefix("/").replace("/", "_") for route in (*TOKEN_ROUTES, "/me", "/me/images")
 }
 
 
-def event(stage, method, path, headers, body=b"", query="", raw_path=None, claims=None):
-    """What API Gateway hands to a function (its Developer Guide: payload format version 2.0)."""
-    event = {
-        "version": "2.0",
-        "routeKey": f"{method} {path}",
-        "rawPath": raw_path or path,
-        "rawQueryString": query,
-        "headers": {"host": "example.execute-api.eu-central-1.amazonaws.com"} | headers,
-        "requestContext": {
-            "accountId": "000000000000",
-            "apiId": "example",
-            "domainName": "example.execute-api.eu-central-1.amazonaws.com",
-            "domainPrefix": "example",
-            "http": {
-                "method": method,
-                "path": raw_path or path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": "tests",
-            },
-            "requestId": "made-by-hand",
-            "routeKey": f"{method} {path}",
-            "stage": stage,
-            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
-            "timeEpoch": int(time.time() * 1000),
-        },
-        "isBase64Encoded": bool(body),
-    }
-    if body:
-        event["body"] = base64.b64encode(body).decode()
-    if claims is not None:
-        event["requestContext"]["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
-    return event
-
-
 class Functions:
-    def __init__(self, client, stage):
+    def __init__(self, client: Any, stage: str) -> None:
         self.client, self.stage = client, stage
 
-    def call(self, path, token=None, method="POST", headers=None, **parts):
-        """The answer of a route's function: status_code, headers (lower case), text, json()."""
+    def call(
+        self,
+        path: str,
+        token: str | None = None,
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+        **parts: Any,
+    ) -> httpx.Response:
+        """The response of a route's function."""
         headers = {"content-type": "application/json"} | (headers or {})
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        payload = event(self.stage, method, path, headers, **parts)
-        answer = self.client.invoke(
+        payload = events.http_request(f"{method} {path}", headers, stage=self.stage, **parts)
+        response = self.client.invoke(
             FunctionName=f"yourplace-{self.stage}-{FUNCTIONS[path]}", Payload=json.dumps(payload)
         )
-        result = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, result
-        text = result.get("body") or ""
-        if result.get("isBase64Encoded"):
-            text = base64.b64decode(text).decode()
-        return SimpleNamespace(
-            status_code=result["statusCode"],
-            headers={name.lower(): value for name, value in (result.get("headers") or {}).items()},
-            text=text,
-            content=text,
-            json=lambda: json.loads(text),
-        )
+        result = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, result
+        body = result.get("body") or ""
+        content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()
+        return httpx.Response(result["statusCode"], headers=result.get("headers"), content=content)
 
 
 class Memory:
     """The peak resident memory of a function's processes on this host (Linux only)."""
 
-    def __init__(self, stage, endpoint):
+    def __init__(self, stage: str, endpoint: str) -> None:
         self.stage, self.port = stage, urlsplit(endpoint).port
 
-    def processes(self, function):
-        """The process ids of a function's warm environments, in the local cloud under test and no other."""
+    def processes(self, function: str) -> list[Path]:
+        """The folders in /proc of a function's processes, in the local cloud under test only."""
         wanted, found = f"yourplace-{self.stage}-{function}", []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -97,13 +64,13 @@ class Memory:
                 found.append(folder)
         return found
 
-    def forget(self, function):
-        """Starts the measurement anew, for the environments that are there already (proc(5), clear_refs)."""
+    def forget(self, function: str) -> None:
+        """Resets the peak of the processes that run already (proc(5), clear_refs)."""
         for folder in self.processes(function):
             (folder / "clear_refs").write_text("5")
 
-    def peak(self, function):
-        """Bytes; the highest of all its processes since the last `forget`."""
+    def peak(self, function: str) -> int:
+        """The highest peak of all its processes since the last `forget`, in bytes."""
         peaks = []
         for folder in self.processes(function):
             lines = (folder / "status").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""What the tests ask of the issuer that is trusted beside the user pool (openid_issuer.py)."""
+"""A client of the issuer that is trusted beside the user pool (openid_issuer.py)."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import secrets
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from cryptography.hazmat.primitives import serialization
 
 import tokens
 from openid_issuer import ALIAS, CLIENT, REDIRECT
@@ -16,21 +15,21 @@ PASSWORD = "correct-horse-7-battery"
 
 
 class Issuer:
-    def __init__(self, address):
+    def __init__(self, address: str) -> None:
         self.address = address
         self._http = httpx.Client(base_url=address, timeout=60)
 
     # Its users
 
-    def add(self, name):
-        """A new user; the mail address."""
+    def add(self, name: str) -> str:
+        """Creates a user; returns the email address."""
         email = f"{name}@partner.example"
         user = {"username": name, "password": PASSWORD, "email": email}
         self._http.post("/test/users", json=user).raise_for_status()
         return email
 
-    def token(self, name, client=CLIENT):
-        """The ID token that a user gets who logs in to a client: the authorization code flow with PKCE."""
+    def token(self, name: str, client: str = CLIENT) -> str:
+        """Logs a user in to a client by the authorization code flow with PKCE; returns the ID token."""
         verifier = secrets.token_urlsafe(48)
         challenge = tokens.encode(hashlib.sha256(verifier.encode()).digest())
         request = {
@@ -49,50 +48,50 @@ class Issuer:
             assert logged_in.status_code == 302, logged_in.text
             granted = browser.get(logged_in.headers["location"])
             assert granted.headers["location"].startswith(REDIRECT), granted.text
-            granted = parse_qs(urlsplit(granted.headers["location"]).query)
-            assert "code" in granted, granted
+            parameters = parse_qs(urlsplit(granted.headers["location"]).query)
+            assert "code" in parameters, parameters
             exchange = {
                 "grant_type": "authorization_code",
                 "client_id": client,
                 "redirect_uri": REDIRECT,
-                "code": granted["code"][0],
+                "code": parameters["code"][0],
                 "code_verifier": verifier,
             }
-            answer = browser.post("/token/", data=exchange)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["id_token"]
+            response = browser.post("/token/", data=exchange)
+        assert response.status_code == 200, response.text
+        return str(response.json()["id_token"])
 
-    def user(self, http, name):
-        """A new user who has logged in. To the service, the name is `folder_of(name)`."""
+    def user(self, http: httpx.Client, name: str) -> User:
+        """A new user who has logged in. The service calls that user `folder_of(name)`."""
         email = self.add(name)
         return User(http, folder_of(name), self.token(name), password=PASSWORD, email=email)
 
     # Its keys
 
-    def publish(self, *keys):
-        """Publishes these keys (PEM) and no others; the first signs from now on."""
+    def publish(self, *keys: str) -> None:
+        """Publishes exactly these keys, as PEM; the first one signs from now on."""
         self._http.put("/test/keys", json=keys).raise_for_status()
 
     @property
-    def keys(self):
-        """What is published, as PEM."""
-        return self._http.get("/test/keys").json()
+    def keys(self) -> list[str]:
+        """The published keys, as PEM."""
+        return list(self._http.get("/test/keys").json())
 
     @property
-    def key(self):
-        """The key that signs, to make tokens by hand."""
-        private = serialization.load_pem_private_key(self.keys[0].encode(), password=None)
+    def key(self) -> tokens.Key:
+        """The signing key, to forge tokens with."""
+        private = tokens.rsa_key(self.keys[0].encode())
         jwk = tokens.Key(private, "").jwk()
         # The issuer names its keys by their thumbprints (RFC 7638).
         members = json.dumps({name: jwk[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
         return tokens.Key(private, tokens.encode(hashlib.sha256(members.encode()).digest()))
 
     @property
-    def fetches(self):
-        """How often the published keys were fetched, by whomever."""
-        return self._http.get("/test/fetches").json()
+    def fetches(self) -> int:
+        """How often anybody has fetched the published keys."""
+        return int(self._http.get("/test/fetches").json())
 
 
-def folder_of(sub):
+def folder_of(sub: str) -> str:
     """What the service calls a user of the issuer whose `sub` needs no encoding."""
     return f"{ALIAS}~{sub}"

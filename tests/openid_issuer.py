@@ -1,8 +1,8 @@
-"""A real OpenID Connect issuer on this machine, Django OAuth Toolkit, to be trusted beside the user pool.
+"""A real OpenID Connect issuer, Django OAuth Toolkit, which a deployment trusts beside the user pool.
 
 `python tests/openid_issuer.py [PORT]` prints one line, the list that `scripts/local --trusted-issuers` takes,
-and serves until it is stopped. People log in by the authorization code flow, as everywhere. Under /test the
-tests make its users, change its keys, and read how often the published ones were fetched.
+and serves until it is stopped. Users log in by the authorization code flow. Under /test the tests create
+users, change the keys, and read how often the published keys were fetched.
 """
 
 import json
@@ -10,7 +10,10 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import django
 from cryptography.hazmat.primitives import serialization
@@ -22,20 +25,20 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 
 ALIAS = "partner"
-#: The client whose tokens are for us, and another of the same issuer.
+#: The client whose tokens are for this service, and another client of the same issuer.
 CLIENT, OTHER_CLIENT = "yourplace", "another"
 REDIRECT = "http://localhost/logged-in"
 JWKS_PATH = "/.well-known/jwks.json"
 
 
-def new_key():
+def new_key() -> str:
     """A private key, as PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
-def set_up(address, folder):
+def set_up(address: str, folder: Path) -> WSGIApplication:
     """The application for WSGI, with a database in the folder."""
     settings.configure(
         SECRET_KEY=new_key(),
@@ -54,28 +57,28 @@ def set_up(address, folder):
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": folder / "issuer.sqlite3",
-                # Logins come side by side; without it, some would find the database locked.
+                # Users log in at the same time; by default some of them would find the database locked.
                 "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30},
             }
         },
-        # Quick, for passwords that protect nothing.
+        # Fast hashing is enough: these passwords protect nothing.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         USE_TZ=True,
         LOGGING_CONFIG=None,
     )
     django.setup()
-    # Django lets these be imported only now.
+    # Django allows these imports only after its set-up.
     from django.urls import include, path
     from oauth2_provider.models import Application
     from oauth2_provider.oauth2_validators import OAuth2Validator
     from oauth2_provider.settings import oauth2_settings
 
-    class Validator(OAuth2Validator):
-        """Calls users by their names in tokens, and tells their mail addresses."""
+    class Validator(OAuth2Validator):  # type: ignore[misc]
+        """Puts the user name and the email address into tokens."""
 
         oidc_claim_scope = None
 
-        def get_additional_claims(self, request):
+        def get_additional_claims(self, request: Any) -> dict[str, Any]:
             user = request.user
             return {"sub": user.get_username(), "email": user.email, "email_verified": True}
 
@@ -110,16 +113,16 @@ def set_up(address, folder):
     return jwks.counting(get_wsgi_application())
 
 
-def make_user(request):
-    """POST {username, password, email}."""
+def make_user(request: Any) -> HttpResponse:
+    """POST {username, password, email}: creates a user."""
     from django.contrib.auth.models import User
 
     User.objects.create_user(**json.loads(request.body))
     return HttpResponse(status=204)
 
 
-def log_in(request):
-    """POST username, password, as a form; then on to the address in `next`."""
+def log_in(request: Any) -> HttpResponse:
+    """POST a form with username and password: logs in and redirects to the address in `next`."""
     from django.contrib import auth
 
     user = auth.authenticate(request, username=request.POST["username"], password=request.POST["password"])
@@ -129,8 +132,8 @@ def log_in(request):
     return HttpResponseRedirect(request.GET["next"])
 
 
-def keys(request):
-    """GET or PUT [PEM, …]: all are published, the first signs."""
+def keys(request: Any) -> JsonResponse:
+    """GET or PUT [PEM, …]: all keys are published, the first one signs."""
     from oauth2_provider.settings import oauth2_settings
 
     if request.method == "PUT":
@@ -143,13 +146,13 @@ def keys(request):
 
 
 class Counter:
-    """How often the published keys were fetched."""
+    """Counts how often the published keys are fetched."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count, self._lock = 0, threading.Lock()
 
-    def counting(self, application):
-        def serve(environ, start_response):
+    def counting(self, application: WSGIApplication) -> WSGIApplication:
+        def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] == JWKS_PATH:
                 with self._lock:
                     self.count += 1
@@ -158,14 +161,14 @@ class Counter:
         return serve
 
 
-class Handler(WSGIRequestHandler):
-    """Says nothing of each request."""
+class Handler(WSGIRequestHandler):  # type: ignore[misc]
+    """A request handler that does not log each request."""
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
-def main(port=0):
+def main(port: int = 0) -> None:
     server = ThreadedWSGIServer(("127.0.0.1", port), Handler)
     address = f"http://localhost:{server.server_port}"
     with tempfile.TemporaryDirectory() as folder:

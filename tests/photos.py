@@ -1,8 +1,9 @@
-"""Photos made by real encoders, as phones, cameras and browsers make them."""
+"""Photos from real encoders, as phones, cameras and browsers make them."""
 
 import io
 import random
 from functools import cache
+from typing import Any
 
 import pillow_heif
 from PIL import Image, ImageDraw
@@ -22,8 +23,19 @@ FORMATS = {
     "bmp": ("BMP", "image/bmp"),
 }
 
+#: Names of photos that a query, a form and a header must each encode.
+NAMES_TO_ENCODE = [
+    "my holiday.jpg",
+    "a+b.jpg",
+    "100%.jpg",
+    "100%25.jpg",
+    "写真.jpg",
+    "🏖️ été.jpg",
+    "a&b=c#d?e.jpg",
+]
 
-def picture(seed=0, size=(96, 72)):
+
+def picture(seed: int = 0, size: tuple[int, int] = (96, 72)) -> Image.Image:
     """A picture that differs with its seed and does not compress to nothing."""
     chance = random.Random(seed)
     image = Image.new("RGB", size, tuple(chance.randrange(256) for _ in range(3)))
@@ -36,7 +48,7 @@ def picture(seed=0, size=(96, 72)):
     return image
 
 
-def phone_exif():
+def phone_exif() -> Image.Exif:
     """The EXIF block of a phone's photo: maker, model, orientation, time and place."""
     exif = Image.Exif()
     exif[0x010F] = "Acme"
@@ -53,14 +65,14 @@ def phone_exif():
     return exif
 
 
-def encode(image, encoder, **options):
+def encode(image: Image.Image, encoder: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, encoder, **options)
     return out.getvalue()
 
 
 @cache
-def photo(kind="jpg", seed=0):
+def photo(kind: str = "jpg", seed: int = 0) -> bytes:
     """The bytes of one photo; the same arguments give the same bytes."""
     encoder, _ = FORMATS[kind]
     image = picture(seed)
@@ -77,8 +89,8 @@ def photo(kind="jpg", seed=0):
 
 
 @cache
-def variants():
-    """Other shapes in which the same types come: (what, type, bytes)."""
+def variants() -> tuple[tuple[str, str, bytes], ...]:
+    """Variants of the same formats: (what it is, type, bytes)."""
     image = picture(77)
     heic = photo("heic", 77)
     lossless = io.BytesIO()
@@ -91,18 +103,18 @@ def variants():
         ("lossless webp", "webp", lossless.getvalue()),
         ("big-endian tiff", "tiff", encode(image.convert("I;16B"), "TIFF")),
         ("compressed tiff", "tiff", encode(image, "TIFF", compression="tiff_lzw")),
-        # What iPhones write for a burst or an edited photo: the generic brand first.
+        # iPhones write the generic brand first for a burst or an edited photo.
         ("heic under the brand mif1", "heic", heic.replace(b"ftypheic", b"ftypmif1", 1)),
     )
 
 
-def jpeg_of(size, seed=0):
-    """A JPEG of exactly `size` bytes: what follows the end marker is ignored by every viewer."""
+def jpeg_of(size: int, seed: int = 0) -> bytes:
+    """A JPEG of exactly `size` bytes. Viewers ignore the bytes after the end marker."""
     data = photo("jpg", seed)
     return data + b"\0" * (size - len(data))
 
 
-#: Files that are no photos, whatever they are called.
+#: Files that are not photos, whatever their names say.
 NOT_PHOTOS = {
     "text": b"Hello, world. This is not a photo.\n",
     "html": b"<!doctype html><script>alert(1)</script>",

@@ -1,22 +1,26 @@
-"""The service as its clients see it: settings, a user who calls it, and what every answer must look like."""
+"""The service as its clients see it: settings, users, and checks that apply to every response."""
 
 import os
 import re
-import shlex
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
+from support.common import read_settings
+
 MAX_UPLOAD = 4_194_304
-#: What api.md says of a photo's name: when it was taken in, what it was called, what it is.
+#: The name of a stored photo, by docs/api.md: time of the upload, original name, type.
 PHOTO_NAME = re.compile(
     r"(?P<time>\d{8}T\d{9}Z)_(?P<name>.+)\.(?P<type>jpg|png|gif|webp|heic|avif|tiff|bmp)", re.DOTALL
 )
 PROBLEM_TYPE = re.compile(r"urn:yourplace:problem:[a-z0-9]+(-[a-z0-9]+)*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+T = TypeVar("T")
 TOKEN_ROUTES = ("/upload_single_photo", "/unzip", "/list", "/download", "/delete")
 
 
@@ -29,36 +33,32 @@ class Settings:
     client: str | None
     bucket: str | None
     state_dir: str | None
-    #: Who checks tokens at the gateway: `jwt`, or `lambda` where AUTHORIZER says so.
+    #: What checks tokens at the gateway: `jwt` or `lambda`, from AUTHORIZER.
     authorizer: str
     #: The address of the issuer that is trusted beside the user pool: see openid_issuer.
     second_issuer: str | None
 
     @property
-    def local(self):
-        """Whether this is the local cloud: only there have the AWS services an address of their own."""
+    def local(self) -> bool:
+        """Whether this is the local cloud: only there AWS_ENDPOINT_URL is set."""
         return self.endpoint is not None
 
     @property
-    def refusal(self):
-        """The status of the gateway's refusal: with a Lambda authorizer, API Gateway makes it a 403."""
+    def refusal(self) -> int:
+        """The status with which the gateway refuses a token: 403 with a Lambda authorizer."""
         return {"jwt": 401, "lambda": 403}[self.authorizer]
 
     @property
-    def stage(self):
+    def stage(self) -> str:
         return urlsplit(self.base_url).path.rstrip("/").rpartition("/")[2]
 
 
-def settings():
-    """From the environment; without BASE_URL there, from the file that scripts/local writes."""
+def settings() -> Settings:
+    """The settings from the environment, or from the file of scripts/local if BASE_URL is not set."""
     values = os.environ
     written = Path(__file__).parent.parent / ".local" / "yourplace.env"
     if "BASE_URL" not in values and written.exists():
-        lines = (
-            line for line in written.read_text().splitlines() if "=" in line and not line.startswith("#")
-        )
-        pairs = (line.removeprefix("export ").partition("=") for line in lines)
-        os.environ.update({name: "".join(shlex.split(value)) for name, _, value in pairs})
+        os.environ.update(read_settings(written))
     if "BASE_URL" not in values:
         raise RuntimeError(
             "BASE_URL is not set: start the local cloud with scripts/local --detach, or name a deployment"
@@ -77,90 +77,110 @@ def settings():
 
 
 class User:
-    """A user with tokens, and the calls that most tests need to set their scene."""
+    """A user with tokens, and the requests that most tests begin with."""
 
-    def __init__(self, http, name, id_token, access_token=None, password=None, email=None):
+    #: Set by tests: the name of a photo of this user, and a cursor in this user's list.
+    target: str
+    cursor: str
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        name: str,
+        id_token: str,
+        access_token: str = "",
+        password: str = "",
+        email: str = "",
+    ) -> None:
         self.http, self.name, self.password, self.email = http, name, password, email
         self.id_token, self.access_token = id_token, access_token
 
-    def call(self, method, path, **request):
+    def call(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.id_token}", **request.pop("headers", {})}
         return self.http.request(method, path, headers=headers, **request)
 
-    def post(self, path, **request):
+    def post(self, path: str, **request: Any) -> httpx.Response:
         return self.call("POST", path, **request)
 
-    def get(self, path, **request):
+    def get(self, path: str, **request: Any) -> httpx.Response:
         return self.call("GET", path, **request)
 
-    def upload(self, data, name=None):
-        """The photo that the service made of these bytes."""
-        answer = self.post(
+    def upload(self, data: bytes, name: str | None = None) -> dict[str, Any]:
+        """Uploads a photo; returns the response's body."""
+        response = self.post(
             "/upload_single_photo",
             content=data,
             params={"filename": name} if name else None,
             headers={"Content-Type": "application/octet-stream"},
         )
-        assert answer.status_code == 201, answer.text
-        return answer.json()
+        assert response.status_code == 201, response.text
+        stored: dict[str, Any] = response.json()
+        return stored
 
-    def unzip(self, archive):
-        """The three lists, and every entry in them, whatever its list."""
-        answer = self.post("/unzip", content=archive, headers={"Content-Type": "application/zip"})
-        assert answer.status_code == 200, answer.text
-        return Report(answer.json())
+    def unzip(self, archive: bytes) -> "Report":
+        """Uploads an archive; returns the report."""
+        response = self.post("/unzip", content=archive, headers={"Content-Type": "application/zip"})
+        assert response.status_code == 200, response.text
+        return Report(response.json())
 
-    def photos(self):
-        """All photos of this user, by following the cursors."""
+    def photos(self) -> list[dict[str, Any]]:
+        """All photos of this user, from all pages."""
         photos, cursor = [], None
         while True:
-            answer = self.post("/list", json={"limit": 1000} | ({"cursor": cursor} if cursor else {}))
-            assert answer.status_code == 200, answer.text
-            photos += answer.json()["photos"]
-            cursor = answer.json()["cursor"]
+            response = self.post("/list", json={"limit": 1000} | ({"cursor": cursor} if cursor else {}))
+            assert response.status_code == 200, response.text
+            photos += response.json()["photos"]
+            cursor = response.json()["cursor"]
             if cursor is None:
                 return photos
 
-    def names(self):
+    def names(self) -> list[str]:
         return [photo["filename"] for photo in self.photos()]
 
-    def fetch(self, filename):
-        """The photo as it comes back through the redirect."""
-        answer = self.get("/download", params={"filename": filename}, follow_redirects=True)
-        assert answer.status_code == 200, answer.text
-        return answer
+    def fetch(self, filename: str) -> httpx.Response:
+        """Downloads a photo through the redirect."""
+        response = self.get("/download", params={"filename": filename}, follow_redirects=True)
+        assert response.status_code == 200, response.text
+        return response
 
 
 class Report:
-    """The answer of /unzip."""
+    """The report of `POST /unzip`: three lists of entries."""
 
-    def __init__(self, body):
+    def __init__(self, body: dict[str, Any]) -> None:
         self.body = body
         self.stored, self.skipped, self.failed = body["stored"], body["skipped"], body["failed"]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.stored) + len(self.skipped) + len(self.failed)
 
     @property
-    def entries(self):
+    def entries(self) -> list[str]:
         return sorted(item["entry"] for item in self.stored + self.skipped + self.failed)
 
     @property
-    def reasons(self):
-        """{entry: its reason, or "stored"}; for archives whose names differ."""
+    def reasons(self) -> dict[str, str]:
+        """{entry: its reason, or "stored"}, for archives without duplicate names."""
         return {
             item["entry"]: item.get("reason", "stored") for item in self.stored + self.skipped + self.failed
         }
 
 
-def assert_problem(answer, status, *pointers):
-    """Checks an answer against the part "Errors" of the contract; gives its body.
+def original_name(photo: dict[str, Any]) -> str:
+    """The original name that is part of a stored photo's name."""
+    match = PHOTO_NAME.fullmatch(photo["filename"])
+    assert match, photo["filename"]
+    return match["name"]
 
-    pointers: exactly those that a 422 lists, in any order; none to accept whatever it lists.
+
+def assert_problem(response: httpx.Response, status: int, *pointers: str) -> Any:
+    """Checks a response against "Errors" in docs/api.md; returns the body.
+
+    pointers: exactly those that a 422 must list, in any order; without any, every list passes.
     """
-    assert answer.status_code == status, f"{answer.status_code} {answer.text}"
-    assert answer.headers["content-type"].partition(";")[0] == "application/problem+json"
-    body = answer.json()
+    assert response.status_code == status, f"{response.status_code} {response.text}"
+    assert response.headers["content-type"].partition(";")[0] == "application/problem+json"
+    body = response.json()
     assert PROBLEM_TYPE.fullmatch(body["type"]), body
     assert body["status"] == status
     assert body["title"] and isinstance(body["title"], str)
@@ -174,22 +194,29 @@ def assert_problem(answer, status, *pointers):
     return body
 
 
-def words(answer):
-    """An answer without what differs between any two: for comparing what two callers are told."""
-    body = answer.json() if answer.content else {}
-    return answer.status_code, {name: value for name, value in body.items() if name != "request_id"}
+def words(response: httpx.Response) -> tuple[int, dict[str, Any]]:
+    """Status and body without the request id, to compare what two clients are told."""
+    body = response.json() if response.content else {}
+    return response.status_code, {name: value for name, value in body.items() if name != "request_id"}
 
 
-def eventually(read, wanted, seconds=30):
-    """Reads until it is what is wanted; gives it. For what follows a change by events."""
+def sent_mails(settings: Settings) -> list[dict[str, Any]]:
+    """Every email that the local cloud has sent, oldest first for each receiver, in MiniStack's own form."""
+    response = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60)
+    response.raise_for_status()
+    return [mail for mails in response.json()["messages"].values() for mail in mails]
+
+
+def eventually(read: Callable[[], T], wanted: T, seconds: float = 30) -> T:
+    """Reads until the value is the wanted one, for changes that follow by an event; returns it."""
     deadline = time.monotonic() + seconds
     while (found := read()) != wanted:
         assert time.monotonic() < deadline, (
-            f"after {seconds:.0f} s it is {found!r:.2000}, not {wanted!r:.2000}"
+            f"after {seconds:.0f} s the value is {found!r:.2000}, not {wanted!r:.2000}"
         )
         time.sleep(0.1)
     return found
 
 
-def client(base_url):
+def client(base_url: str) -> httpx.Client:
     return httpx.Client(base_url=base_url, timeout=60, limits=httpx.Limits(max_connections=64))

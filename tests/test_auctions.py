@@ -3,41 +3,44 @@
 import random
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
+import auctions
 import service
 from auctions import MOST, assert_auction, bid, create, cursor, listed, show
-from service import assert_problem
+from service import Settings, User, assert_problem
 
 UNKNOWN = "0193a000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def seller(make_user):
+def seller(make_user: Callable[..., User]) -> User:
     return make_user()
 
 
 @pytest.fixture(scope="module")
-def bidder(make_user):
+def bidder(make_user: Callable[..., User]) -> User:
     return make_user()
 
 
 @pytest.fixture(scope="module")
-def other(make_user):
+def other(make_user: Callable[..., User]) -> User:
     return make_user()
 
 
 class TestCreate:
-    def test_a_title_is_enough(self, seller, settings):
-        answer = seller.post("/auctions", json={"title": "  A lamp\n"})
-        auction = answer.json()
-        assert answer.status_code == 201
+    def test_a_title_is_enough(self, seller: User, settings: Settings) -> None:
+        response = seller.post("/auctions", json={"title": "  A lamp\n"})
+        auction = response.json()
+        assert response.status_code == 201
         assert_auction(auction)
-        assert answer.headers["location"] == f"{settings.base_url}/auctions/{auction['id']}"
+        assert response.headers["location"] == f"{settings.base_url}/auctions/{auction['id']}"
         assert auction["title"] == "A lamp" and auction["description"] is None
         assert (
             auction["status"] == "OPEN" and auction["currency"] == "EUR" and auction["seller"] == seller.name
@@ -51,7 +54,7 @@ class TestCreate:
         assert ending - created == timedelta(hours=1)
         assert show(seller, auction) == auction
 
-    def test_every_member_is_kept(self, seller):
+    def test_every_member_is_kept(self, seller: User) -> None:
         auction = create(
             seller, title="é" * 100, description="ü" * 2000, starting_price=MOST, duration_minutes=10080
         )
@@ -64,16 +67,16 @@ class TestCreate:
         assert ending - created == timedelta(days=7)
         assert show(seller, auction) == auction
 
-    def test_the_body_is_json_whatever_its_type_says(self, seller):
-        answer = seller.post(
+    def test_the_body_is_json_whatever_its_type_says(self, seller: User) -> None:
+        response = seller.post(
             "/auctions",
             content=b'{"title": "A lamp", "starting_price": 1e2}',
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
-        assert (answer.status_code, answer.json()["starting_price"]) == (201, 100)
+        assert (response.status_code, response.json()["starting_price"]) == (201, 100)
 
     @pytest.mark.parametrize("body", [b"", b"[]", b'"A lamp"', b"title=A", b"{", b"\xff"])
-    def test_what_is_no_json_object_cannot_be_read(self, seller, body):
+    def test_what_is_no_json_object_cannot_be_read(self, seller: User, body: Any) -> None:
         assert_problem(seller.post("/auctions", content=body), 400)
 
     @pytest.mark.parametrize(
@@ -102,21 +105,23 @@ class TestCreate:
             ("a/b~c", 5),
         ],
     )
-    def test_a_wrong_member_is_named(self, seller, member, value):
+    def test_a_wrong_member_is_named(self, seller: User, member: str, value: Any) -> None:
         pointer = "/" + member.replace("~", "~0").replace("/", "~1")
         assert_problem(seller.post("/auctions", json={"title": "A lamp", member: value}), 422, pointer)
 
-    def test_every_wrong_member_is_named_at_once(self, seller):
+    def test_every_wrong_member_is_named_at_once(self, seller: User) -> None:
         body = {"title": " ", "description": [], "starting_price": -1, "duration_minutes": 0, "price": 5}
         assert_problem(seller.post("/auctions", json=body), 422, *(f"/{name}" for name in body))
         assert_problem(seller.post("/auctions", json={}), 422, "/title")
 
-    def test_the_token_must_name_a_mail_address(self, seller):
-        answer = seller.post("/auctions", json={}, headers={"Authorization": f"Bearer {seller.access_token}"})
-        problem = assert_problem(answer, 403)
+    def test_the_token_must_name_an_email_address(self, seller: User) -> None:
+        response = seller.post(
+            "/auctions", json={}, headers={"Authorization": f"Bearer {seller.access_token}"}
+        )
+        problem = assert_problem(response, 403)
         assert problem["type"].endswith(":email-required") and "`jwt`" in problem["detail"]
 
-    def test_a_mail_address_as_a_user_name_is_not_shown(self, make_user):
+    def test_a_email_address_as_a_user_name_is_not_shown(self, make_user: Callable[..., User]) -> None:
         user = make_user(f"ann.{random.randrange(10**9)}@example.com")
         auction = create(user)
         assert re.fullmatch(r"ann\.\d+#[0-9a-f]{4}", auction["seller"])
@@ -124,16 +129,18 @@ class TestCreate:
 
 class TestGet:
     @pytest.mark.parametrize("name", [UNKNOWN, "x", "1", UNKNOWN.replace("-", ""), "%2e%2e", UNKNOWN + "0"])
-    def test_an_unknown_auction_is_not_found(self, seller, name):
+    def test_an_unknown_auction_is_not_found(self, seller: User, name: str) -> None:
         assert_problem(seller.get(f"/auctions/{name}"), 404)
 
-    def test_everybody_may_see_it_and_nobody_an_address(self, seller, bidder, other):
+    def test_everybody_may_see_it_and_nobody_an_address(
+        self, seller: User, bidder: User, other: User
+    ) -> None:
         auction = create(seller)
         bid(bidder, auction, 5)
-        answer = other.get(f"/auctions/{auction['id']}")
-        assert answer.status_code == 200
+        response = other.get(f"/auctions/{auction['id']}")
+        assert response.status_code == 200
         for hidden in ("@", seller.email, bidder.email):
-            assert hidden not in answer.text
+            assert hidden not in response.text
 
     @pytest.mark.parametrize(
         "method, path",
@@ -145,12 +152,12 @@ class TestGet:
             ("PATCH", f"/auctions/{UNKNOWN}/picture"),
         ],
     )
-    def test_nobody_gets_in_without_a_token(self, http, method, path):
+    def test_nobody_gets_in_without_a_token(self, http: httpx.Client, method: str, path: str) -> None:
         assert http.request(method, path).status_code in (401, 403)
 
 
 @pytest.fixture(scope="module")
-def three(seller):
+def three(seller: User) -> list[dict[str, Any]]:
     """Three auctions that end after most others; the second is the last."""
     return [
         create(seller, title=f"number {minutes}", duration_minutes=minutes)
@@ -159,12 +166,14 @@ def three(seller):
 
 
 class TestList:
-    def test_the_soonest_end_comes_first(self, seller, three):
+    def test_the_soonest_end_comes_first(self, seller: User, three: list[dict[str, Any]]) -> None:
         ends = [auction["ending_at"] for page in listed(seller, limit=100) for auction in page]
         assert ends == sorted(ends)
 
     @pytest.mark.parametrize("limit", [1, 2, 7, 100])
-    def test_pages_hold_each_auction_once(self, seller, three, limit):
+    def test_pages_hold_each_auction_once(
+        self, seller: User, three: list[dict[str, Any]], limit: Any
+    ) -> None:
         pages = listed(seller, limit=limit)
         assert all(len(page) == limit for page in pages[:-1]) and 0 < len(pages[-1]) <= limit
         mine = [
@@ -172,10 +181,12 @@ class TestList:
         ]
         assert mine == [three[0], three[2], three[1]]
 
-    def test_an_ended_auction_leaves_the_open_list_and_comes_into_the_closed_one(self, seller, backstage):
+    def test_an_ended_auction_leaves_the_open_list_and_comes_into_the_closed_one(
+        self, seller: User, backstage: auctions.Backstage
+    ) -> None:
         auction = create(seller)
 
-        def ids(status):
+        def ids(status: str) -> set[str]:
             pages = listed(seller, status=status, limit=100)
             return {item["id"] for page in pages for item in page}
 
@@ -189,20 +200,22 @@ class TestList:
             item["status"] == "CLOSED" for page in listed(seller, status="CLOSED", limit=100) for item in page
         )
 
-    def test_a_cursor_outlives_the_auction_it_stands_for(self, seller, three, backstage):
+    def test_a_cursor_outlives_the_auction_it_stands_for(
+        self, seller: User, three: list[dict[str, Any]], backstage: auctions.Backstage
+    ) -> None:
         auction = create(seller, duration_minutes=1)
         ids, following = [], None
         while auction["id"] not in ids:
-            answer = seller.get(
+            response = seller.get(
                 "/auctions", params={"limit": 1} | ({"cursor": following} if following else {})
             ).json()
-            ids.append(answer["auctions"][0]["id"])
-            following = answer["cursor"]
+            ids.append(response["auctions"][0]["id"])
+            following = response["cursor"]
         ended = backstage.end(auction)
         stale = cursor(f"OPEN {ended} {auction['id']}")
-        answer = seller.get("/auctions", params={"limit": 100, "cursor": stale})
-        assert answer.status_code == 200
-        assert auction["id"] not in {item["id"] for item in answer.json()["auctions"]}
+        response = seller.get("/auctions", params={"limit": 100, "cursor": stale})
+        assert response.status_code == 200
+        assert auction["id"] not in {item["id"] for item in response.json()["auctions"]}
 
     @pytest.mark.parametrize(
         "parameters",
@@ -222,39 +235,41 @@ class TestList:
         ],
         ids=str,
     )
-    def test_wrong_parameters_are_refused(self, seller, parameters):
+    def test_wrong_parameters_are_refused(self, seller: User, parameters: dict[str, Any]) -> None:
         assert_problem(seller.get("/auctions", params=parameters), 400)
 
-    def test_a_cursor_that_is_made_up_gets_no_further_than_the_list(self, seller, three):
-        def ids(**parameters):
-            answer = seller.get("/auctions", params={"limit": 100, **parameters}).json()
-            return {auction["id"] for auction in answer["auctions"]}
+    def test_a_cursor_that_is_made_up_gets_no_further_than_the_list(
+        self, seller: User, three: list[dict[str, Any]]
+    ) -> None:
+        def ids(**parameters: object) -> set[str]:
+            response = seller.get("/auctions", params={"limit": 100, **parameters}).json()
+            return {auction["id"] for auction in response["auctions"]}
 
-        # Other tests open auctions meanwhile.
+        # Other tests create auctions at the same time.
         before = ids()
-        answer = ids(cursor=cursor(f"OPEN 2000-01-01T00:00:00.000Z {UNKNOWN}"))
-        assert answer and answer <= before | ids()
+        response = ids(cursor=cursor(f"OPEN 2000-01-01T00:00:00.000Z {UNKNOWN}"))
+        assert response and response <= before | ids()
 
 
 class TestBid:
-    def refused(self, answer, kind):
-        problem = assert_problem(answer, 409)
+    def refused(self, response: httpx.Response, kind: str) -> Any:
+        problem = assert_problem(response, 409)
         assert problem["type"] == f"urn:yourplace:problem:{kind}"
         return problem
 
-    def test_the_first_bid_is_at_least_the_starting_price(self, seller, bidder):
+    def test_the_first_bid_is_at_least_the_starting_price(self, seller: User, bidder: User) -> None:
         auction = create(seller, starting_price=500)
         problem = self.refused(bid(bidder, auction, 499), "bid-too-low")
         assert (problem["highest_amount"], problem["minimum_amount"]) == (None, 500)
-        answer = bid(bidder, auction, 500)
-        assert (answer.status_code, answer.json()["highest_bid"]) == (
+        response = bid(bidder, auction, 500)
+        assert (response.status_code, response.json()["highest_bid"]) == (
             200,
             {"amount": 500, "bidder": bidder.name},
         )
-        assert answer.json() == auction | {"highest_bid": {"amount": 500, "bidder": bidder.name}}
-        assert show(seller, auction) == answer.json()
+        assert response.json() == auction | {"highest_bid": {"amount": 500, "bidder": bidder.name}}
+        assert show(seller, auction) == response.json()
 
-    def test_a_later_bid_is_above_the_highest(self, seller, bidder, other):
+    def test_a_later_bid_is_above_the_highest(self, seller: User, bidder: User, other: User) -> None:
         auction = create(seller)
         assert bid(bidder, auction, 1).status_code == 200
         problem = self.refused(bid(other, auction, 1), "bid-too-low")
@@ -262,16 +277,18 @@ class TestBid:
         assert bid(other, auction, MOST).json()["highest_bid"] == {"amount": MOST, "bidder": other.name}
         assert self.refused(bid(bidder, auction, MOST), "bid-too-low")["highest_amount"] == MOST
 
-    def test_the_seller_cannot_bid(self, seller):
+    def test_the_seller_cannot_bid(self, seller: User) -> None:
         self.refused(bid(seller, create(seller), 5), "own-auction")
 
-    def test_nobody_outbids_themselves(self, seller, bidder):
+    def test_nobody_outbids_themselves(self, seller: User, bidder: User) -> None:
         auction = create(seller)
         bid(bidder, auction, 5)
         self.refused(bid(bidder, auction, 6), "already-highest")
         self.refused(bid(bidder, auction, 4), "already-highest")
 
-    def test_an_ended_auction_takes_no_bid_whoever_asks(self, seller, bidder, backstage):
+    def test_an_ended_auction_takes_no_bid_whoever_asks(
+        self, seller: User, bidder: User, backstage: auctions.Backstage
+    ) -> None:
         auction = create(seller)
         bid(bidder, auction, 5)
         backstage.end(auction)
@@ -284,33 +301,38 @@ class TestBid:
     @pytest.mark.parametrize(
         "amount", [0, -1, 0.5, -0.5, "5", None, True, [5], 2**53, 2**63, 2**64, 1e300], ids=str
     )
-    def test_absurd_amounts_are_refused(self, seller, bidder, amount):
+    def test_absurd_amounts_are_refused(self, seller: User, bidder: User, amount: Any) -> None:
         auction = create(seller)
         problem = assert_problem(bid(bidder, auction, amount), 422)
         assert {error["pointer"] for error in problem["errors"]} == {"/amount"}
         assert show(seller, auction)["highest_bid"] is None
 
-    def test_the_body_must_be_a_json_object(self, seller, bidder):
+    def test_the_body_must_be_a_json_object(self, seller: User, bidder: User) -> None:
         path = f"/auctions/{create(seller)['id']}/bid"
         for body in (b"", b"5", b"amount=5", b"[5]"):
             assert_problem(bidder.call("PATCH", path, content=body), 400)
         assert_problem(bidder.call("PATCH", path, json={}), 422, "/amount")
         assert_problem(bidder.call("PATCH", path, json={"amount": 5, "amout": 6}), 422, "/amout")
 
-    def test_an_unknown_auction_is_not_found(self, bidder):
+    def test_an_unknown_auction_is_not_found(self, bidder: User) -> None:
         for name in (UNKNOWN, "x"):
             assert_problem(bid(bidder, {"id": name}, 5), 404)
 
-    def test_the_callers_own_failing_comes_first(self, bidder):
-        answer = bidder.call(
+    def test_the_callers_own_failing_comes_first(self, bidder: User) -> None:
+        response = bidder.call(
             "PATCH", "/auctions/x/bid", json={}, headers={"Authorization": f"Bearer {bidder.access_token}"}
         )
-        assert assert_problem(answer, 403)["type"].endswith(":email-required")
+        assert assert_problem(response, 403)["type"].endswith(":email-required")
 
     @pytest.mark.exclusive
     def test_no_bid_is_lost_however_many_come_at_once(
-        self, seller, make_user, settings, rounds=20, bidders=60
-    ):
+        self,
+        seller: User,
+        make_user: Callable[..., User],
+        settings: Settings,
+        rounds: int = 20,
+        bidders: int = 60,
+    ) -> None:
         auction = create(seller)
         users = [make_user() for _ in range(bidders)]
         chance, taken, highest = random.Random(7), [], None
@@ -318,35 +340,35 @@ class TestBid:
             base_url=settings.base_url, timeout=120, limits=httpx.Limits(max_connections=bidders)
         ) as http:
 
-            def offer(user, amount):
+            def offer(user: User, amount: int) -> tuple[User, int, float, float, httpx.Response]:
                 sent = time.monotonic()
-                answer = service.User(http, user.name, user.id_token).call(
+                response = service.User(http, user.name, user.id_token).call(
                     "PATCH", f"/auctions/{auction['id']}/bid", json={"amount": amount}
                 )
-                return user, amount, sent, time.monotonic(), answer
+                return user, amount, sent, time.monotonic(), response
 
             with ThreadPoolExecutor(bidders) as pool:
                 for turn in range(rounds):
                     amounts = chance.sample(range(turn * 1000 + 1, turn * 1000 + 1000), bidders)
                     offers = list(pool.map(offer, users, amounts))
-                    answers = [
-                        (user.name, amount, answer.status_code) for user, amount, _, _, answer in offers
+                    responses = [
+                        (user.name, amount, response.status_code) for user, amount, _, _, response in offers
                     ]
-                    assert {status for _, _, status in answers} <= {200, 409}, answers
-                    for user, amount, sent, came, answer in offers:
-                        if answer.status_code == 200:
-                            assert answer.json()["highest_bid"] == {"amount": amount, "bidder": user.name}
+                    assert {status for _, _, status in responses} <= {200, 409}, responses
+                    for user, amount, sent, came, response in offers:
+                        if response.status_code == 200:
+                            assert response.json()["highest_bid"] == {"amount": amount, "bidder": user.name}
                             taken.append((sent, came, amount, user.name))
                         else:
-                            kind = answer.json()["type"].rpartition(":")[2]
-                            assert kind in ("bid-too-low", "already-highest"), answer.text
+                            kind = response.json()["type"].rpartition(":")[2]
+                            assert kind in ("bid-too-low", "already-highest"), response.text
                             if kind == "bid-too-low":
-                                assert answer.json()["highest_amount"] >= amount
-                    # Nothing is above the highest offer, so only one who leads already can be refused it.
+                                assert response.json()["highest_amount"] >= amount
+                    # No offer is above the highest, so only the current leader can be refused with it.
                     best_user, best = max(
                         ((user.name, amount) for user, amount, _, _, _ in offers), key=lambda pair: pair[1]
                     )
-                    refused = next(answer for user, amount, _, _, answer in offers if amount == best)
+                    refused = next(response for user, amount, _, _, response in offers if amount == best)
                     if refused.status_code != 200:
                         assert refused.json()["type"].endswith(":already-highest"), (
                             best_user,
@@ -359,6 +381,6 @@ class TestBid:
         print(f"{len(taken)} of {rounds * bidders} bids were taken")
         amounts = [amount for _, _, amount, _ in taken]
         assert len(set(amounts)) == len(amounts)
-        # Whatever was answered before another was sent is lower than that one.
+        # A bid that was accepted before another was sent is lower than the other.
         for _, came, amount, _ in taken:
             assert all(amount < later for sent, _, later, _ in taken if came < sent)

@@ -1,12 +1,14 @@
-"""The shape of every refusal, and how requests are read: the parts "Requests" and "Errors"."""
+"""How requests are read and refusals are written: "Requests" and "Errors" in docs/api.md."""
 
 import json
+from typing import Any
 
+import httpx
 import pytest
 
 from conftest import unique
 from photos import photo
-from service import assert_problem, words
+from service import Settings, User, assert_problem, words
 
 USER_ROUTES = [
     "/signup",
@@ -22,7 +24,7 @@ PARAMETER_ROUTES = ["/list", "/download", "/delete"]
 UPLOAD_ROUTES = ["/upload_single_photo", "/unzip"]
 
 # One request for each kind of refusal: (who asks, method, path, request, status).
-REFUSALS = {
+REFUSALS: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
     "unreadable json": ("nobody", "POST", "/login", {"content": "{"}, 400),
     "broken rules": ("nobody", "POST", "/signup", {"json": {}}, 422),
     "wrong password": (
@@ -51,21 +53,21 @@ REFUSALS = {
 }
 
 
-def ask(kind, http, caller):
+def ask(kind: str, http: httpx.Client, caller: User) -> tuple[httpx.Response, int]:
     who, method, path, request, status = REFUSALS[kind]
     return (caller.call if who == "caller" else http.request)(method, path, **request), status
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_every_refusal_is_a_problem(http, caller, kind):
-    answer, status = ask(kind, http, caller)
-    assert_problem(answer, status)
+def test_every_refusal_is_a_problem(http: httpx.Client, caller: User, kind: str) -> None:
+    response, status = ask(kind, http, caller)
+    assert_problem(response, status)
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_a_refusal_tells_nothing_of_the_inside(http, caller, kind):
-    answer, _ = ask(kind, http, caller)
-    text = json.dumps(words(answer)).lower()
+def test_a_refusal_tells_nothing_of_the_inside(http: httpx.Client, caller: User, kind: str) -> None:
+    response, _ = ask(kind, http, caller)
+    text = json.dumps(words(response)).lower()
     for word in (
         "exception",
         "panicked",
@@ -83,25 +85,25 @@ def test_a_refusal_tells_nothing_of_the_inside(http, caller, kind):
         assert word not in text
 
 
-def test_the_same_refusal_has_the_same_type(http, caller):
+def test_the_same_refusal_has_the_same_type(http: httpx.Client, caller: User) -> None:
     for kind in REFUSALS:
         first, second = ask(kind, http, caller)[0].json(), ask(kind, http, caller)[0].json()
         assert (first["type"], first["title"]) == (second["type"], second["title"])
 
 
-def test_refusals_of_different_status_have_different_types(http, caller):
-    seen = {}
+def test_refusals_of_different_status_have_different_types(http: httpx.Client, caller: User) -> None:
+    seen: dict[str, int] = {}
     for kind in REFUSALS:
-        answer, status = ask(kind, http, caller)
-        assert seen.setdefault(answer.json()["type"], status) == status
+        response, status = ask(kind, http, caller)
+        assert seen.setdefault(response.json()["type"], status) == status
 
 
-def test_every_request_has_its_own_id(http):
+def test_every_request_has_its_own_id(http: httpx.Client) -> None:
     ids = {http.post("/login", json={}).json()["request_id"] for _ in range(5)}
     assert len(ids) == 5
 
 
-# What the gateway refuses is in its own form
+# Refusals by the gateway have its own format
 
 
 @pytest.mark.parametrize(
@@ -117,27 +119,28 @@ def test_every_request_has_its_own_id(http):
         ("GET", "/login"),
     ],
 )
-def test_an_unknown_route_or_method_is_the_gateways_404(http, method, path):
-    answer = http.request(method, path)
-    assert answer.status_code == 404
-    assert "message" in answer.json()
+def test_an_unknown_route_or_method_is_the_gateways_404(http: httpx.Client, method: str, path: str) -> None:
+    response = http.request(method, path)
+    assert response.status_code == 404
+    assert "message" in response.json()
 
 
-def test_a_missing_token_is_refused_by_the_gateway(http, settings):
-    answer = http.post("/list")
-    assert answer.status_code == settings.refusal
-    assert "message" in answer.json()
-
-
-@pytest.mark.local_cloud
-def test_a_browser_of_any_origin_may_read_the_answers(http):
-    answer = http.post("/login", json={}, headers={"Origin": "https://example.com"})
-    assert answer.headers["access-control-allow-origin"] in ("*", "https://example.com")
+@pytest.mark.authorizer
+def test_a_missing_token_is_refused_by_the_gateway(http: httpx.Client, settings: Settings) -> None:
+    response = http.post("/list")
+    assert response.status_code == settings.refusal
+    assert "message" in response.json()
 
 
 @pytest.mark.local_cloud
-def test_a_browser_may_send_a_token_from_any_origin(http):
-    answer = http.request(
+def test_a_browser_of_any_origin_may_read_the_responses(http: httpx.Client) -> None:
+    response = http.post("/login", json={}, headers={"Origin": "https://example.com"})
+    assert response.headers["access-control-allow-origin"] in ("*", "https://example.com")
+
+
+@pytest.mark.local_cloud
+def test_a_browser_may_send_a_token_from_any_origin(http: httpx.Client) -> None:
+    response = http.request(
         "OPTIONS",
         "/list",
         headers={
@@ -146,8 +149,8 @@ def test_a_browser_may_send_a_token_from_any_origin(http):
             "Access-Control-Request-Headers": "authorization,content-type",
         },
     )
-    assert answer.status_code in (200, 204)
-    allowed = answer.headers["access-control-allow-headers"].lower()
+    assert response.status_code in (200, 204)
+    allowed = response.headers["access-control-allow-headers"].lower()
     assert allowed == "*" or "authorization" in allowed
 
 
@@ -167,22 +170,26 @@ CONTENT_TYPES = [
 ]
 
 
-def typed(content_type):
+def typed(content_type: str | None) -> dict[str, str]:
     return {"Content-Type": content_type} if content_type else {}
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_a_user_route_reads_json_whatever_its_content_type(http, content_type):
+def test_a_user_route_reads_json_whatever_its_content_type(
+    http: httpx.Client, content_type: str | None
+) -> None:
     body = json.dumps({"username": unique("nobody"), "password": "wrong-horse-1"})
     assert_problem(http.post("/login", content=body, headers=typed(content_type)), 401)
 
 
 @pytest.mark.parametrize("path", PARAMETER_ROUTES)
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_a_parameter_route_reads_json_whatever_its_content_type(caller, path, content_type):
+def test_a_parameter_route_reads_json_whatever_its_content_type(
+    caller: User, path: str, content_type: str | None
+) -> None:
     body = json.dumps({"filename": "nothing.jpg", "limit": 5})
-    answer = caller.post(path, content=body, headers=typed(content_type))
-    assert answer.status_code == (200 if path == "/list" else 404)
+    response = caller.post(path, content=body, headers=typed(content_type))
+    assert response.status_code == (200 if path == "/list" else 404)
 
 
 UNREADABLE = {
@@ -203,40 +210,40 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("path", USER_ROUTES)
 @pytest.mark.parametrize("body", ["half", "array", "null"])
-def test_unreadable_json_is_refused_by_every_user_route(http, path, body):
+def test_unreadable_json_is_refused_by_every_user_route(http: httpx.Client, path: str, body: Any) -> None:
     assert_problem(http.post(path, content=UNREADABLE[body], headers=typed("application/json")), 400)
 
 
 @pytest.mark.parametrize("path", PARAMETER_ROUTES + UPLOAD_ROUTES)
 @pytest.mark.parametrize("body", ["half", "array", "null"])
-def test_unreadable_json_is_refused_by_every_photo_route(caller, path, body):
+def test_unreadable_json_is_refused_by_every_photo_route(caller: User, path: str, body: Any) -> None:
     assert_problem(caller.post(path, content=UNREADABLE[body], headers=typed("application/json")), 400)
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
-def test_every_kind_of_unreadable_json_is_refused(http, body):
+def test_every_kind_of_unreadable_json_is_refused(http: httpx.Client, body: Any) -> None:
     assert_problem(http.post("/login", content=UNREADABLE[body], headers=typed("application/json")), 400)
 
 
-def test_json_that_is_no_utf8_is_refused(http):
-    """Under a type that the gateway hands on as bytes: what is `application/json` it makes text of first."""
+def test_json_that_is_no_utf8_is_refused(http: httpx.Client) -> None:
+    """The type is one that the gateway passes on as bytes: it would decode `application/json` itself."""
     body = b'{"username": "ann", "password": "\xff"}'
     assert_problem(http.post("/login", content=body, headers=typed("application/octet-stream")), 400)
 
 
 @pytest.mark.parametrize("path", USER_ROUTES)
-def test_an_empty_body_is_refused_by_every_user_route(http, path):
+def test_an_empty_body_is_refused_by_every_user_route(http: httpx.Client, path: str) -> None:
     assert_problem(http.post(path), 400)
 
 
 @pytest.mark.parametrize("path", USER_ROUTES)
-def test_an_empty_object_breaks_the_rules_of_every_user_route(http, path):
+def test_an_empty_object_breaks_the_rules_of_every_user_route(http: httpx.Client, path: str) -> None:
     assert_problem(http.post(path, json={}), 422)
 
 
 @pytest.mark.parametrize("path", USER_ROUTES)
-def test_a_form_is_read_by_every_user_route(http, path):
-    """Every member is there, and none is right: no refusal names one as missing."""
+def test_a_form_is_read_by_every_user_route(http: httpx.Client, path: str) -> None:
+    """Every member is present and wrong: no refusal calls one missing."""
     name = unique("nobody")
     everything = {
         "username": name,
@@ -247,25 +254,26 @@ def test_a_form_is_read_by_every_user_route(http, path):
         "new_password": "another-horse-8-battery",
         "refresh_token": "x",
     }
-    answer = http.post(path, data=everything)
+    response = http.post(path, data=everything)
     if path in ("/confirm/resend", "/password/forgot"):
-        assert answer.status_code == 202
+        assert response.status_code == 202
     else:
-        assert_problem(answer, {"/signup": 422, "/confirm": 422, "/password/reset": 422}.get(path, 401))
+        assert_problem(response, {"/signup": 422, "/confirm": 422, "/password/reset": 422}.get(path, 401))
 
 
 @pytest.mark.parametrize("kind", ["form", "json"])
-def test_a_member_may_hold_any_text(http, kind):
+def test_a_member_may_hold_any_text(http: httpx.Client, kind: str) -> None:
     body = {"username": unique("nobody"), "password": 'päss wörd+%&=😀 " \\ 7'}
-    assert_problem(http.post("/login", **{{"form": "data", "json": "json"}[kind]: body}), 401)
+    response = http.post("/login", json=body) if kind == "json" else http.post("/login", data=body)
+    assert_problem(response, 401)
 
 
-def test_members_that_nobody_asked_for_do_no_harm(http):
+def test_members_that_nobody_asked_for_do_no_harm(http: httpx.Client) -> None:
     body = {"username": unique("nobody"), "password": "wrong-horse-1", "x": {"y": [1, None]}}
     assert_problem(http.post("/login", json=body), 401)
 
 
-def test_an_answer_is_json_in_snake_case(user):
+def test_a_response_is_json_in_snake_case(user: User) -> None:
     stored = user.upload(photo())
     names = (
         set(stored)

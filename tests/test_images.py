@@ -1,4 +1,4 @@
-"""`GET /me/images`: the dictionary, which follows the photos by their events."""
+"""`GET /me/images`: the dictionary, which S3 events keep up to date."""
 
 import json
 import os
@@ -6,15 +6,20 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import quote_plus
 
 import httpx
 import pytest
 
+import functions as direct
 import tokens
+from conftest import Bucket
 from photos import photo
-from service import assert_problem, eventually
+from service import Settings, User, assert_problem, eventually
+from support import events
 
 MAX_BODY = 4_194_304
 #: How long the dictionary may lag behind the last change.
@@ -46,36 +51,36 @@ NAMES = [
 ]
 
 
-def answer_of(user, **headers):
+def response_of(user: User, **headers: str) -> httpx.Response:
     return user.get("/me/images", headers=headers)
 
 
-def dictionary(user):
-    answer = answer_of(user)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    return answer.json()
+def dictionary(user: User) -> Any:
+    response = response_of(user)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
 
 
-def listing(user):
-    """What the dictionary must be."""
+def listing(user: User) -> list[dict[str, Any]]:
+    """The dictionary that the user's list of photos implies."""
     return [{"name": item["filename"], "type": item["type"], "size": item["size"]} for item in user.photos()]
 
 
-def delete(user, name):
-    answer = user.post("/delete", json={"file": name})
-    assert answer.status_code == 204, answer.text
+def delete(user: User, name: str) -> None:
+    response = user.post("/delete", json={"file": name})
+    assert response.status_code == 204, response.text
 
 
 @pytest.fixture(scope="session")
-def index_queue(settings, aws):
-    """index_queue(*bodies): puts messages into the queue of the indexer."""
+def index_queue(settings: Settings, aws: Callable[[str], Any]) -> Callable[..., None]:
+    """index_queue(*bodies): sends messages to the queue of index_images."""
     url = os.environ.get("INDEX_QUEUE_URL")
     if not url:
         pytest.skip("needs AWS credentials and INDEX_QUEUE_URL, to send events")
     sqs = aws("sqs")
 
-    def send(*bodies):
+    def send(*bodies: str | dict[str, Any]) -> None:
         for body in bodies:
             sqs.send_message(QueueUrl=url, MessageBody=body if isinstance(body, str) else json.dumps(body))
 
@@ -83,34 +88,27 @@ def index_queue(settings, aws):
 
 
 @pytest.fixture(scope="session")
-def event(settings):
-    """event(user, name): what S3 says of a photo ("Event message structure" in the Amazon S3 User Guide)."""
+def event(settings: Settings) -> Callable[..., dict[str, Any]]:
+    """event(user, name): the event that S3 sends about a photo."""
 
-    def make(user, name, kind="ObjectCreated:Put", bucket=settings.bucket, prefix="photos"):
+    def make(
+        user: User,
+        name: str,
+        kind: str = "ObjectCreated:Put",
+        bucket: str | None = settings.bucket,
+        prefix: str = "photos",
+    ) -> dict[str, Any]:
         key = quote_plus(f"{prefix}/{user.name}/{name}", safe="/")
-        record = {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "awsRegion": settings.region,
-            "eventTime": "2026-11-21T02:03:04.056Z",
-            "eventName": kind,
-            "s3": {
-                "s3SchemaVersion": "1.0",
-                "configurationId": "index",
-                "bucket": {"name": bucket},
-                "object": {"key": key, "size": 1, "eTag": "0" * 32, "sequencer": "0055AED6DCD90281E5"},
-            },
-        }
-        return {"Records": [record]}
+        return events.s3_change(bucket or "", key, kind)
 
     return make
 
 
 @pytest.fixture
-def spoil(bucket):
-    """spoil(user): makes the dictionary wrong, so that only an event that is handled makes it right again."""
+def spoil(bucket: Bucket) -> Callable[..., None]:
+    """spoil(user): overwrites the dictionary; only a handled event makes it right again."""
 
-    def put(user, text='[{"name":"wrong","type":"jpg","size":1}]'):
+    def put(user: User, text: str = '[{"name":"wrong","type":"jpg","size":1}]') -> None:
         bucket.client.put_object(
             Bucket=bucket.name,
             Key=f"index/{user.name}/images.json",
@@ -122,13 +120,14 @@ def spoil(bucket):
     return put
 
 
-def test_a_new_user_has_an_empty_dictionary(make_user):
-    answer = answer_of(make_user())
-    assert (answer.status_code, answer.json()) == (200, [])
-    assert answer.headers["etag"].startswith('"')
+def test_a_new_user_has_an_empty_dictionary(make_user: Callable[..., User]) -> None:
+    response = response_of(make_user())
+    assert (response.status_code, response.json()) == (200, [])
+    assert response.headers["etag"].startswith('"')
 
 
-def test_the_dictionary_names_each_photo_as_the_list_does(user):
+@pytest.mark.smoke
+def test_the_dictionary_names_each_photo_as_the_list_does(user: User) -> None:
     for number, kind in enumerate(("jpg", "png", "gif", "webp", "tiff", "bmp")):
         user.upload(photo(kind, number), f"{number}.{kind}")
     wanted = listing(user)
@@ -136,44 +135,44 @@ def test_the_dictionary_names_each_photo_as_the_list_does(user):
     assert eventually(lambda: dictionary(user), wanted) == wanted
 
 
-def test_an_emptied_folder_is_as_a_new_one(user, make_user):
-    new = answer_of(make_user()).headers["etag"]
+def test_an_emptied_folder_is_as_a_new_one(user: User, make_user: Callable[..., User]) -> None:
+    new = response_of(make_user()).headers["etag"]
     stored = user.upload(photo())
     eventually(lambda: len(dictionary(user)), 1)
     delete(user, stored["filename"])
     eventually(lambda: dictionary(user), [])
-    answer = answer_of(user)
-    assert (answer.text, answer.headers["etag"]) == ("[]", new)
+    response = response_of(user)
+    assert (response.text, response.headers["etag"]) == ("[]", new)
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", "*", '"x", {}', 'W/"x" ,W/{}, "y"', '"a,b",{}'])
 @pytest.mark.parametrize("photos", [0, 1])
-def test_what_the_client_has_is_not_sent_again(user, form, photos):
+def test_what_the_client_has_is_not_sent_again(user: User, form: str, photos: int) -> None:
     if photos:
         user.upload(photo())
         eventually(lambda: len(dictionary(user)), 1)
-    tag = answer_of(user).headers["etag"]
-    answer = answer_of(user, **{"If-None-Match": form.format(tag)})
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["etag"] == tag
+    tag = response_of(user).headers["etag"]
+    response = response_of(user, **{"If-None-Match": form.format(tag)})
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["etag"] == tag
 
 
 @pytest.mark.parametrize("form", ['"x"', "x", '""', '"x", "y"'])
-def test_another_tag_is_answered_in_full(caller, form):
-    assert answer_of(caller, **{"If-None-Match": form}).status_code == 200
+def test_another_tag_is_answered_in_full(caller: User, form: str) -> None:
+    assert response_of(caller, **{"If-None-Match": form}).status_code == 200
 
 
-def test_a_change_changes_the_tag(user):
-    before = answer_of(user).headers["etag"]
+def test_a_change_changes_the_tag(user: User) -> None:
+    before = response_of(user).headers["etag"]
     user.upload(photo())
     eventually(lambda: len(dictionary(user)), 1)
-    answer = answer_of(user, **{"If-None-Match": before})
-    assert answer.status_code == 200
-    assert answer.headers["etag"] != before
+    response = response_of(user, **{"If-None-Match": before})
+    assert response.status_code == 200
+    assert response.headers["etag"] != before
 
 
-def test_names_survive(user):
-    """Upload, event, dictionary, download."""
+def test_names_survive(user: User) -> None:
+    """Names pass unchanged through the upload, the event, the dictionary and the download."""
     pictures = {
         user.upload(photo("jpg", number), f"{name}.jpg")["filename"]: photo("jpg", number)
         for number, name in enumerate(NAMES)
@@ -186,7 +185,7 @@ def test_names_survive(user):
         assert user.fetch(name).content == pictures[name], name
 
 
-def test_a_user_sees_their_own_photos_alone(make_user):
+def test_a_user_sees_their_own_photos_alone(make_user: Callable[..., User]) -> None:
     ann, bob = make_user(), make_user()
     ann.upload(photo())
     eventually(lambda: len(dictionary(ann)), 1)
@@ -194,23 +193,23 @@ def test_a_user_sees_their_own_photos_alone(make_user):
 
 
 @pytest.mark.parametrize("name", ["{}+cats@example.com", "a.b-c_{}"])
-def test_every_user_name_has_its_folder(make_user, name):
+def test_every_user_name_has_its_folder(make_user: Callable[..., User], name: str) -> None:
     user = make_user(name.format(uuid.uuid4().hex[:12]))
     user.upload(photo())
     eventually(lambda: dictionary(user), listing(user))
     assert len(dictionary(user)) == 1
 
 
-def test_many_clients_at_once(user, record_property):
+def test_many_clients_at_once(user: User, record_property: Callable[[str, object], None]) -> None:
     """300 photos from 10 clients, while another deletes half of them."""
     names, uploaded, errors = [], threading.Event(), []
     pictures = [photo("jpg", seed) for seed in range(10)]
 
-    def upload(client):
+    def upload(client: int) -> None:
         for number in range(30):
             names.append(user.upload(pictures[client], f"client {client} photo {number}.jpg")["filename"])
 
-    def remove():
+    def remove() -> None:
         deleted = 0
         try:
             while deleted < 150:
@@ -240,14 +239,19 @@ def test_many_clients_at_once(user, record_property):
     record_property("seconds of changes", round(end - start, 1))
     record_property("seconds until the dictionary was right", round(lag, 1))
     print(f"{end - start:.1f} s of changes; right {lag:.1f} s after the last")
-    # Nothing that is under way yet makes it wrong again.
+    # No late event makes it wrong again.
     while time.monotonic() < end + SECONDS:
         assert dictionary(user) == wanted
         time.sleep(1)
 
 
-def test_an_event_only_says_that_the_folder_changed(user, index_queue, event, spoil):
-    """Of a photo that never was, of one that was deleted, twice, and in the wrong order."""
+def test_an_event_only_says_that_the_folder_changed(
+    user: User,
+    index_queue: Callable[..., None],
+    event: Callable[..., dict[str, Any]],
+    spoil: Callable[..., None],
+) -> None:
+    """Events for unknown and deleted photos, repeated and out of order, change nothing."""
     kept, gone = (user.upload(photo("jpg", seed))["filename"] for seed in (1, 2))
     delete(user, gone)
     wanted = listing(user)
@@ -270,7 +274,12 @@ def test_an_event_only_says_that_the_folder_changed(user, index_queue, event, sp
     eventually(lambda: dictionary(user), wanted)
 
 
-def test_late_events_leave_an_emptied_folder_empty(user, index_queue, event, spoil):
+def test_late_events_leave_an_emptied_folder_empty(
+    user: User,
+    index_queue: Callable[..., None],
+    event: Callable[..., dict[str, Any]],
+    spoil: Callable[..., None],
+) -> None:
     stored = [user.upload(photo("jpg", seed))["filename"] for seed in range(3)]
     for name in stored:
         delete(user, name)
@@ -282,7 +291,12 @@ def test_late_events_leave_an_emptied_folder_empty(user, index_queue, event, spo
     assert dictionary(user) == []
 
 
-def test_messages_of_another_shape_hold_nothing_up(user, index_queue, event, spoil):
+def test_messages_of_another_shape_hold_nothing_up(
+    user: User,
+    index_queue: Callable[..., None],
+    event: Callable[..., dict[str, Any]],
+    spoil: Callable[..., None],
+) -> None:
     stored = user.upload(photo())
     wanted = listing(user)
     eventually(lambda: dictionary(user), wanted)
@@ -297,8 +311,10 @@ def test_messages_of_another_shape_hold_nothing_up(user, index_queue, event, spo
 
 
 @pytest.mark.local_cloud
-def test_only_what_cannot_be_read_goes_back(user, settings, aws, event):
-    """Called directly: what goes back would be tried for half an hour before it is a dead letter."""
+def test_only_what_cannot_be_read_goes_back(
+    user: User, settings: Settings, aws: Callable[[str], Any], event: Callable[..., dict[str, Any]]
+) -> None:
+    """Calls the function directly: the queue would retry such a message for half an hour."""
     stored = user.upload(photo())["filename"]
     bodies = {
         "good": event(user, stored),
@@ -314,29 +330,20 @@ def test_only_what_cannot_be_read_goes_back(user, settings, aws, event):
         "another object": {"hello": "world"},
         "no key": {"Records": [{"s3": {"bucket": {"name": settings.bucket}}}]},
     }
-    messages = [
-        {
-            "messageId": name,
-            "receiptHandle": "r",
-            "attributes": {},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "body": body if isinstance(body, str) else json.dumps(body),
-        }
-        for name, body in bodies.items()
-    ]
-    answer = aws("lambda").invoke(
-        FunctionName=f"yourplace-{settings.stage}-index_images", Payload=json.dumps({"Records": messages})
+    messages = ((name, body if isinstance(body, str) else json.dumps(body)) for name, body in bodies.items())
+    response = aws("lambda").invoke(
+        FunctionName=f"yourplace-{settings.stage}-index_images",
+        Payload=json.dumps(events.sqs_messages("index", messages)),
     )
-    result = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, result
+    result = json.loads(response["Payload"].read())
+    assert "FunctionError" not in response, result
     failed = {item["itemIdentifier"] for item in result["batchItemFailures"]}
     assert failed == {"no json", "empty", "another object", "no key"}
     assert dictionary(user) == listing(user)
 
 
-def entries(size, name="20261121T020304056Z_" + "n" * 80 + ".jpg"):
-    """A dictionary of exactly that many bytes."""
+def entries(size: int, name: str = "20261121T020304056Z_" + "n" * 80 + ".jpg") -> str:
+    """A dictionary of exactly `size` bytes."""
     entry = json.dumps({"name": name, "type": "jpg", "size": 1}, separators=(",", ":"))
     count = (size - 2) // (len(entry) + 1)
     text = "[" + ",".join([entry] * count)
@@ -346,33 +353,33 @@ def entries(size, name="20261121T020304056Z_" + "n" * 80 + ".jpg"):
 @pytest.mark.parametrize(
     "name", ["20261121T020304056Z_photo.jpg", "20261121T020304056Z_" + '"' * 100 + ".jpg"]
 )
-def test_the_largest_dictionary_is_in_the_answer(user, spoil, name):
+def test_the_largest_dictionary_is_in_the_response(user: User, spoil: Callable[..., None], name: str) -> None:
     text = entries(MAX_BODY, name)
     spoil(user, text)
-    answer = answer_of(user)
-    assert (answer.status_code, answer.text == text) == (200, True)
+    response = response_of(user)
+    assert (response.status_code, response.text == text) == (200, True)
 
 
-def test_a_larger_dictionary_is_had_from_the_bucket(user, spoil):
+def test_a_larger_dictionary_is_had_from_the_bucket(user: User, spoil: Callable[..., None]) -> None:
     text = entries(MAX_BODY + 1)
     spoil(user, text)
-    answer = answer_of(user)
-    assert answer.status_code == 303
-    assert answer.json() == {"url": answer.headers["location"], "expires_in": 900}
-    stored = httpx.get(answer.headers["location"])
+    response = response_of(user)
+    assert response.status_code == 303
+    assert response.json() == {"url": response.headers["location"], "expires_in": 900}
+    stored = httpx.get(response.headers["location"])
     assert (stored.status_code, stored.text == text) == (200, True)
     assert stored.headers["content-type"] == "application/json"
-    again = answer_of(user, **{"If-None-Match": stored.headers["etag"]})
+    again = response_of(user, **{"If-None-Match": stored.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert user.get("/me/images", follow_redirects=True).text == text
 
 
-def test_no_token_no_dictionary(http):
+def test_no_token_no_dictionary(http: httpx.Client) -> None:
     assert http.get("/me/images").status_code in (401, 403)
 
 
 @pytest.mark.local_cloud
-def test_the_function_looks_at_the_token_itself(functions, user):
+def test_the_function_looks_at_the_token_itself(functions: direct.Functions, user: User) -> None:
     forged = tokens.foreign_key().sign(tokens.decode(user.id_token)[1])
     for token in (None, forged):
         assert_problem(functions.call("/me/images", token, method="GET"), 401)

@@ -1,27 +1,34 @@
 """An OpenID Connect issuer that is trusted beside the user pool.
 
-A Lambda authorizer lets its users in, API Gateway's own does not.
+A Lambda authorizer admits its users; API Gateway's own authorizer does not.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 import archives
 import auctions
+import functions as direct
 import tokens
-from conftest import unique
-from issuer import folder_of
+from conftest import Bucket, unique
+from issuer import Issuer, folder_of
 from openid_issuer import OTHER_CLIENT, new_key
 from photos import photo
 from service import User, assert_problem, eventually
+from tokens import Claims
 
 pytestmark = pytest.mark.second_issuer
 lets_in = pytest.mark.authorizer("lambda")
 
-#: The least time between two fetches of an issuer's keys by one process, and a little more.
+#: A little more than the shortest time between two fetches of an issuer's keys by one process.
 REFETCH_SECONDS = 11
 
 ROUTES = [
@@ -43,20 +50,25 @@ ROUTES = [
 
 
 @pytest.fixture(scope="module")
-def partner(http, issuer):
+def partner(http: httpx.Client, issuer: Issuer) -> User:
     """A user of the second issuer who has logged in there."""
     return issuer.user(http, unique())
 
 
 @pytest.fixture
-def namesakes(http, issuer, make_user):
+def namesakes(http: httpx.Client, issuer: Issuer, make_user: Callable[..., User]) -> tuple[User, User]:
     """(ours, theirs): two users of the same name, one of the pool and one of the second issuer."""
     name = unique("ann")
     return make_user(name), issuer.user(http, name)
 
 
-def send(http, token, method="GET", path="/me"):
+def send(http: httpx.Client, token: str, method: str = "GET", path: str = "/me") -> httpx.Response:
     return http.request(method, path, headers={"Authorization": f"Bearer {token}"})
+
+
+def image_names(user: User) -> list[str]:
+    """The photos in the user's dictionary."""
+    return [image["name"] for image in user.get("/me/images").json()]
 
 
 # With API Gateway's own authorizer
@@ -64,9 +76,11 @@ def send(http, token, method="GET", path="/me"):
 
 @pytest.mark.authorizer("jwt")
 @pytest.mark.parametrize("method, path", ROUTES)
-def test_the_gateways_own_authorizer_refuses_it(http, partner, method, path):
-    answer = send(http, partner.id_token, method, path)
-    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+def test_the_gateways_own_authorizer_refuses_it(
+    http: httpx.Client, partner: User, method: str, path: str
+) -> None:
+    response = send(http, partner.id_token, method, path)
+    assert (response.status_code, response.json()) == (401, {"message": "Unauthorized"})
 
 
 # With a Lambda authorizer
@@ -75,12 +89,14 @@ def test_the_gateways_own_authorizer_refuses_it(http, partner, method, path):
 @lets_in
 @pytest.mark.parametrize("header", ["{}", "Bearer {}"])
 @pytest.mark.parametrize("name", ["Authorization", "JWT"])
-def test_its_token_is_taken_in_either_header(http, partner, name, header):
+def test_its_token_is_taken_in_either_header(
+    http: httpx.Client, partner: User, name: str, header: str
+) -> None:
     assert http.get("/me", headers={name: header.format(partner.id_token)}).status_code == 200
 
 
 @lets_in
-def test_its_user_keeps_photos(http, issuer, bucket):
+def test_its_user_keeps_photos(http: httpx.Client, issuer: Issuer, bucket: Bucket) -> None:
     user = issuer.user(http, unique())
     kept, gone = user.upload(photo(), "kept.jpg")["filename"], user.upload(photo(), "gone.jpg")["filename"]
     (unpacked,) = user.unzip(archives.build([archives.Entry("a/c.jpg", photo())])).stored
@@ -93,7 +109,7 @@ def test_its_user_keeps_photos(http, issuer, bucket):
 
 
 @lets_in
-def test_its_user_has_a_record(http, issuer):
+def test_its_user_has_a_record(http: httpx.Client, issuer: Issuer) -> None:
     user = issuer.user(http, unique())
     record = user.get("/me").json()
     assert (record["user"], record["email"], record["display_name"]) == (user.name, user.email, None)
@@ -101,12 +117,17 @@ def test_its_user_has_a_record(http, issuer):
 
 
 @lets_in
-def test_its_users_trade_with_the_pools(partner, make_user, mailbox, backstage):
+def test_its_users_trade_with_the_pools(
+    partner: User,
+    make_user: Callable[..., User],
+    inbox: Callable[[str], list[Any]],
+    backstage: auctions.Backstage,
+) -> None:
     buyer = make_user()
     auction = auctions.create(partner, starting_price=5)
     assert auction["seller"] == partner.name
-    answer = partner.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
-    assert answer.status_code == 200, answer.text
+    response = partner.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
+    assert response.status_code == 200, response.text
     assert auctions.bid(buyer, auction, 5).json()["highest_bid"] == {"amount": 5, "bidder": buyer.name}
 
     auction = auctions.create(buyer)
@@ -114,14 +135,14 @@ def test_its_users_trade_with_the_pools(partner, make_user, mailbox, backstage):
     assert auction["id"] in {found["id"] for page in auctions.listed(partner) for found in page}
     backstage.end(auction)
     backstage.close()
-    auctions.wait_for(lambda: mailbox(partner.email))
+    auctions.wait_for(lambda: inbox(partner.email))
 
 
 # Users of two issuers who have the same name
 
 
 @lets_in
-def test_namesakes_share_no_photos(namesakes, bucket):
+def test_namesakes_share_no_photos(namesakes: tuple[User, User], bucket: Bucket) -> None:
     ours, theirs = namesakes
     mine, hers = (
         ours.upload(photo("jpg", 1), "a.jpg")["filename"],
@@ -138,11 +159,11 @@ def test_namesakes_share_no_photos(namesakes, bucket):
                 assert user.post("/delete", json={"file": path}).status_code in (400, 404)
     assert (ours.fetch(mine).content, theirs.fetch(hers).content) == (photo("jpg", 1), photo("jpg", 2))
     for user, name in ((ours, mine), (theirs, hers)):
-        eventually(lambda user=user: [image["name"] for image in user.get("/me/images").json()], [name])
+        eventually(partial(image_names, user), [name])
 
 
 @lets_in
-def test_namesakes_share_no_record(namesakes):
+def test_namesakes_share_no_record(namesakes: tuple[User, User]) -> None:
     for user in namesakes:
         assert user.call("PUT", "/me", json={"display_name": user.name}).status_code == 200
     for user in namesakes:
@@ -152,7 +173,7 @@ def test_namesakes_share_no_record(namesakes):
 
 @lets_in
 @pytest.mark.parametrize("seller_at", [0, 1], ids=["the pool's sells", "the issuer's sells"])
-def test_namesakes_share_no_auction(namesakes, seller_at):
+def test_namesakes_share_no_auction(namesakes: tuple[User, User], seller_at: int) -> None:
     seller, other = namesakes[seller_at], namesakes[1 - seller_at]
     auction = auctions.create(seller)
     assert auction["seller"] == seller.name != other.name
@@ -160,25 +181,29 @@ def test_namesakes_share_no_auction(namesakes, seller_at):
     picture = other.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
     assert_problem(picture, 403)
     assert assert_problem(auctions.bid(seller, auction, 5), 409)["type"].endswith(":own-auction")
-    answer = auctions.bid(other, auction, 5)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["highest_bid"]["bidder"] == other.name
+    response = auctions.bid(other, auction, 5)
+    assert response.status_code == 200, response.text
+    assert response.json()["highest_bid"]["bidder"] == other.name
 
 
 @lets_in
-def test_namesakes_bid_against_each_other(namesakes, make_user):
+def test_namesakes_bid_against_each_other(
+    namesakes: tuple[User, User], make_user: Callable[..., User]
+) -> None:
     auction = auctions.create(make_user())
     for amount, user in enumerate([*namesakes, *namesakes], start=1):
-        answer = auctions.bid(user, auction, amount)
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["highest_bid"] == {"amount": amount, "bidder": user.name}
+        response = auctions.bid(user, auction, amount)
+        assert response.status_code == 200, response.text
+        assert response.json()["highest_bid"] == {"amount": amount, "bidder": user.name}
         assert assert_problem(auctions.bid(user, auction, 99), 409)["type"].endswith(":already-highest")
 
 
 @lets_in
 @pytest.mark.local_cloud
-def test_no_user_name_of_the_pool_is_one_of_the_issuers_users(http, id_key, caller, partner):
-    """A public client may make any name in the pool."""
+def test_no_user_name_of_the_pool_is_one_of_the_issuers_users(
+    http: httpx.Client, id_key: tokens.Key, caller: User, partner: User
+) -> None:
+    """A public client may create any name in the pool."""
     stored = partner.upload(photo())["filename"]
     claims = tokens.decode(caller.id_token)[1]
     for name in (partner.name, partner.name.replace("~", "%7E"), f"x/../{partner.name}"):
@@ -189,19 +214,19 @@ def test_no_user_name_of_the_pool_is_one_of_the_issuers_users(http, id_key, call
 
 
 @lets_in
-def test_a_mail_address_as_name_is_shown_to_nobody(http, issuer, caller):
+def test_a_email_address_as_name_is_shown_to_nobody(http: httpx.Client, issuer: Issuer, caller: User) -> None:
     name = f"{unique('ann')}@example.com"
     auction = auctions.create(issuer.user(http, name))
     shown = auctions.show(caller, auction)["seller"]
     assert shown.startswith(folder_of(name).partition("@")[0] + "#") and "@" not in shown
 
 
-# Tokens that are refused, by the gateway and by the function when it is called without it
+# Tokens that both the gateway and a function called without it refuse
 
 FOREIGN = tokens.foreign_key()
 
 #: (the issuer's key, a token's claims) -> a token.
-FORGERIES = {
+FORGERIES: dict[str, Callable[[tokens.Key, Claims], str]] = {
     "another audience": lambda key, claims: key.sign(claims | {"aud": "foreign"}),
     "the pool's kind of audience": lambda key, claims: key.sign(
         {name: value for name, value in claims.items() if name != "aud"}
@@ -221,17 +246,19 @@ FORGERIES = {
 }
 
 
-def assert_refused(http, functions, token):
+def assert_refused(http: httpx.Client, functions: direct.Functions, token: str) -> None:
     assert send(http, token).status_code == 403
-    answer = functions.call("/me", token, method="GET")
-    assert_problem(answer, 401)
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    response = functions.call("/me", token, method="GET")
+    assert_problem(response, 401)
+    assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 @lets_in
 @pytest.mark.local_cloud
-def test_a_token_made_with_the_issuers_key_is_taken(http, functions, issuer, partner):
-    """The forgeries differ from this one in one thing each."""
+def test_a_token_made_with_the_issuers_key_is_taken(
+    http: httpx.Client, functions: direct.Functions, issuer: Issuer, partner: User
+) -> None:
+    """Each forgery below differs from this token in one thing."""
     token = issuer.key.sign(tokens.decode(partner.id_token)[1])
     assert send(http, token).status_code == 200
     assert functions.call("/me", token, method="GET").status_code == 200
@@ -240,13 +267,17 @@ def test_a_token_made_with_the_issuers_key_is_taken(http, functions, issuer, par
 @lets_in
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_token_is_refused(http, functions, issuer, partner, forgery):
+def test_a_forged_token_is_refused(
+    http: httpx.Client, functions: direct.Functions, issuer: Issuer, partner: User, forgery: str
+) -> None:
     assert_refused(http, functions, FORGERIES[forgery](issuer.key, tokens.decode(partner.id_token)[1]))
 
 
 @lets_in
 @pytest.mark.local_cloud
-def test_a_token_that_the_issuer_made_for_another_client_is_refused(http, functions, issuer):
+def test_a_token_that_the_issuer_made_for_another_client_is_refused(
+    http: httpx.Client, functions: direct.Functions, issuer: Issuer
+) -> None:
     name = unique()
     issuer.add(name)
     assert_refused(http, functions, issuer.token(name, OTHER_CLIENT))
@@ -254,7 +285,14 @@ def test_a_token_that_the_issuer_made_for_another_client_is_refused(http, functi
 
 @lets_in
 @pytest.mark.local_cloud
-def test_no_issuer_speaks_for_the_other(http, functions, issuer, id_key, partner, caller):
+def test_no_issuer_speaks_for_the_other(
+    http: httpx.Client,
+    functions: direct.Functions,
+    issuer: Issuer,
+    id_key: tokens.Key,
+    partner: User,
+    caller: User,
+) -> None:
     ours, theirs = tokens.decode(caller.id_token)[1], tokens.decode(partner.id_token)[1]
     assert_refused(http, functions, issuer.key.sign(ours))
     assert_refused(http, functions, issuer.key.sign(ours, kid=id_key.kid))
@@ -268,20 +306,24 @@ def test_no_issuer_speaks_for_the_other(http, functions, issuer, id_key, partner
 @lets_in
 @pytest.mark.exclusive
 @pytest.mark.local_cloud
-def test_no_request_fails_while_the_keys_are_rotated(http, issuer, memory, capsys):
-    """As an issuer does it: the new key is published first, then it signs, then the old one goes."""
+def test_no_request_fails_while_the_keys_are_rotated(
+    http: httpx.Client, issuer: Issuer, memory: direct.Memory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As issuers do it: publish the new key, sign with it, then remove the old one."""
     clients = 20
     names = [unique() for _ in range(clients)]
     with ThreadPoolExecutor(clients) as pool:
         users = list(pool.map(lambda name: issuer.user(http, name), names))
     functions = ("authorize", "me")
-    statuses, processes, stop = [], set(), threading.Event()
+    statuses: list[int] = []
+    processes: set[Path] = set()
+    stop = threading.Event()
 
-    def work(user):
+    def work(user: User) -> None:
         while not stop.is_set():
             statuses.append(user.get("/me").status_code)
 
-    def go_on(seconds):
+    def go_on(seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             processes.update(process for function in functions for process in memory.processes(function))
@@ -315,21 +357,23 @@ def test_no_request_fails_while_the_keys_are_rotated(http, issuer, memory, capsy
         print(f"{failed} failed, {len(processes)} processes fetched the keys {fetches} times")
     assert set(statuses) == {200}
     assert issuer.key.kid == tokens.decode(users[0].id_token)[0]["kid"]
-    # Each once when it met its first token, and once when it met the new key.
+    # Each process fetches once for its first token, and once for the new key.
     assert len(functions) <= fetches <= 2 * len(processes)
 
 
 @lets_in
 @pytest.mark.exclusive
 @pytest.mark.local_cloud
-def test_a_key_that_was_taken_back_ends_with_the_next_fetch(http, functions, issuer):
+def test_a_key_that_was_taken_back_ends_with_the_next_fetch(
+    http: httpx.Client, functions: direct.Functions, issuer: Issuer
+) -> None:
     name = unique()
     issuer.add(name)
     stale = issuer.token(name)
     assert send(http, stale).status_code == 200
     issuer.publish(new_key())
     fresh = issuer.token(name)
-    # Each process asks at most every 10 s for a key that it does not know.
+    # A process fetches unknown keys at most every 10 s.
     eventually(lambda: send(http, fresh).status_code, 200, seconds=3 * REFETCH_SECONDS)
     assert functions.call("/me", fresh, method="GET").status_code == 200
     assert_refused(http, functions, stale)

@@ -1,26 +1,31 @@
 """`GET /me` and `PUT /me`: the user's record."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import httpx
 import pytest
 
+import functions as direct
 import tokens
+from conftest import Bucket
 from photos import photo
 from service import TIME, User, assert_problem, eventually
 
 
-def record(user):
-    answer = user.get("/me")
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def record(user: User) -> Any:
+    response = user.get("/me")
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-def rename(user, name):
+def rename(user: User, name: str | None) -> httpx.Response:
     return user.call("PUT", "/me", json={"display_name": name})
 
 
-def test_the_first_call_makes_the_record(user):
+def test_the_first_call_makes_the_record(user: User) -> None:
     made = record(user)
     assert TIME.fullmatch(made.pop("created_at"))
     assert made == {
@@ -31,41 +36,43 @@ def test_the_first_call_makes_the_record(user):
     }
 
 
-def test_the_record_stays(user):
+def test_the_record_stays(user: User) -> None:
     assert record(user) == record(user)
 
 
-def test_first_calls_that_race_make_one_record(make_user):
+def test_first_calls_that_race_make_one_record(make_user: Callable[..., User]) -> None:
     user = make_user()
     with ThreadPoolExecutor(12) as pool:
         reads = [pool.submit(user.get, "/me") for _ in range(6)]
         writes = [pool.submit(rename, user, f"name {number}") for number in range(6)]
-        answers = [call.result() for call in reads + writes]
-    assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
-    assert len({answer.json()["created_at"] for answer in answers}) == 1
+        responses = [call.result() for call in reads + writes]
+    assert {response.status_code for response in responses} == {200}, [
+        response.text for response in responses
+    ]
+    assert len({response.json()["created_at"] for response in responses}) == 1
     assert record(user)["display_name"] in {f"name {number}" for number in range(6)}
 
 
-def test_an_access_token_tells_no_mail_address(user):
+def test_an_access_token_tells_no_email_address(user: User) -> None:
     seen = User(user.http, user.name, user.access_token)
     assert record(seen) == record(user) | {"email": None}
 
 
 @pytest.mark.parametrize("name", ["Ann", "A", "é" * 100, "🏳️‍🌈 Ann\u202eB", " ", '"\\\n<b>'])
-def test_a_user_may_be_called_anything(user, name):
+def test_a_user_may_be_called_anything(user: User, name: str) -> None:
     before = record(user)
-    answer = rename(user, name)
-    assert (answer.status_code, answer.json()) == (200, before | {"display_name": name})
-    assert record(user) == answer.json()
+    response = rename(user, name)
+    assert (response.status_code, response.json()) == (200, before | {"display_name": name})
+    assert record(user) == response.json()
 
 
-def test_the_display_name_may_be_taken_away(user):
+def test_the_display_name_may_be_taken_away(user: User) -> None:
     rename(user, "Ann")
     assert rename(user, None).json()["display_name"] is None
     assert record(user)["display_name"] is None
 
 
-def test_the_first_call_may_be_the_one_that_names(make_user):
+def test_the_first_call_may_be_the_one_that_names(make_user: Callable[..., User]) -> None:
     user = make_user()
     made = rename(user, "Ann").json()
     assert made["display_name"] == "Ann"
@@ -84,7 +91,7 @@ def test_the_first_call_may_be_the_one_that_names(make_user):
     ],
     ids=json.dumps,
 )
-def test_a_display_name_that_breaks_a_rule_is_refused(caller, body):
+def test_a_display_name_that_breaks_a_rule_is_refused(caller: User, body: Any) -> None:
     before = record(caller)
     assert_problem(caller.call("PUT", "/me", json=body), 422, "/display_name")
     assert record(caller) == before
@@ -93,25 +100,25 @@ def test_a_display_name_that_breaks_a_rule_is_refused(caller, body):
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"display_name=Ann", b"{", b'{"display_name": "\\ud800"}']
 )
-def test_a_body_that_is_no_json_object_is_refused(caller, body):
+def test_a_body_that_is_no_json_object_is_refused(caller: User, body: Any) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert_problem(caller.call("PUT", "/me", content=body, headers=headers), 400)
 
 
-def test_json_is_read_whatever_its_type_says(caller):
+def test_json_is_read_whatever_its_type_says(caller: User) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = caller.call("PUT", "/me", content=b'{"display_name": "Bob"}', headers=headers)
-    assert answer.json()["display_name"] == "Bob"
+    response = caller.call("PUT", "/me", content=b'{"display_name": "Bob"}', headers=headers)
+    assert response.json()["display_name"] == "Bob"
 
 
-def test_a_user_changes_their_own_record_alone(make_user):
+def test_a_user_changes_their_own_record_alone(make_user: Callable[..., User]) -> None:
     ann, bob = make_user(), make_user()
     rename(ann, "Ann")
     assert record(bob)["display_name"] is None
     assert record(bob)["user"] == bob.name
 
 
-def test_the_totals_follow_the_photos(user):
+def test_the_totals_follow_the_photos(user: User) -> None:
     stored = [user.upload(photo("jpg", seed), f"{seed}.jpg") for seed in range(3)]
     size = sum(item["size"] for item in stored)
     eventually(lambda: record(user)["images"], {"count": 3, "bytes": size})
@@ -119,7 +126,7 @@ def test_the_totals_follow_the_photos(user):
     eventually(lambda: record(user)["images"], {"count": 2, "bytes": size - stored[0]["size"]})
 
 
-def test_the_bucket_holds_the_record_without_the_mail_address(user, bucket):
+def test_the_bucket_holds_the_record_without_the_email_address(user: User, bucket: Bucket) -> None:
     made = rename(user, "Ann").json()
     kept = bucket.client.get_object(Bucket=bucket.name, Key=f"users/{user.name}/record.json")
     assert json.loads(kept["Body"].read()) == {
@@ -128,16 +135,16 @@ def test_the_bucket_holds_the_record_without_the_mail_address(user, bucket):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_no_token_no_record(http, method):
+def test_no_token_no_record(http: httpx.Client, method: str) -> None:
     assert http.request(method, "/me", json={"display_name": "Ann"}).status_code in (401, 403)
 
 
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_the_function_looks_at_the_token_itself(functions, user, method):
+def test_the_function_looks_at_the_token_itself(functions: direct.Functions, user: User, method: str) -> None:
     body = b'{"display_name": "Eve"}'
     forged = tokens.foreign_key().sign(tokens.decode(user.id_token)[1])
     for token in (None, forged):
-        answer = functions.call("/me", token, method=method, body=body)
-        assert_problem(answer, 401)
+        response = functions.call("/me", token, method=method, body=body)
+        assert_problem(response, 401)
     assert record(user)["display_name"] is None

@@ -19,7 +19,8 @@ _LOG_BYTES = 700
 
 def read() -> Mapping[str, Any]:
     """The price list."""
-    return json.loads(_PATH.read_text(encoding="utf-8"))
+    prices: dict[str, Any] = json.loads(_PATH.read_text(encoding="utf-8"))
+    return prices
 
 
 def tables(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
@@ -56,7 +57,7 @@ def tables(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
 def _requests(run: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     """The cost of one warm request of each function, by part."""
     results = Results(run)
-    costs = {}
+    costs: dict[str, tuple[float, ...]] = {}
     for name, passes in results.works("warm", "one request").items():
         if name not in run["memory"]:
             continue

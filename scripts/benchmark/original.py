@@ -10,16 +10,17 @@ import json
 import os
 import zipfile
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
 BUCKET = "yourplace"
 _CONFIG = Config(s3={"addressing_style": "path"})
-_MADE = {}
+_MADE: dict[str, Any] = {}
 
 
-def _client(service):
+def _client(service: str) -> Any:
     """Made once, at the first call, so that each handler has only the clients it uses."""
     if service not in _MADE:
         _MADE[service] = boto3.client(service, config=_CONFIG)
@@ -30,48 +31,48 @@ def _client(service):
 _client(os.environ["REFERENCE_SERVICE"])
 
 
-def upload(event, _context):
+def upload(event: dict[str, Any], _context: object) -> dict[str, Any]:
     body = base64.b64decode(event["body"])
     key = f"photos/ann/{_stamp()}_photo.jpg"
     _client("s3").put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="image/jpeg")
-    return _answer(201, {"filename": key, "size": len(body)})
+    return _response(201, {"filename": key, "size": len(body)})
 
 
-def unzip(event, _context):
+def unzip(event: dict[str, Any], _context: object) -> dict[str, Any]:
     archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(event["body"])))
     photos = {name: archive.read(name) for name in archive.namelist()}
     for name, photo in photos.items():
         key = f"photos/ann/{_stamp()}_{name}"
         _client("s3").put_object(Bucket=BUCKET, Key=key, Body=photo, ContentType="image/jpeg")
-    return _answer(200, {"stored": list(photos)})
+    return _response(200, {"stored": list(photos)})
 
 
-def list_photos(_event, _context):
-    return _answer(200, {"photos": _photos()})
+def list_photos(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    return _response(200, {"photos": _photos()})
 
 
-def download(event, _context):
+def download(event: dict[str, Any], _context: object) -> dict[str, Any]:
     key = f"photos/ann/{event['queryStringParameters']['filename']}"
     _client("s3").head_object(Bucket=BUCKET, Key=key)
     url = _client("s3").generate_presigned_url(
         "get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=900
     )
-    return _answer(200, {"url": url})
+    return _response(200, {"url": url})
 
 
-def login(event, _context):
+def login(event: dict[str, Any], _context: object) -> dict[str, Any]:
     fields = json.loads(event["body"])
-    answer = _client("cognito-idp").admin_initiate_auth(
+    response = _client("cognito-idp").admin_initiate_auth(
         UserPoolId="eu-central-1_bench",
         ClientId="bench",
         AuthFlow="ADMIN_USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": fields["username"], "PASSWORD": fields["password"]},
     )
-    return _answer(200, {"jwt": answer["AuthenticationResult"]["IdToken"]})
+    return _response(200, {"jwt": response["AuthenticationResult"]["IdToken"]})
 
 
-def bid(event, _context):
-    answer = _client("dynamodb").update_item(
+def bid(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    response = _client("dynamodb").update_item(
         TableName="auctions",
         Key={"id": {"S": event["pathParameters"]["id"]}},
         UpdateExpression="SET highestBidAmount = :amount",
@@ -79,24 +80,24 @@ def bid(event, _context):
         ExpressionAttributeValues={":amount": {"N": str(json.loads(event["body"])["amount"])}},
         ReturnValues="ALL_NEW",
     )
-    return _answer(200, answer["Attributes"])
+    return _response(200, response["Attributes"])
 
 
-def index(_event, _context):
+def index(_event: dict[str, Any], _context: object) -> None:
     body = json.dumps(_photos()).encode()
     _client("s3").put_object(Bucket=BUCKET, Key="index/ann/images.json", Body=body)
 
 
-def _photos():
+def _photos() -> list[dict[str, Any]]:
     pages = _client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="photos/ann/")
     return [
         {"name": photo["Key"], "size": photo["Size"]} for page in pages for photo in page.get("Contents", [])
     ]
 
 
-def _stamp():
+def _stamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
 
 
-def _answer(status, body):
+def _response(status: int, body: object) -> dict[str, Any]:
     return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,6 @@ from support import build
 
 # Each experiment is made twice, far apart: where the two disagree, the tables say so.
 PASSES = 2
-
-
-def free_port() -> int:
-    """A port for the cloud: the functions' environments name it before it starts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def write(

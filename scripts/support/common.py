@@ -3,8 +3,10 @@
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -53,9 +55,15 @@ def need_cargo() -> str:
     )
 
 
-def virtual_environment(name: str, requirements: Path) -> Path:
-    """The Python of `.local/venv/<name>`, which holds exactly `requirements`; made anew when they change."""
+def virtual_environment(name: str) -> Path:
+    """The Python of the virtual environment `name`, which is made anew when its requirements change.
+
+    They are in scripts/requirements-<name>.txt, and those of `tests` in tests/requirements.txt.
+    """
     folder = LOCAL / "venv" / name
+    requirements = SCRIPTS / f"requirements-{name}.txt"
+    if name == "tests":
+        requirements = ROOT / "tests" / "requirements.txt"
     python = folder / "bin" / "python"
     stamp = folder / "made-from"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
@@ -81,6 +89,20 @@ def virtual_environment(name: str, requirements: Path) -> Path:
             )
             stamp.write_text(wanted)
     return python
+
+
+def free_port() -> int:
+    """A TCP port of this machine that no program listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """The settings in a file of scripts/local, which are `NAME=value` lines for a shell."""
+    pairs = (line.partition("=") for line in path.read_text().splitlines())
+    return {name: "".join(shlex.split(value)) for name, _, value in pairs}
 
 
 def run_inside(python: Path) -> None:
