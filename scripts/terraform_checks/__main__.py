@@ -2,13 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.common import main_of  # noqa: E402
-from terraform_checks.steps import steps  # noqa: E402
+from terraform_checks import proof  # noqa: E402
+from terraform_checks.steps import NOT_RUN, static_steps  # noqa: E402
+from terraform_checks.terraform import Terraform, find  # noqa: E402
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,13 +28,22 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     summary = []
-    for line in steps(
-        authorizer=options.authorizer, apply=not options.no_apply, show_policies=options.policies
-    ):
+    for line in _lines(options):
         print(f"terraform: {line}", flush=True)
         summary.append(line)
     print("\n".join(["", "Terraform:", *(f"  {line}" for line in summary)]))
     return 0
+
+
+def _lines(options: argparse.Namespace) -> Iterator[str]:
+    yield from static_steps()
+    terraform = find()
+    if options.no_apply:
+        yield f"{NOT_RUN}, as requested: the apply to a local cloud with the end-to-end suite"
+    elif isinstance(terraform, Terraform):
+        yield from proof.prove(terraform, options.authorizer, options.policies)
+    else:
+        yield f"{NOT_RUN}, since {terraform}: the apply to a local cloud with the end-to-end suite"
 
 
 if __name__ == "__main__":

@@ -8,18 +8,17 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checks.e2e import run_suite, zips
+from checks.deployments import LocalCloud, SecondIssuer, local_cloud, second_issuer, zips
+from checks.suite import run_suite
 from support import manifest
-from support.common import ROOT, SCRIPTS, Failure, virtual_environment
+from support.common import ROOT, Failure, virtual_environment
 from terraform_checks.comparison import ALLOWED, differences
 from terraform_checks.terraform import WORK, Done, Terraform
 
@@ -69,12 +68,13 @@ class Stage:
 
     terraform: Terraform
     folder: Path
-    port: int
+    cloud: LocalCloud
+    issuer: SecondIssuer
 
     @property
     def endpoint(self) -> str:
         """The address for AWS clients."""
-        return f"http://localhost:{self.port}"
+        return f"http://localhost:{self.cloud.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -115,8 +115,9 @@ def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterato
     folder = WORK / "proof"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with _cloud(folder, "--empty") as port:
-        stage = Stage(terraform, folder, port)
+    with second_issuer() as issuer, local_cloud(folder / "cloud") as cloud:
+        cloud.start("--empty")
+        stage = Stage(terraform, folder, cloud, issuer)
         _prepare(stage, authorizer)
         yield _mistakes_are_refused(stage)
         yield _apply_while_another_waits(stage)
@@ -144,22 +145,6 @@ def policies(statements: Mapping[str, list[Mapping[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-@contextlib.contextmanager
-def _cloud(folder: Path, *options: str) -> Iterator[int]:
-    """A fresh local cloud, with the options of scripts/local, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    local = [sys.executable, str(SCRIPTS / "local"), "--state-dir", str(folder / "cloud")]
-    done = subprocess.run([*local, "--detach", "--port", str(port), *options], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Failure(f"The local cloud did not start:\n{done.stdout}{done.stderr}")
-    try:
-        yield port
-    finally:
-        subprocess.run([*local, "--stop"], capture_output=True)
-
-
 def _prepare(stage: Stage, authorizer: str) -> None:
     """The package for this machine, the bucket for the state, the variables, and `terraform init`."""
     architecture = zips().name
@@ -170,6 +155,7 @@ def _prepare(stage: Stage, authorizer: str) -> None:
         "architecture": architecture,
         "dist_dir": str(stage.dist),
         "authorizer": authorizer,
+        "trusted_issuers": json.loads(stage.issuer.trusted.read_text()),
         "cors_origins": ["*"],
         "mail_sender": "no-reply@yourplace.example",
         "force_destroy": True,
@@ -263,10 +249,12 @@ def _second_plan_is_empty(stage: Stage) -> str:
 def _local_cloud_is_the_same(stage: Stage, authorizer: str) -> str:
     """What Terraform deployed, and what scripts/local deploys, differ only where they are allowed to."""
     architecture = json.loads(stage.variables.read_text())["architecture"]
-    options = ("--zips", str(stage.dist / architecture), "--authorizer", authorizer)
-    with _cloud(stage.folder / "compared", *options) as port:
-        local = _described(port)
-    terraform = _described(stage.port)
+    options = ["--zips", str(stage.dist / architecture), "--authorizer", authorizer]
+    options += ["--trusted-issuers", str(stage.issuer.trusted)]
+    with local_cloud(stage.folder / "compared") as cloud:
+        cloud.start(*options)
+        local = _described(cloud.port)
+    terraform = _described(stage.cloud.port)
     found = differences(local, terraform)
     if found:
         raise Failure("\n- ".join(["scripts/local and Terraform deploy different things:", *found]))
@@ -277,7 +265,7 @@ def _local_cloud_is_the_same(stage: Stage, authorizer: str) -> str:
 
 
 def _described(port: int) -> dict[str, Any]:
-    python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
+    python = virtual_environment("local")
     script = Path(__file__).with_name("description.py")
     done = subprocess.run([str(python), str(script), str(port)], capture_output=True, text=True)
     if done.returncode != 0:
@@ -345,11 +333,12 @@ def _end_to_end(stage: Stage) -> str:
     settings = {
         **stage.environment,
         "BASE_URL": url,
+        "SECOND_ISSUER": stage.issuer.address,
         "AUTHORIZER": json.loads(stage.variables.read_text())["authorizer"],
         "USER_POOL_ID": outputs["user_pool_id"],
         "USER_POOL_CLIENT_ID": outputs["user_pool_client_id"],
         "BUCKET": outputs["bucket"],
-        "STATE_DIR": str(stage.folder / "cloud" / "state"),
+        "STATE_DIR": str(stage.cloud.folder / "state"),
         **{f"{name.upper()}_TABLE": table for name, table in outputs["tables"].items()},
         **{f"{name.upper()}_QUEUE_URL": queue for name, queue in outputs["queue_urls"].items()},
     }
@@ -359,7 +348,7 @@ def _end_to_end(stage: Stage) -> str:
 
 def _call_cloud(stage: Stage, script: str, *arguments: str) -> None:
     """Runs a few lines of Python with an AWS client."""
-    python = virtual_environment("local", SCRIPTS / "requirements-local.txt")
+    python = virtual_environment("local")
     done = subprocess.run(
         [str(python), "-c", script, _REGION, stage.endpoint, *arguments],
         env={**os.environ, **stage.environment},

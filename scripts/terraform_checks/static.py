@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from support.common import ROOT, SCRIPTS, Failure, virtual_environment
+from support.common import ROOT, Failure, virtual_environment
 from terraform_checks.terraform import Terraform
 
 _FOLDERS = ("terraform", "modules")
@@ -41,7 +41,7 @@ def check_modules(terraform: Terraform) -> str:
 
 def check_security() -> str:
     """Checkov finds nothing that is not suppressed, with its reason, beside the code."""
-    checkov = virtual_environment("checkov", SCRIPTS / "requirements-checkov.txt").parent / "checkov"
+    checkov = virtual_environment("checkov").with_name("checkov")
     command = [str(checkov), "--framework", "terraform", "--skip-download", "--compact", "--quiet"]
     directories = [part for folder in _FOLDERS for part in ("--directory", str(ROOT / folder))]
     # It is a guest here: no look-ups, and no caches in the checkout.

@@ -1,5 +1,6 @@
 """Terraform and its AWS provider: the registry's, or the stand-in for machines without a registry."""
 
+import functools
 import json
 import os
 import shutil
@@ -79,6 +80,7 @@ class Done:
         return json.loads(self.output)
 
 
+@functools.cache
 def find() -> "Terraform | str":
     """Terraform with a provider; without either, why there is none, in words for the summary."""
     if shutil.which("terraform") is None:

@@ -1,0 +1,107 @@
+"""What the suite is run against: packaged functions, local clouds, a second issuer of tokens."""
+
+import functools
+import json
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.step import run
+from support.common import LOCAL, ROOT, SCRIPTS, Failure, free_port, read_settings, virtual_environment
+
+_ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@functools.cache
+def zips() -> Path:
+    """The folder of the zips for this machine, which scripts/package builds once in a run."""
+    machine = platform.machine()
+    if platform.system() != "Linux" or machine not in _ARCHITECTURES:
+        raise Failure(
+            "Lambda runs Linux programs for x86_64 or arm64: run this step there or in a container."
+        )
+    architecture = _ARCHITECTURES[machine]
+    run([SCRIPTS / "package", "--arch", architecture], "See the messages above.", name="package")
+    return ROOT / "dist" / architecture
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """A running local cloud with a folder and a port of its own."""
+
+    folder: Path
+    port: int
+
+    def start(self, *options: str) -> str:
+        """Starts scripts/local, or runs it again on the running cloud; what it printed."""
+        command = [*self._script, "--detach", "--port", str(self.port), *options]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise Failure(f"The local cloud did not start:\n{done.stdout}")
+        return done.stdout
+
+    def stop(self) -> None:
+        """Stops the cloud, if it runs."""
+        subprocess.run([*self._script, "--stop"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+    def settings(self) -> dict[str, str]:
+        """The settings that scripts/local wrote for the tests, as environment variables."""
+        return read_settings(self.folder / "yourplace.env")
+
+    def show_logs(self) -> None:
+        """Prints the end of the functions' logs and of the cloud's own."""
+        print("\n--- the end of the functions' logs", flush=True)
+        logged = subprocess.run([*self._script, "--logs"], cwd=ROOT, capture_output=True, text=True)
+        print("\n".join(logged.stdout.splitlines()[-100:]))
+        log = self.folder / "ministack.log"
+        print(f"\n--- the end of {log.relative_to(ROOT)}")
+        if log.is_file():
+            print("\n".join(log.read_text(errors="replace").splitlines()[-30:]), flush=True)
+
+    @property
+    def _script(self) -> list[str]:
+        return [str(SCRIPTS / "local"), "--state-dir", str(self.folder)]
+
+
+@contextmanager
+def local_cloud(folder: Path) -> Iterator[LocalCloud]:
+    """A local cloud that the block may start. It is stopped after the block.
+
+    When the block fails, the cloud's logs are shown.
+    """
+    cloud = LocalCloud(folder, free_port())
+    cloud.stop()
+    try:
+        yield cloud
+    except Failure:
+        cloud.show_logs()
+        raise
+    finally:
+        cloud.stop()
+
+
+@dataclass(frozen=True)
+class SecondIssuer:
+    """A running OpenID Connect issuer: its address, and the file that makes scripts/local trust it."""
+
+    address: str
+    trusted: Path
+
+
+@contextmanager
+def second_issuer() -> Iterator[SecondIssuer]:
+    """Runs the tests' OpenID Connect issuer for as long as the block runs."""
+    command = [virtual_environment("tests"), ROOT / "tests" / "openid_issuer.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            printed = process.stdout.readline() if process.stdout else ""
+            if not printed:
+                raise Failure("The OpenID Connect issuer of the tests did not start: see above.")
+            file = LOCAL / "trusted-issuers.json"
+            file.write_text(printed)
+            yield SecondIssuer(json.loads(printed)[0]["issuer"], file)
+        finally:
+            process.terminate()
