@@ -127,7 +127,7 @@ resource "aws_codepipeline" "this" {
           run_order = 2
           configuration = {
             NotificationArn    = aws_sns_topic.notifications.arn
-            CustomData         = "${var.name} ${stage.value.name}: #{Plan-${stage.value.name}.PLAN_SUMMARY} Read the full plan in the build log before you approve. Rejecting it lets the next push through."
+            CustomData         = "${var.name} ${stage.value.name}: #{Plan-${stage.value.name}.PLAN_SUMMARY} Read the full plan in the build log first. Rejecting it lets the next push through."
             ExternalEntityLink = "#{Plan-${stage.value.name}.PLAN_LOG}"
           }
         }

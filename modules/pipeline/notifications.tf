@@ -1,5 +1,5 @@
 resource "aws_sns_topic" "notifications" {
-  #checkov:skip=CKV_AWS_26:The messages name builds and contain no secrets. EventBridge cannot publish to a topic encrypted with the AWS-managed SNS key, so encryption would need a customer-managed key.
+  #checkov:skip=CKV_AWS_26:The messages name builds only. EventBridge cannot publish to a topic encrypted with the AWS-managed key, so encryption would need a customer-managed one.
   name = "${local.own}-notifications"
 }
 

@@ -13,7 +13,7 @@ variable "name" {
 }
 
 variable "stages" {
-  description = "Stages in deployment order. `bucket` is the name of the stage's photo bucket. `mail_identity` is the SES identity it sends from and must equal its mail_sender; null if it sends no email."
+  description = "Stages in deployment order. `bucket` names the stage's photo bucket. `mail_identity` is the SES identity it sends from, equal to its mail_sender; null without email."
   type = list(object({
     name          = string
     bucket        = string

@@ -117,7 +117,10 @@ run "builds" {
     error_message = "Builds must run on arm64 without privileged mode."
   }
   assert {
-    condition     = { for v in one(aws_codebuild_project.this["prod-plan"].environment).environment_variable : v.name => v.value }.TF_VAR_permissions_boundary_arn == aws_iam_policy.functions_boundary["prod"].arn
+    condition = contains([
+      for variable in one(aws_codebuild_project.this["prod-plan"].environment).environment_variable : variable.value
+      if variable.name == "TF_VAR_permissions_boundary_arn"
+    ], aws_iam_policy.functions_boundary["prod"].arn)
     error_message = "The plan must set the functions' boundary on every role."
   }
   assert {
@@ -125,7 +128,12 @@ run "builds" {
     error_message = "Build logs must expire."
   }
   assert {
-    condition     = one(aws_s3_bucket_public_access_block.artifacts[*]).restrict_public_buckets && aws_s3_bucket_public_access_block.artifacts.block_public_policy && aws_s3_bucket_public_access_block.artifacts.block_public_acls && aws_s3_bucket_public_access_block.artifacts.ignore_public_acls
+    condition = (
+      aws_s3_bucket_public_access_block.artifacts.restrict_public_buckets &&
+      aws_s3_bucket_public_access_block.artifacts.block_public_policy &&
+      aws_s3_bucket_public_access_block.artifacts.block_public_acls &&
+      aws_s3_bucket_public_access_block.artifacts.ignore_public_acls
+    )
     error_message = "The artifact bucket must block all public access."
   }
 }

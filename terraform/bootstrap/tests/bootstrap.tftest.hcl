@@ -52,7 +52,10 @@ run "state_bucket" {
     error_message = "The state bucket must be versioned."
   }
   assert {
-    condition     = one(one(aws_s3_bucket_lifecycle_configuration.state.rule).noncurrent_version_expiration).noncurrent_days == 365 && one(one(aws_s3_bucket_lifecycle_configuration.state.rule).expiration).expired_object_delete_marker
+    condition = (
+      one(one(aws_s3_bucket_lifecycle_configuration.state.rule).noncurrent_version_expiration).noncurrent_days == 365 &&
+      one(one(aws_s3_bucket_lifecycle_configuration.state.rule).expiration).expired_object_delete_marker
+    )
     error_message = "Old versions of the state must expire after a year, and the current version never."
   }
   assert {
