@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::server::{Answer, answer};
 
 const PHOTO_BYTES: usize = 100_000;
-const RECORD: &str = r#"{"user":"ann","display_name":null,"created_at":"2026-01-01T00:00:00.000Z"}"#;
+const RECORD: &str = r#"{"display_name":null,"created_at":"2026-01-01T00:00:00.000Z"}"#;
 const DICTIONARY: &str = r#"[{"name":"20260101T000000000Z_photo.jpg","type":"jpg","size":100000}]"#;
 
 /// An S3 operation, as far as the functions use it.

@@ -6,9 +6,12 @@ use super::PictureKey;
 use crate::{
     mail::{Message, Role, Sale},
     money::{Amount, Currency, whole_number},
-    storage::presign::{PresignError, Presigner},
+    storage::{
+        CloudError,
+        presign::{PresignError, Presigner},
+    },
     time::rfc3339,
-    users::User,
+    users::{Handles, User},
 };
 
 /// An auction as it is stored. It contains email addresses, so it has no `Debug`; [`Auction::show`] makes responses.
@@ -50,7 +53,7 @@ pub enum Status {
 /// A seller or bidder.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Party {
-    /// The user's folder name: no two users share one.
+    /// The user's key.
     pub user: String,
     /// The name shown to others.
     pub name: String,
@@ -141,14 +144,12 @@ impl Status {
 }
 
 impl Party {
-    /// The caller, who needs a verified mail address to sell or bid; none without one.
-    #[must_use]
-    pub fn new(user: &User) -> Option<Self> {
-        Some(Self {
-            user: user.key().as_str().to_owned(),
-            name: user.public_username().unwrap_or_default(),
-            email: user.email().filter(|email| !email.is_empty())?.to_owned(),
-        })
+    /// The caller, with their verified email address. Creates the caller's handle if they need one.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn new(user: &User, email: &str, handles: &Handles) -> Result<Self, CloudError> {
+        Ok(Self { user: user.key().as_str().to_owned(), name: handles.handle(user).await?, email: email.to_owned() })
     }
 }
 

@@ -1,12 +1,15 @@
 //! `PATCH /auctions/{id}/bid`
 
-use yourplace::{auctions::AuctionStore, aws, handlers::http::auctions_bid::AuctionsBid, web, web::auth::Auth};
+use yourplace::{
+    auctions::AuctionStore, aws, handlers::http::auctions_bid::AuctionsBid, users::Handles, web, web::auth::Auth,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let auctions = AuctionStore::from_env(&aws::sdk_config()?)?;
-        Ok(AuctionsBid { auth: Auth::from_env()?, auctions, presigner: aws::presigner()? })
+        let config = aws::sdk_config()?;
+        let (auctions, handles) = (AuctionStore::from_env(&config)?, Handles::from_env(&config)?);
+        Ok(AuctionsBid { auth: Auth::from_env()?, auctions, handles, presigner: aws::presigner()? })
     })
     .await
 }

@@ -6,6 +6,7 @@ use yourplace::{
     config::{optional, required},
     handlers::http::auctions_create::AuctionsCreate,
     money::Currency,
+    users::Handles,
     web,
     web::auth::Auth,
 };
@@ -13,9 +14,10 @@ use yourplace::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let auctions = AuctionStore::from_env(&aws::sdk_config()?)?;
+        let config = aws::sdk_config()?;
+        let (auctions, handles) = (AuctionStore::from_env(&config)?, Handles::from_env(&config)?);
         let currency = optional("CURRENCY", Currency::EUR)?;
-        Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, currency, api_url: required("API_URL")? })
+        Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, handles, currency, api_url: required("API_URL")? })
     })
     .await
 }

@@ -103,7 +103,8 @@ impl User {
         let key = UserKey::new(issuer_alias.as_deref(), &claims.sub)?;
         // The names of another issuer are not unique here.
         let username = claims.username.clone().filter(|_| issuer_alias.is_none());
-        Ok(Self { key, issuer_alias, username, email: claims.email.clone() })
+        let email = claims.email.clone().filter(|email| !email.is_empty());
+        Ok(Self { key, issuer_alias, username, email })
     }
 
     /// The user's part of every key.

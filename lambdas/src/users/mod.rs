@@ -1,9 +1,11 @@
 //! Users: who they are to the service, their records, and how they sign up and log in.
 
+mod handles;
 mod identity;
 mod pool;
 mod record;
 
+pub use handles::Handles;
 pub use identity::{HANDLE_PREFIX, TooLong, User, UserKey, Username};
 pub use pool::{Delivery, PoolError, Signup, Tokens, UserPool};
 pub use record::{Record, RecordError, Records};

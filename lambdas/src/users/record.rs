@@ -15,12 +15,10 @@ pub struct Records {
     objects: Objects,
 }
 
-/// What is kept of a user. The mail address is not: whoever shows or needs it has the caller's verified token, and a
-/// copy would be wrong once the address is changed. Nor are the photos' totals: they are kept with the dictionary.
+/// What is kept of a user. Its key names the user. The user name and the email address are not kept: they are in the
+/// caller's verified token, and a copy would be wrong once they change. The photos' totals are kept with the dictionary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The user's part of each key, which is the user name for a user of the pool.
-    pub user: String,
     /// What the user wants to be called.
     pub display_name: Option<String>,
     /// When the record was made; RFC 3339 in UTC with milliseconds.
@@ -41,12 +39,8 @@ pub enum RecordError {
 }
 
 impl Record {
-    fn new(user: &UserKey) -> Self {
-        Self {
-            user: user.as_str().to_owned(),
-            display_name: None,
-            created_at: crate::time::rfc3339(crate::time::now()),
-        }
+    fn new() -> Self {
+        Self { display_name: None, created_at: crate::time::rfc3339(crate::time::now()) }
     }
 }
 
@@ -65,7 +59,7 @@ impl Records {
             if let Some((record, _)) = self.read(user).await? {
                 return Ok(record);
             }
-            let record = Record::new(user);
+            let record = Record::new();
             if self.write(user, &record, None).await? {
                 return Ok(record);
             }
@@ -87,7 +81,7 @@ impl Records {
         for attempt in 0..MAX_ATTEMPTS {
             let (mut record, etag) = match self.read(user).await? {
                 Some((record, etag)) => (record, Some(etag)),
-                None => (Record::new(user), None),
+                None => (Record::new(), None),
             };
             change(&mut record);
             if self.write(user, &record, etag).await? {

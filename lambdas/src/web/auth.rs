@@ -23,9 +23,9 @@ pub enum AuthError {
     /// The token is missing, refused, or cannot be checked.
     #[error(transparent)]
     Token(#[from] VerifyError),
-    /// The token is good, but the name in it is of no use.
+    /// The token is valid, but its user id cannot be part of a key.
     #[error(transparent)]
-    Name(#[from] TooLong),
+    UserId(#[from] TooLong),
 }
 
 impl Auth {
@@ -42,7 +42,7 @@ impl Auth {
     /// The caller of a request with these headers.
     ///
     /// # Errors
-    /// Without a good token, with a name that cannot be a folder, and when the issuer's keys cannot be had.
+    /// Without a good token, with a user id that is too long, and when the issuer's keys cannot be had.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<User, AuthError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let token = layer_jwt::token_from_headers(text("authorization"), text("jwt"))?;

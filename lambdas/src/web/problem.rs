@@ -53,7 +53,7 @@ kinds! {
     UNAUTHORIZED: UNAUTHORIZED, "unauthorized", "A valid token is required";
     WRONG_CREDENTIALS: UNAUTHORIZED, "wrong-credentials", "The credentials are wrong";
     EMAIL_REQUIRED: FORBIDDEN, "email-required", "The token contains no verified email address";
-    USER_ID_TOO_LONG: FORBIDDEN, "user-name-too-long", "The user id is too long";
+    USER_ID_TOO_LONG: FORBIDDEN, "user-id-too-long", "The user id is too long";
     NOT_CONFIRMED: FORBIDDEN, "not-confirmed", "The sign-up is not confirmed";
     NOT_THE_SELLER: FORBIDDEN, "not-the-seller", "This is not your auction";
     PASSWORD_RESET_REQUIRED: FORBIDDEN, "password-reset-required", "The password must be reset";
@@ -329,7 +329,7 @@ impl From<AuthError> for Problem {
                 let detail = format!("Try again in {seconds} seconds.");
                 Self::new(Kind::UNAVAILABLE, detail).retry_after(seconds).because(error)
             }
-            AuthError::Name(error @ TooLong) => {
+            AuthError::UserId(error @ TooLong) => {
                 Self::new(Kind::USER_ID_TOO_LONG, "The token's user id is too long. Sign up with POST /signup.")
                     .because(error)
             }

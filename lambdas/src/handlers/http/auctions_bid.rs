@@ -8,6 +8,7 @@ use crate::{
     money::Amount,
     storage::presign::Presigner,
     time::now,
+    users::Handles,
     web::{Problem, Request, Response, Route, auth::Auth, json, path::auction_id, schema},
 };
 
@@ -15,6 +16,7 @@ use crate::{
 pub struct AuctionsBid {
     pub auth: Auth,
     pub auctions: AuctionStore,
+    pub handles: Handles,
     pub presigner: Presigner,
 }
 
@@ -33,9 +35,10 @@ struct Body;
 impl Route for AuctionsBid {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let bidder = Party::new(&user).ok_or_else(Problem::email_required)?;
+        let email = user.email().ok_or_else(Problem::email_required)?;
         let id = auction_id(&request)?;
         let new: NewBid = schema::read(Body::iter_errors, schema::members(&request)?)?;
+        let bidder = Party::new(&user, email, &self.handles).await?;
         let now = now();
         let auction = self.auctions.bid(id, &Bid::new(new.amount, bidder), now).await?;
         json(StatusCode::OK, &auction.show_with_picture(now, &self.presigner)?)

@@ -7,6 +7,7 @@ use crate::{
     auctions::{Auction, AuctionStore, NewAuction, Party},
     money::Currency,
     time::now,
+    users::Handles,
     web::{Problem, Request, Response, Route, auth::Auth, json, schema, with_location},
 };
 
@@ -14,6 +15,7 @@ use crate::{
 pub struct AuctionsCreate {
     pub auth: Auth,
     pub auctions: AuctionStore,
+    pub handles: Handles,
     /// What new auctions are in.
     pub currency: Currency,
     /// The address of the API, with its stage and without a slash at its end.
@@ -30,8 +32,9 @@ struct Body;
 impl Route for AuctionsCreate {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let seller = Party::new(&user).ok_or_else(Problem::email_required)?;
+        let email = user.email().ok_or_else(Problem::email_required)?;
         let new = read(schema::members(&request)?)?;
+        let seller = Party::new(&user, email, &self.handles).await?;
         let now = now();
         let auction = Auction::new(new, seller, self.currency, now);
         self.auctions.create(&auction).await?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     index::{PhotoIndexStore, Totals},
-    users::{Record, Records},
+    users::{Handles, Record, Records},
     web::{Problem, Request, Response, Route, auth::Auth, fields::Fields, json},
 };
 
@@ -15,13 +15,16 @@ const MAX_DISPLAY_NAME_CHARS: usize = 100;
 pub struct Me {
     pub auth: Auth,
     pub records: Records,
+    pub handles: Handles,
     pub dictionaries: PhotoIndexStore,
 }
 
-/// The record, with what is not kept in it: the mail address is the token's, the totals are the dictionary's.
+/// The record, with what is not kept in it: id, user name and email address are the token's, the totals the dictionary's.
 #[derive(Serialize)]
 struct Shown<'a> {
+    id: &'a str,
     user: &'a str,
+    handle: &'a str,
     email: Option<&'a str>,
     display_name: Option<&'a str>,
     created_at: &'a str,
@@ -31,19 +34,26 @@ struct Shown<'a> {
 impl Route for Me {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
+        let new_name = if request.method() == Method::PUT { Some(read_display_name(&request)?) } else { None };
         let record = async {
-            if request.method() == Method::PUT {
-                let display_name = read_display_name(&request)?;
-                Ok(self.records.change(user.key(), |record| record.display_name.clone_from(&display_name)).await?)
-            } else {
-                Ok::<_, Problem>(self.records.get(user.key()).await?)
-            }
+            Ok::<_, Problem>(match &new_name {
+                Some(name) => self.records.change(user.key(), |record| record.display_name.clone_from(name)).await?,
+                None => self.records.get(user.key()).await?,
+            })
         };
         let totals = async { Ok(self.dictionaries.totals(user.key()).await?) };
-        let (record, images) = tokio::try_join!(record, totals)?;
-        let Record { user: name, display_name, created_at } = &record;
-        let shown =
-            Shown { user: name, email: user.email(), display_name: display_name.as_deref(), created_at, images };
+        let handle = async { Ok(self.handles.handle(&user).await?) };
+        let (record, images, handle) = tokio::try_join!(record, totals, handle)?;
+        let Record { display_name, created_at } = &record;
+        let shown = Shown {
+            id: user.key().as_str(),
+            user: user.username(),
+            handle: &handle,
+            email: user.email(),
+            display_name: display_name.as_deref(),
+            created_at,
+            images,
+        };
         json(StatusCode::OK, &shown)
     }
 }

@@ -19,7 +19,10 @@ impl Route for Signup {
         let password = fields.text("password");
         let email = fields.text("email");
         if username.is_none() && !fields.is_refused("username") {
-            fields.refuse("username", "must be 1 to 128 of letters (a-z), digits, and . _ - + @, and not . or ..");
+            fields.refuse(
+                "username",
+                "must be 1 to 128 of letters (a-z), digits, and . _ - + @, not be . or .., and not begin with user-",
+            );
         }
         if !is_mail_address(&email) && !fields.is_refused("email") {
             fields.refuse("email", "must be a mail address");
