@@ -78,6 +78,7 @@ class Backstage:
         self.aws, self.settings = aws, settings
         self.dynamodb, self.sqs, self.functions = aws("dynamodb"), aws("sqs"), aws("lambda")
         self.auctions, self.mails = os.environ["AUCTIONS_TABLE"], os.environ["MAILS_TABLE"]
+        self.library = os.environ["LIBRARY_TABLE"]
         self.mail_queue, self.dead_queue = os.environ["MAIL_QUEUE_URL"], os.environ["MAIL_DEAD_QUEUE_URL"]
 
     def item(self, auction: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +87,12 @@ class Backstage:
         )
         item: dict[str, Any] = found["Item"]
         return item
+
+    def handle(self, user: User) -> str | None:
+        """The generated handle that is stored for a user; None without one."""
+        key = {"user": {"S": user.id}, "item": {"S": "handle"}}
+        item = self.dynamodb.get_item(TableName=self.library, Key=key, ConsistentRead=True).get("Item")
+        return item["handle"]["S"] if item else None
 
     def end(self, auction: dict[str, Any], ago: float = 0.001) -> str:
         """Moves the end of an auction into the past; returns the new end. `ago` is in seconds."""

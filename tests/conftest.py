@@ -130,6 +130,7 @@ class Pool:
     def __init__(self, cognito: Any, settings: Settings, http: httpx.Client) -> None:
         self.cognito, self.settings, self.http = cognito, settings, http
         self.made: list[str] = []
+        self.ids: list[str] = []
 
     def add(self, name: str, password: str = PASSWORD, permanent: bool = True) -> str:
         """Creates a confirmed user and returns the email address.
@@ -159,11 +160,19 @@ class Pool:
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
-        return User(self.http, name, response["IdToken"], response["AccessToken"], PASSWORD, email)
+        user = User(self.http, name, response["IdToken"], response["AccessToken"], PASSWORD, email)
+        self.ids.append(user.id)
+        return user
+
+    def delete(self, user: User) -> None:
+        """Deletes a user from the pool, as an administrator does. The tokens stay valid until they expire."""
+        self.cognito.admin_delete_user(UserPoolId=self.settings.pool, Username=user.name)
+        self.made.remove(user.name)
 
     def remove(self, bucket: Bucket) -> None:
+        for user in self.ids:
+            bucket.empty(f"photos/{user}/")
         for name in self.made:
-            bucket.empty(f"photos/{name}/")
             self.cognito.admin_delete_user(UserPoolId=self.settings.pool, Username=name)
 
 

@@ -23,7 +23,7 @@ import pytest
 
 import tokens
 from conftest import unique
-from issuer import Issuer, folder_of
+from issuer import Issuer, id_of
 from openid_issuer import ALIAS, CLIENT, new_key
 from service import eventually
 from support import events
@@ -210,7 +210,7 @@ def test_the_extension_fetches_for_the_function_until_it_is_shut_down(
     with sandbox.started():
         eventually(lambda: sandbox.kids, {kid(first)})
         at_first = issuer.fetches
-        assert sandbox.user(first) == folder_of(name)
+        assert sandbox.user(first) == id_of(name)
         assert "registering extension" in sandbox.log("function")
         assert "the extension keeps the issuers' keys for this function" in sandbox.log("function")
         assert FROM_FILE in sandbox.log("function")
@@ -219,9 +219,9 @@ def test_the_extension_fetches_for_the_function_until_it_is_shut_down(
         issuer.publish(new_key(), *issuer.keys)
         second = issuer.token(name)
         time.sleep(DUE_SECONDS)
-        assert sandbox.user(first) == folder_of(name)
+        assert sandbox.user(first) == id_of(name)
         eventually(lambda: sandbox.kids, {kid(first), kid(second)})
-        assert sandbox.user(second) == folder_of(name)
+        assert sandbox.user(second) == id_of(name)
 
         assert sandbox.extension.poll() is None
         told = time.monotonic()
@@ -247,7 +247,7 @@ def test_an_issuer_that_goes_down_ends_nothing(
     first = issuer.token(name)
     with sandbox.started():
         eventually(lambda: sandbox.kids, {kid(first)})
-        assert sandbox.user(first) == folder_of(name)
+        assert sandbox.user(first) == id_of(name)
         restartable.stop()
         slowest = 0.0
         for _ in range(3):
@@ -264,9 +264,9 @@ def test_an_issuer_that_goes_down_ends_nothing(
         issuer.add(name)
         second = issuer.token(name)
         time.sleep(DUE_SECONDS)
-        assert sandbox.user(first) == folder_of(name)
+        assert sandbox.user(first) == id_of(name)
         eventually(lambda: sandbox.kids, {kid(second)})
-        assert sandbox.user(second) == folder_of(name)
+        assert sandbox.user(second) == id_of(name)
     with capsys.disabled():
         print(f"\nissuer down: the slowest of 3 calls took {slowest * 1000:.0f} ms", end=" ")
     assert FETCHED not in sandbox.log("function")
@@ -286,7 +286,7 @@ def test_an_issuer_that_is_down_at_the_start_is_asked_again(
         assert sandbox.invoke(token)[0] is None
         assert sandbox.extension.poll() is None
         restartable.start(*keys)
-        eventually(lambda: sandbox.user(token) == folder_of(name), True)
+        eventually(lambda: sandbox.user(token) == id_of(name), True)
         eventually(lambda: sandbox.kids, {kid(token)})
 
 
@@ -295,7 +295,7 @@ def test_without_the_extension_the_function_fetches(sandbox: Sandbox, restartabl
     issuer.add(name)
     token = issuer.token(name)
     with sandbox.started(extension=False):
-        assert [sandbox.user(token) for _ in range(3)] == 3 * [folder_of(name)]
+        assert [sandbox.user(token) for _ in range(3)] == 3 * [id_of(name)]
         assert issuer.fetches == 1
         assert "there is no extension: this function fetches the issuers' keys itself" in sandbox.log(
             "function"

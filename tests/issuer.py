@@ -62,9 +62,10 @@ class Issuer:
         return str(response.json()["id_token"])
 
     def user(self, http: httpx.Client, name: str) -> User:
-        """A new user who has logged in. The service calls that user `folder_of(name)`."""
+        """A new user who has logged in. The service does not show the issuer's user names, but ids."""
         email = self.add(name)
-        return User(http, folder_of(name), self.token(name), password=PASSWORD, email=email)
+        user = id_of(name)
+        return User(http, user, self.token(name), password=PASSWORD, email=email, id=user)
 
     # Its keys
 
@@ -92,6 +93,6 @@ class Issuer:
         return int(self._http.get("/test/fetches").json())
 
 
-def folder_of(sub: str) -> str:
-    """What the service calls a user of the issuer whose `sub` needs no encoding."""
+def id_of(sub: str) -> str:
+    """The service's id of a user of the issuer whose `sub` needs no encoding."""
     return f"{ALIAS}~{sub}"

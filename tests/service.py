@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+import tokens
 from support.common import read_settings
 
 MAX_UPLOAD = 4_194_304
@@ -77,7 +78,11 @@ def settings() -> Settings:
 
 
 class User:
-    """A user with tokens, and the requests that most tests begin with."""
+    """A user with tokens, and the requests that most tests begin with.
+
+    `name` is the user name. `id` is the stable id, which every key of the user has: the token's `sub`, unless
+    another one is given.
+    """
 
     #: Set by tests: the name of a photo of this user, and a cursor in this user's list.
     target: str
@@ -91,9 +96,11 @@ class User:
         access_token: str = "",
         password: str = "",
         email: str = "",
+        id: str = "",
     ) -> None:
         self.http, self.name, self.password, self.email = http, name, password, email
         self.id_token, self.access_token = id_token, access_token
+        self.id = id or tokens.decode(id_token)[1]["sub"]
 
     def call(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.id_token}", **request.pop("headers", {})}
@@ -104,6 +111,12 @@ class User:
 
     def get(self, path: str, **request: Any) -> httpx.Response:
         return self.call("GET", path, **request)
+
+    def me(self) -> Any:
+        """The record."""
+        response = self.get("/me")
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def upload(self, data: bytes, name: str | None = None) -> dict[str, Any]:
         """Uploads a photo; returns the response's body."""

@@ -248,7 +248,7 @@ class TestRefusals:
     def test_what_is_no_mail_goes_to_the_dead_letters(self, backstage: auctions.Backstage) -> None:
         body = f"no mail {uuid.uuid4()}"
         assert backstage.send(body) == []
-        assert backstage.dead_letters()[body] == "not a mail of this service"
+        assert backstage.dead_letters()[body] == "not an email of this service"
 
     def test_a_refused_mail_can_be_sent_when_it_is_put_right(
         self, backstage: auctions.Backstage, inbox: Callable[[str], list[Any]]

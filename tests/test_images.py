@@ -98,7 +98,7 @@ def event(settings: Settings) -> Callable[..., dict[str, Any]]:
         bucket: str | None = settings.bucket,
         prefix: str = "photos",
     ) -> dict[str, Any]:
-        key = quote_plus(f"{prefix}/{user.name}/{name}", safe="/")
+        key = quote_plus(f"{prefix}/{user.id}/{name}", safe="/")
         return events.s3_change(bucket or "", key, kind)
 
     return make
@@ -111,7 +111,7 @@ def spoil(bucket: Bucket) -> Callable[..., None]:
     def put(user: User, text: str = '[{"name":"wrong","type":"jpg","size":1}]') -> None:
         bucket.client.put_object(
             Bucket=bucket.name,
-            Key=f"index/{user.name}/images.json",
+            Key=f"index/{user.id}/images.json",
             Body=text.encode(),
             ContentType="application/json",
             Metadata={"count": "1", "bytes": "1"},
@@ -192,9 +192,14 @@ def test_a_user_sees_their_own_photos_alone(make_user: Callable[..., User]) -> N
     assert dictionary(bob) == []
 
 
-@pytest.mark.parametrize("name", ["{}+cats@example.com", "a.b-c_{}"])
-def test_every_user_name_has_its_folder(make_user: Callable[..., User], name: str) -> None:
-    user = make_user(name.format(uuid.uuid4().hex[:12]))
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("sub", ["google-oauth2|{}", "{}+cats@example.com", "{} é", "{}%2Fx", "../{}"])
+def test_a_dictionary_follows_the_photos_whatever_the_id_is(
+    http: httpx.Client, id_key: tokens.Key, caller: User, sub: str
+) -> None:
+    """The events name the id as part of an encoded key."""
+    claims = tokens.decode(caller.id_token)[1]
+    user = User(http, caller.name, id_key.sign(claims | {"sub": sub.format(uuid.uuid4().hex)}))
     user.upload(photo())
     eventually(lambda: dictionary(user), listing(user))
     assert len(dictionary(user)) == 1

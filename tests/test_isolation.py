@@ -10,10 +10,11 @@ import pytest
 import archives
 import tokens
 from conftest import Bucket, unique
+from functions import Functions
 from photos import photo
-from service import User
+from service import User, assert_problem
 
-# Paths to another user's photo, relative to one's own folder: {user} is the other user, {name} the photo.
+# Paths to another user's photo, relative to one's own folder: {user} is the other's id, {name} the photo.
 PATHS = {
     "the name alone": "{name}",
     "user and name": "{user}/{name}",
@@ -57,7 +58,7 @@ def test_a_list_shows_nobody_elses_photos(user: User, victim: User) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("way", ["json", "form", "query", "get", "raw query"])
 def test_nobody_elses_photo_can_be_downloaded(caller: User, victim: User, path: str, way: str) -> None:
-    name = PATHS[path].format(user=victim.name, name=victim.target)
+    name = PATHS[path].format(user=victim.id, name=victim.target)
     response = {
         "json": lambda: caller.post("/download", json={"filename": name}),
         "form": lambda: caller.post("/download", data={"filename": name}),
@@ -72,7 +73,7 @@ def test_nobody_elses_photo_can_be_downloaded(caller: User, victim: User, path: 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("way", ["json", "query"])
 def test_nobody_elses_photo_can_be_deleted(caller: User, victim: User, path: str, way: str) -> None:
-    name = PATHS[path].format(user=victim.name, name=victim.target)
+    name = PATHS[path].format(user=victim.id, name=victim.target)
     request = {"json": {"json": {"file": name}}, "query": {"params": {"file": name}}}[way]
     assert caller.post("/delete", **request).status_code in (400, 404)
     assert untouched(victim)
@@ -80,7 +81,7 @@ def test_nobody_elses_photo_can_be_deleted(caller: User, victim: User, path: str
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_upload_never_lands_in_another_folder(user: User, victim: User, bucket: Bucket, path: str) -> None:
-    name = PATHS[path].format(user=victim.name, name=victim.target)
+    name = PATHS[path].format(user=victim.id, name=victim.target)
     response = user.post(
         "/upload_single_photo",
         content=photo(),
@@ -88,48 +89,50 @@ def test_an_upload_never_lands_in_another_folder(user: User, victim: User, bucke
         headers={"Content-Type": "image/jpeg"},
     )
     assert response.status_code == 201
-    assert bucket.list(f"photos/{user.name}/") == [f"photos/{user.name}/{response.json()['filename']}"]
+    assert bucket.list(f"photos/{user.id}/") == [f"photos/{user.id}/{response.json()['filename']}"]
     assert "/" not in response.json()["filename"]
     assert untouched(victim)
 
 
 def test_an_archive_never_lands_in_another_folder(user: User, victim: User, bucket: Bucket) -> None:
-    names = [path.format(user=victim.name, name=victim.target) for path in PATHS.values()]
+    names = [path.format(user=victim.id, name=victim.target) for path in PATHS.values()]
     report = user.unzip(archives.build([archives.Entry(name, photo()) for name in names]))
-    stored = sorted(f"photos/{user.name}/{item['filename']}" for item in report.stored)
-    assert sorted(bucket.list(f"photos/{user.name}/")) == stored
+    stored = sorted(f"photos/{user.id}/{item['filename']}" for item in report.stored)
+    assert sorted(bucket.list(f"photos/{user.id}/")) == stored
     assert untouched(victim)
 
 
-# Names with a common prefix
+# Ids with a common prefix
 
 
 @pytest.fixture
-def alike(make_user: Callable[..., User]) -> tuple[User, User]:
-    """Two users with one photo each; one user's name is a prefix of the other's."""
-    name = unique("ann")
-    ann, anna = make_user(name), make_user(name + "a")
+def alike(minted: Callable[..., User]) -> tuple[User, User]:
+    """Two users with one photo each; one user's id is a prefix of the other's."""
+    sub = unique("ann")
+    ann, anna = minted(sub), minted(sub + "a")
     ann.target = ann.upload(photo("jpg", 1), "a.jpg")["filename"]
     anna.target = anna.upload(photo("jpg", 2), "a.jpg")["filename"]
     return ann, anna
 
 
-@pytest.mark.parametrize("suffix", ["a", "-", ".", "_", "0", "@example.com"])
-def test_a_name_that_begins_like_another_shares_nothing_with_it(
-    make_user: Callable[..., User], suffix: str
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("suffix", ["a", "-", ".", "_", "0", "@example.com", "/a", "~"])
+def test_an_id_that_begins_like_another_shares_nothing_with_it(
+    minted: Callable[..., User], suffix: str
 ) -> None:
-    name = unique("ann")
-    ann, anna = make_user(name), make_user(name + suffix)
+    sub = unique("ann")
+    ann, anna = minted(sub), minted(sub + suffix)
     hers = anna.upload(photo(), "a.jpg")["filename"]
     assert (ann.names(), anna.names()) == ([], [hers])
 
 
+@pytest.mark.local_cloud
 @pytest.mark.parametrize("way", ["a/{}", "a{}", "../{user}/{}", "{user}/{}"])
-def test_a_name_that_begins_like_another_is_not_reached_by_what_is_missing(
+def test_an_id_that_begins_like_another_is_not_reached_by_what_is_missing(
     alike: tuple[User, User], way: str
 ) -> None:
     ann, anna = alike
-    name = way.format(anna.target, user=anna.name)
+    name = way.format(anna.target, user=anna.id)
     assert ann.post("/delete", json={"file": name}).status_code in (400, 404)
     assert anna.names() == [anna.target]
 
@@ -172,7 +175,7 @@ def test_a_cursor_rewritten_for_another_user_leads_nowhere_else(two_with_cursors
             inside = decode(padded)
         except ValueError:
             continue
-        rewritten = encode(inside.replace(mallory.name.encode(), victim.name.encode())).decode()
+        rewritten = encode(inside.replace(mallory.id.encode(), victim.id.encode())).decode()
         assert only_their_own(mallory, rewritten)
         assert only_their_own(mallory, rewritten.rstrip("="))
 
@@ -185,7 +188,7 @@ def test_a_cursor_made_for_another_user_leads_nowhere_else(
     two_with_cursors: tuple[User, User], inside: str
 ) -> None:
     mallory, victim = two_with_cursors
-    text = inside.format(user=victim.name)
+    text = inside.format(user=victim.id)
     for cursor in (
         text,
         base64.b64encode(text.encode()).decode(),
@@ -194,19 +197,23 @@ def test_a_cursor_made_for_another_user_leads_nowhere_else(
         assert only_their_own(mallory, cursor)
 
 
-# User names that POST /signup would refuse: a public client may create any name in the pool.
+# User names, which a public client may choose freely in the pool, and other issuers' ids
 
 
 @pytest.fixture
-def minted(http: httpx.Client, id_key: tokens.Key, caller: User) -> Callable[[str], User]:
-    """minted(name): a user whose token, signed by the pool, has that name."""
+def minted(http: httpx.Client, id_key: tokens.Key, caller: User) -> Callable[..., User]:
+    """minted(sub=…, name=…): a user for whom the pool signs a token with these claims."""
     claims = tokens.decode(caller.id_token)[1]
-    return lambda name: User(
-        http, name, id_key.sign(claims | {"cognito:username": name, "sub": unique("sub")})
-    )
+
+    def make(sub: str | None = None, name: str = "ann") -> User:
+        sub = unique("sub") if sub is None else sub
+        return User(http, name, id_key.sign(claims | {"cognito:username": name, "sub": sub}))
+
+    return make
 
 
-STRANGE_NAMES = {
+#: A sub (`{}` is a part of its own), and the one segment that it becomes.
+STRANGE_SUBS = {
     "..": "%2E%2E",
     ".": "%2E",
     "../{}": "..%2F{}",
@@ -221,19 +228,63 @@ STRANGE_NAMES = {
     "{}\n": "{}%0A",
     "{}a.b_c-d+e@f": "{}a.b_c-d+e@f",
     "auth0~{}": "auth0%7E{}",
+    "auth0|{}": "auth0%7C{}",
 }
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("shape", STRANGE_NAMES)
-def test_any_user_name_is_one_folder(minted: Callable[[str], User], bucket: Bucket, shape: str) -> None:
+@pytest.mark.parametrize("shape", STRANGE_SUBS)
+def test_any_id_is_one_safe_segment(minted: Callable[..., User], bucket: Bucket, shape: str) -> None:
     part = unique("u")
-    user, folder = minted(shape.format(part)), STRANGE_NAMES[shape].format(part)
+    user, segment = minted(shape.format(part)), STRANGE_SUBS[shape].format(part)
+    assert user.me()["id"] == segment
     stored = user.upload(photo())["filename"]
     try:
-        assert bucket.list(f"photos/{folder}/{stored}") == [f"photos/{folder}/{stored}"]
+        assert bucket.list(f"photos/{segment}/{stored}") == [f"photos/{segment}/{stored}"]
     finally:
         user.post("/delete", json={"file": stored})
+
+
+STRANGE_NAMES = [
+    "..",
+    ".",
+    "../{}",
+    "{}/x",
+    "{} x",
+    "{}~x",
+    "{}%2Fx",
+    "{}é",
+    "{}😀",
+    "{}\\x",
+    "{}*",
+    "{}\n",
+    "{}a.b_c-d+e@f",
+    "partner~{}",
+    "x" * 513,
+]
+
+
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("shape", STRANGE_NAMES)
+def test_no_user_name_is_part_of_a_key(
+    minted: Callable[..., User], bucket: Bucket, victim: User, shape: str
+) -> None:
+    user = minted(name=shape.format(victim.id))
+    assert user.names() == []
+    assert (user.me()["id"], user.me()["user"]) == (user.id, user.name)
+    stored = user.upload(photo())["filename"]
+    assert bucket.list(f"photos/{user.id}/") == [f"photos/{user.id}/{stored}"]
+    assert untouched(victim)
+
+
+@pytest.mark.local_cloud
+def test_users_of_one_name_share_nothing(minted: Callable[..., User]) -> None:
+    """A name is taken again once its user is deleted."""
+    former, newcomer = minted(), minted()
+    stored = former.upload(photo())["filename"]
+    assert (former.names(), newcomer.names()) == ([stored], [])
+    assert newcomer.post("/delete", json={"file": stored}).status_code == 404
+    assert former.names() == [stored]
 
 
 @pytest.mark.local_cloud
@@ -241,10 +292,8 @@ def test_any_user_name_is_one_folder(minted: Callable[[str], User], bucket: Buck
     "shape",
     ["{}/", "{}/.", "./{}", "x/../{}", "{}%2F", "{}\0", "{} ", " {}", "%2e%2e/{}", "/{}", "../photos/{}"],
 )
-def test_no_user_name_leads_into_another_users_folder(
-    minted: Callable[[str], User], victim: User, shape: str
-) -> None:
-    user = minted(shape.format(victim.name))
+def test_no_id_leads_into_another_users_folder(minted: Callable[..., User], victim: User, shape: str) -> None:
+    user = minted(shape.format(victim.id))
     response = user.post("/list", json={})
     assert response.status_code == 200, response.text
     assert response.json()["photos"] == []
@@ -252,32 +301,33 @@ def test_no_user_name_leads_into_another_users_folder(
 
 @pytest.mark.local_cloud
 @pytest.mark.parametrize(
-    "name, status",
+    "sub, status",
     [("x" * 512, 200), ("x" * 513, 403), ("/" * 170, 200), ("/" * 171, 403), ("x" * 5000, 403)],
     ids=["512", "513", "510 encoded", "513 encoded", "5,000"],
 )
-def test_a_user_name_has_an_end(minted: Callable[[str], User], name: str, status: int) -> None:
-    assert minted(name).post("/list", json={}).status_code == status
+def test_an_id_of_at_most_512_bytes_is_taken(minted: Callable[..., User], sub: str, status: int) -> None:
+    assert minted(sub).post("/list", json={}).status_code == status
 
 
 @pytest.mark.local_cloud
-def test_a_name_claim_that_is_no_text_is_refused(
-    http: httpx.Client, id_key: tokens.Key, caller: User
+@pytest.mark.parametrize("claim", ["sub", "cognito:username"])
+def test_a_user_claim_that_is_no_text_is_refused(
+    http: httpx.Client, functions: Functions, id_key: tokens.Key, caller: User, claim: str
 ) -> None:
     claims = tokens.decode(caller.id_token)[1]
-    for name in (5, None, "", ["ann"], {"x": 1}):
-        response = http.post(
-            "/list", headers={"Authorization": id_key.sign(claims | {"cognito:username": name})}
-        )
-        assert response.status_code in (401, 403), name
+    without = {name: value for name, value in claims.items() if name != claim}
+    for forged in (without, *(claims | {claim: value} for value in (5, None, "", ["ann"], {"x": 1}, True))):
+        token = id_key.sign(forged)
+        assert http.post("/list", headers={"Authorization": token}).status_code in (401, 403), forged
+        assert_problem(functions.call("/list", token), 401)
 
 
 @pytest.mark.local_cloud
-@pytest.mark.parametrize("name", ["../{victim}", "{victim}/..", "..", "{victim}%2F.."])
-def test_a_strange_user_name_cannot_delete_another_users_photo(
-    minted: Callable[[str], User], victim: User, name: str
+@pytest.mark.parametrize("sub", ["../{victim}", "{victim}/..", "..", "{victim}%2F.."])
+def test_a_strange_id_cannot_delete_another_users_photo(
+    minted: Callable[..., User], victim: User, sub: str
 ) -> None:
-    user = minted(name.format(victim=victim.name))
-    for file in (victim.target, f"../{victim.name}/{victim.target}", f"{victim.name}/{victim.target}"):
+    user = minted(sub.format(victim=victim.id))
+    for file in (victim.target, f"../{victim.id}/{victim.target}", f"{victim.id}/{victim.target}"):
         assert user.post("/delete", json={"file": file}).status_code in (400, 404)
     assert untouched(victim)

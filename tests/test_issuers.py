@@ -19,7 +19,7 @@ import auctions
 import functions as direct
 import tokens
 from conftest import Bucket, unique
-from issuer import Issuer, folder_of
+from issuer import Issuer, id_of
 from openid_issuer import OTHER_CLIENT, new_key
 from photos import photo
 from service import User, assert_problem, eventually
@@ -57,9 +57,9 @@ def partner(http: httpx.Client, issuer: Issuer) -> User:
 
 @pytest.fixture
 def namesakes(http: httpx.Client, issuer: Issuer, make_user: Callable[..., User]) -> tuple[User, User]:
-    """(ours, theirs): two users of the same name, one of the pool and one of the second issuer."""
-    name = unique("ann")
-    return make_user(name), issuer.user(http, name)
+    """(ours, theirs): two users with the same `sub`, one of the pool and one of the second issuer."""
+    ours = make_user()
+    return ours, issuer.user(http, ours.id)
 
 
 def send(http: httpx.Client, token: str, method: str = "GET", path: str = "/me") -> httpx.Response:
@@ -104,15 +104,16 @@ def test_its_user_keeps_photos(http: httpx.Client, issuer: Issuer, bucket: Bucke
     assert user.fetch(kept).content == photo()
     assert user.post("/delete", json={"file": gone}).status_code == 204
     left = sorted([kept, unpacked["filename"]])
-    assert sorted(bucket.list(f"photos/{user.name}/")) == [f"photos/{user.name}/{name}" for name in left]
+    assert sorted(bucket.list(f"photos/{user.id}/")) == [f"photos/{user.id}/{name}" for name in left]
     eventually(lambda: sorted(image["name"] for image in user.get("/me/images").json()), left)
 
 
 @lets_in
 def test_its_user_has_a_record(http: httpx.Client, issuer: Issuer) -> None:
     user = issuer.user(http, unique())
-    record = user.get("/me").json()
-    assert (record["user"], record["email"], record["display_name"]) == (user.name, user.email, None)
+    record = user.me()
+    assert (record["id"], record["user"], record["display_name"]) == (user.id, user.id, None)
+    assert record["email"] == user.email
     assert user.call("PUT", "/me", json={"display_name": "Ann"}).json() == record | {"display_name": "Ann"}
 
 
@@ -125,20 +126,23 @@ def test_its_users_trade_with_the_pools(
 ) -> None:
     buyer = make_user()
     auction = auctions.create(partner, starting_price=5)
-    assert auction["seller"] == partner.name
+    assert auction["seller"] == partner.me()["handle"]
     response = partner.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
     assert response.status_code == 200, response.text
     assert auctions.bid(buyer, auction, 5).json()["highest_bid"] == {"amount": 5, "bidder": buyer.name}
 
     auction = auctions.create(buyer)
-    assert auctions.bid(partner, auction, 7).json()["highest_bid"] == {"amount": 7, "bidder": partner.name}
+    assert auctions.bid(partner, auction, 7).json()["highest_bid"] == {
+        "amount": 7,
+        "bidder": partner.me()["handle"],
+    }
     assert auction["id"] in {found["id"] for page in auctions.listed(partner) for found in page}
     backstage.end(auction)
     backstage.close()
     auctions.wait_for(lambda: inbox(partner.email))
 
 
-# Users of two issuers who have the same name
+# Users of two issuers who have the same `sub`
 
 
 @lets_in
@@ -149,11 +153,11 @@ def test_namesakes_share_no_photos(namesakes: tuple[User, User], bucket: Bucket)
         theirs.upload(photo("jpg", 2), "a.jpg")["filename"],
     )
     assert (ours.names(), theirs.names()) == ([mine], [hers])
-    assert theirs.name == folder_of(ours.name)
-    assert bucket.list(f"photos/{ours.name}/") == [f"photos/{ours.name}/{mine}"]
-    assert bucket.list(f"photos/{theirs.name}/") == [f"photos/{theirs.name}/{hers}"]
+    assert theirs.id == id_of(ours.id)
+    assert bucket.list(f"photos/{ours.id}/") == [f"photos/{ours.id}/{mine}"]
+    assert bucket.list(f"photos/{theirs.id}/") == [f"photos/{theirs.id}/{hers}"]
     for user, other, name in ((ours, theirs, hers), (theirs, ours, mine)):
-        for path in (name, f"{other.name}/{name}", f"../{other.name}/{name}"):
+        for path in (name, f"{other.id}/{name}", f"../{other.id}/{name}"):
             if path not in user.names():
                 assert user.post("/download", json={"filename": path}).status_code in (400, 404)
                 assert user.post("/delete", json={"file": path}).status_code in (400, 404)
@@ -165,10 +169,10 @@ def test_namesakes_share_no_photos(namesakes: tuple[User, User], bucket: Bucket)
 @lets_in
 def test_namesakes_share_no_record(namesakes: tuple[User, User]) -> None:
     for user in namesakes:
-        assert user.call("PUT", "/me", json={"display_name": user.name}).status_code == 200
+        assert user.call("PUT", "/me", json={"display_name": user.id}).status_code == 200
     for user in namesakes:
-        record = user.get("/me").json()
-        assert (record["user"], record["display_name"], record["email"]) == (user.name, user.name, user.email)
+        record = user.me()
+        assert (record["id"], record["display_name"], record["email"]) == (user.id, user.id, user.email)
 
 
 @lets_in
@@ -176,14 +180,15 @@ def test_namesakes_share_no_record(namesakes: tuple[User, User]) -> None:
 def test_namesakes_share_no_auction(namesakes: tuple[User, User], seller_at: int) -> None:
     seller, other = namesakes[seller_at], namesakes[1 - seller_at]
     auction = auctions.create(seller)
-    assert auction["seller"] == seller.name != other.name
+    handles = seller.me()["handle"], other.me()["handle"]
+    assert auction["seller"] == handles[0] != handles[1]
 
     picture = other.call("PATCH", f"/auctions/{auction['id']}/picture", content=photo())
     assert_problem(picture, 403)
     assert assert_problem(auctions.bid(seller, auction, 5), 409)["type"].endswith(":own-auction")
     response = auctions.bid(other, auction, 5)
     assert response.status_code == 200, response.text
-    assert response.json()["highest_bid"]["bidder"] == other.name
+    assert response.json()["highest_bid"]["bidder"] == handles[1]
 
 
 @lets_in
@@ -194,31 +199,24 @@ def test_namesakes_bid_against_each_other(
     for amount, user in enumerate([*namesakes, *namesakes], start=1):
         response = auctions.bid(user, auction, amount)
         assert response.status_code == 200, response.text
-        assert response.json()["highest_bid"] == {"amount": amount, "bidder": user.name}
+        assert response.json()["highest_bid"] == {"amount": amount, "bidder": user.me()["handle"]}
         assert assert_problem(auctions.bid(user, auction, 99), 409)["type"].endswith(":already-highest")
 
 
 @lets_in
 @pytest.mark.local_cloud
-def test_no_user_name_of_the_pool_is_one_of_the_issuers_users(
+def test_no_user_of_the_pool_has_the_id_of_one_of_the_issuers_users(
     http: httpx.Client, id_key: tokens.Key, caller: User, partner: User
 ) -> None:
-    """A public client may create any name in the pool."""
+    """Neither by the `sub` nor by the user name, which a public client may choose freely."""
     stored = partner.upload(photo())["filename"]
     claims = tokens.decode(caller.id_token)[1]
-    for name in (partner.name, partner.name.replace("~", "%7E"), f"x/../{partner.name}"):
-        stranger = User(http, name, id_key.sign(claims | {"cognito:username": name}))
-        assert stranger.names() == []
-        assert stranger.get("/me").json()["user"] != partner.name
+    for name in (partner.id, partner.id.replace("~", "%7E"), f"x/../{partner.id}"):
+        for claim in ("sub", "cognito:username"):
+            stranger = User(http, name, id_key.sign(claims | {"sub": unique("sub"), claim: name}))
+            assert stranger.names() == []
+            assert stranger.me()["id"] != partner.id
     assert stored in partner.names()
-
-
-@lets_in
-def test_a_email_address_as_name_is_shown_to_nobody(http: httpx.Client, issuer: Issuer, caller: User) -> None:
-    name = f"{unique('ann')}@example.com"
-    auction = auctions.create(issuer.user(http, name))
-    shown = auctions.show(caller, auction)["seller"]
-    assert shown.startswith(folder_of(name).partition("@")[0] + "#") and "@" not in shown
 
 
 # Tokens that both the gateway and a function called without it refuse

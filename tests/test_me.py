@@ -15,21 +15,17 @@ from photos import photo
 from service import TIME, User, assert_problem, eventually
 
 
-def record(user: User) -> Any:
-    response = user.get("/me")
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
 def rename(user: User, name: str | None) -> httpx.Response:
     return user.call("PUT", "/me", json={"display_name": name})
 
 
 def test_the_first_call_makes_the_record(user: User) -> None:
-    made = record(user)
+    made = user.me()
     assert TIME.fullmatch(made.pop("created_at"))
     assert made == {
+        "id": user.id,
         "user": user.name,
+        "handle": user.name,
         "email": user.email,
         "display_name": None,
         "images": {"count": 0, "bytes": 0},
@@ -37,7 +33,7 @@ def test_the_first_call_makes_the_record(user: User) -> None:
 
 
 def test_the_record_stays(user: User) -> None:
-    assert record(user) == record(user)
+    assert user.me() == user.me()
 
 
 def test_first_calls_that_race_make_one_record(make_user: Callable[..., User]) -> None:
@@ -50,33 +46,33 @@ def test_first_calls_that_race_make_one_record(make_user: Callable[..., User]) -
         response.text for response in responses
     ]
     assert len({response.json()["created_at"] for response in responses}) == 1
-    assert record(user)["display_name"] in {f"name {number}" for number in range(6)}
+    assert user.me()["display_name"] in {f"name {number}" for number in range(6)}
 
 
 def test_an_access_token_tells_no_email_address(user: User) -> None:
     seen = User(user.http, user.name, user.access_token)
-    assert record(seen) == record(user) | {"email": None}
+    assert seen.me() == user.me() | {"email": None}
 
 
 @pytest.mark.parametrize("name", ["Ann", "A", "é" * 100, "🏳️‍🌈 Ann\u202eB", " ", '"\\\n<b>'])
 def test_a_user_may_be_called_anything(user: User, name: str) -> None:
-    before = record(user)
+    before = user.me()
     response = rename(user, name)
     assert (response.status_code, response.json()) == (200, before | {"display_name": name})
-    assert record(user) == response.json()
+    assert user.me() == response.json()
 
 
 def test_the_display_name_may_be_taken_away(user: User) -> None:
     rename(user, "Ann")
     assert rename(user, None).json()["display_name"] is None
-    assert record(user)["display_name"] is None
+    assert user.me()["display_name"] is None
 
 
 def test_the_first_call_may_be_the_one_that_names(make_user: Callable[..., User]) -> None:
     user = make_user()
     made = rename(user, "Ann").json()
     assert made["display_name"] == "Ann"
-    assert record(user) == made
+    assert user.me() == made
 
 
 @pytest.mark.parametrize(
@@ -92,9 +88,9 @@ def test_the_first_call_may_be_the_one_that_names(make_user: Callable[..., User]
     ids=json.dumps,
 )
 def test_a_display_name_that_breaks_a_rule_is_refused(caller: User, body: Any) -> None:
-    before = record(caller)
+    before = caller.me()
     assert_problem(caller.call("PUT", "/me", json=body), 422, "/display_name")
-    assert record(caller) == before
+    assert caller.me() == before
 
 
 @pytest.mark.parametrize(
@@ -114,24 +110,22 @@ def test_json_is_read_whatever_its_type_says(caller: User) -> None:
 def test_a_user_changes_their_own_record_alone(make_user: Callable[..., User]) -> None:
     ann, bob = make_user(), make_user()
     rename(ann, "Ann")
-    assert record(bob)["display_name"] is None
-    assert record(bob)["user"] == bob.name
+    assert bob.me()["display_name"] is None
+    assert bob.me()["id"] == bob.id
 
 
 def test_the_totals_follow_the_photos(user: User) -> None:
     stored = [user.upload(photo("jpg", seed), f"{seed}.jpg") for seed in range(3)]
     size = sum(item["size"] for item in stored)
-    eventually(lambda: record(user)["images"], {"count": 3, "bytes": size})
+    eventually(lambda: user.me()["images"], {"count": 3, "bytes": size})
     user.post("/delete", json={"file": stored[0]["filename"]})
-    eventually(lambda: record(user)["images"], {"count": 2, "bytes": size - stored[0]["size"]})
+    eventually(lambda: user.me()["images"], {"count": 2, "bytes": size - stored[0]["size"]})
 
 
-def test_the_bucket_holds_the_record_without_the_email_address(user: User, bucket: Bucket) -> None:
+def test_the_bucket_holds_the_record_without_user_name_and_email_address(user: User, bucket: Bucket) -> None:
     made = rename(user, "Ann").json()
-    kept = bucket.client.get_object(Bucket=bucket.name, Key=f"users/{user.name}/record.json")
-    assert json.loads(kept["Body"].read()) == {
-        name: made[name] for name in ("user", "display_name", "created_at")
-    }
+    kept = bucket.client.get_object(Bucket=bucket.name, Key=f"users/{user.id}/record.json")
+    assert json.loads(kept["Body"].read()) == {name: made[name] for name in ("display_name", "created_at")}
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -147,4 +141,4 @@ def test_the_function_looks_at_the_token_itself(functions: direct.Functions, use
     for token in (None, forged):
         response = functions.call("/me", token, method=method, body=body)
         assert_problem(response, 401)
-    assert record(user)["display_name"] is None
+    assert user.me()["display_name"] is None

@@ -543,7 +543,7 @@ def test_an_entry_over_the_limit_is_too_large(user: User) -> None:
 def test_an_entry_of_exactly_the_limit_is_stored(user: User, bucket: Bucket) -> None:
     big = archives.bloated_entry("big.jpg", photo(), 32 * MIB)
     report = user.unzip(build([big]))
-    bucket.empty(f"photos/{user.name}/")
+    bucket.empty(f"photos/{user.id}/")
     assert [item["size"] for item in report.stored] == [32 * MIB]
 
 
@@ -604,7 +604,7 @@ def test_a_bomb_of_overlapping_entries_is_bounded(user: User, bucket: Bucket) ->
     bomb = archives.quoted_overlap(photo()[:64], 30 * MIB, 900)
     assert len(bomb) < MIB
     report = user.unzip(bomb)
-    bucket.empty(f"photos/{user.name}/")
+    bucket.empty(f"photos/{user.id}/")
     assert len(report) == 900
     assert sum(item["size"] for item in report.stored) <= 512 * MIB
     assert {item["reason"] for item in report.failed} <= {"damaged", "over-total", "out-of-time"}
@@ -637,7 +637,7 @@ def test_the_memory_of_the_function_stays_small_for_an_archive_of_500_mb(
     memory.forget("unzip")
     report = user.unzip(archive)
     peak = memory.peak("unzip")
-    bucket.empty(f"photos/{user.name}/")
+    bucket.empty(f"photos/{user.id}/")
     assert {item["reason"] for item in report.failed} <= {"out-of-time"}
     assert len(report) == 20
     assert report.stored, report.failed

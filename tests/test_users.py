@@ -107,6 +107,9 @@ def test_a_name_that_fits_the_rules_is_taken(
         "😀",
         "ann,bob",
         "ann'",
+        "user-",
+        "user-abcdefghij",
+        "User-Ann",
     ],
 )
 def test_a_name_that_breaks_the_rules_is_refused(
@@ -231,6 +234,18 @@ def test_asking_for_another_code_does_not_tell_who_exists(
 
 
 # Log-in
+
+
+def test_a_name_that_sign_up_refuses_may_log_in(
+    http: httpx.Client, pool: Pool, login: Callable[..., httpx.Response]
+) -> None:
+    """An operator may have made it before the rule."""
+    name = unique("user")
+    pool.add(name)
+    assert login(name).status_code == 200
+    for path in ("/confirm/resend", "/password/forgot"):
+        assert http.post(path, json={"username": name}).status_code == 202
+    assert_problem(http.post("/confirm", json={"username": name, "code": "000000"}), 422, "/code")
 
 
 def test_a_log_in_gives_every_token(login: Callable[..., httpx.Response], member: dict[str, str]) -> None:
