@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service import TOKEN_ROUTES
+from service import CONTRACT, TOKEN_ROUTES
 from support import events
 
 FUNCTIONS = {
@@ -41,7 +41,9 @@ class Functions:
         assert "FunctionError" not in response, result
         body = result.get("body") or ""
         content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()
-        return httpx.Response(result["statusCode"], headers=result.get("headers"), content=content)
+        headers = httpx.Headers(result.get("headers"))
+        CONTRACT.check(method, path, result["statusCode"], headers, content)
+        return httpx.Response(result["statusCode"], headers=headers, content=content)
 
 
 class Memory:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+import contract
 import tokens
 from support.common import read_settings
 
@@ -231,5 +232,14 @@ def eventually(read: Callable[[], T], wanted: T, seconds: float = 30) -> T:
     return found
 
 
-def client(base_url: str) -> httpx.Client:
-    return httpx.Client(base_url=base_url, timeout=60, limits=httpx.Limits(max_connections=64))
+def client(base_url: str, timeout: float = 60, connections: int = 64) -> httpx.Client:
+    """A client that checks every response of the service against the OpenAPI document."""
+    return httpx.Client(
+        base_url=base_url,
+        timeout=timeout,
+        limits=httpx.Limits(max_connections=connections),
+        event_hooks={"response": [contract.hook(CONTRACT, base_url)]},
+    )
+
+
+CONTRACT = contract.Contract(contract.document())

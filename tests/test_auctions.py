@@ -330,9 +330,7 @@ class TestBid:
         auction = create(seller)
         users = [make_user() for _ in range(bidders)]
         chance, taken, highest = random.Random(7), [], None
-        with httpx.Client(
-            base_url=settings.base_url, timeout=120, limits=httpx.Limits(max_connections=bidders)
-        ) as http:
+        with service.client(settings.base_url, timeout=120, connections=bidders) as http:
 
             def offer(user: User, amount: int) -> tuple[User, int, float, float, httpx.Response]:
                 sent = time.monotonic()

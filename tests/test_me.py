@@ -83,7 +83,6 @@ def test_the_first_call_may_be_the_one_that_names(make_user: Callable[..., User]
         {"display_name": "a" * 101},
         {"display_name": 7},
         {"display_name": ["Ann"]},
-        {"name": "Ann"},
     ],
     ids=json.dumps,
 )
@@ -91,6 +90,13 @@ def test_a_display_name_that_breaks_a_rule_is_refused(caller: User, body: Any) -
     before = caller.me()
     assert_problem(caller.call("PUT", "/me", json=body), 422, "/display_name")
     assert caller.me() == before
+
+
+def test_an_unknown_member_changes_nothing(caller):
+    before = record(caller)
+    body = {"display_name": "Ann", "name": "Ann"}
+    assert_problem(caller.call("PUT", "/me", json=body), 422, "/name")
+    assert record(caller) == before
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ pub mod handlers;
 pub mod index;
 pub mod mail;
 pub mod money;
+pub mod openapi;
 pub mod photos;
 pub mod storage;
 pub mod telemetry;

@@ -15,6 +15,9 @@ CARGO_DENY_VERSION = "0.20.2"
 def fmt() -> str:
     """Formatting, lints of Python, line lengths, and the build specification."""
     run([need_cargo(), "fmt", "--all", "--check"], "Run `cargo fmt --all`.")
+    # The macro that declares the routes hides their files from `cargo fmt`.
+    routes = sorted((ROOT / "lambdas" / "src" / "handlers" / "http").glob("*.rs"))
+    run(["rustfmt", "--check", *routes], "Run `rustfmt lambdas/src/handlers/http/*.rs`.")
     ruff = virtual_environment("lint").with_name("ruff")
     python = python_sources()
     run(

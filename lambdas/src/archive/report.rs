@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::photos::Photo;
@@ -7,7 +8,7 @@ use crate::photos::Photo;
 /// Lambda limits a response to 6 MB of JSON, which contains the report as an escaped string. A report on 1,000 entries
 /// stays below the limit: a name has at most 1,024 bytes, each of which takes at most four (a quotation mark, escaped
 /// twice), and the rest of an entry takes less than 900 bytes.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
     pub stored: Vec<Stored>,
     /// Entries left out on purpose.
@@ -16,7 +17,7 @@ pub struct Report {
     pub failed: Vec<NotStored<Failed>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Stored {
     /// The name in the archive, shortened and without control characters.
     pub entry: String,
@@ -24,7 +25,8 @@ pub struct Stored {
     pub photo: Photo,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NotStored{R}")]
 pub struct NotStored<R> {
     /// The name in the archive, shortened and without control characters.
     pub entry: String,
@@ -34,7 +36,7 @@ pub struct NotStored<R> {
 }
 
 /// Why an entry was left out on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skipped {
     Directory,
@@ -50,7 +52,7 @@ pub enum Skipped {
 
 /// Why an entry could not be stored. Only the bytes of an entry tell whether it is a photo, not its name. So an entry
 /// whose bytes cannot be read counts as failed; otherwise a photo could be lost as "skipped on purpose".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failed {
     Encrypted,

@@ -1,4 +1,5 @@
 use jiff::{Timestamp, ToSpan as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use uuid::Uuid;
 
@@ -42,8 +43,9 @@ pub struct Auction {
     pub picture: Option<PictureKey>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "AuctionStatus")]
 pub enum Status {
     /// Accepts bids until its end.
     Open,
@@ -104,13 +106,16 @@ pub struct NewAuction {
 }
 
 /// An auction as all responses show it, without email addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Auction")]
 pub struct AuctionView {
     id: Uuid,
     title: String,
     description: Option<String>,
     status: Status,
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
+    #[schemars(extend("format" = "date-time"))]
     ending_at: String,
     seller: String,
     currency: Currency,
@@ -120,7 +125,8 @@ pub struct AuctionView {
 }
 
 /// The highest bid as all responses show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Bid")]
 pub struct BidView {
     amount: Amount,
     bidder: String,

@@ -1,5 +1,6 @@
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -30,7 +31,7 @@ pub struct PhotoIndexStore {
 }
 
 /// How many photos a dictionary holds, and how large they are together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Totals {
     /// Photos.
     pub count: u64,
@@ -52,8 +53,9 @@ pub struct PhotoIndexBuilder {
     totals: Totals,
 }
 
-#[derive(Serialize)]
-struct Entry<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DictionaryEntry")]
+pub struct Entry<'a> {
     name: &'a PhotoName,
     #[serde(rename = "type")]
     kind: PhotoType,

@@ -6,6 +6,6 @@ mod indexer;
 #[cfg(test)]
 mod model;
 
-pub use dictionary::{EMPTY, EMPTY_ETAG, PhotoIndex, PhotoIndexBuilder, PhotoIndexStore, Stored, Totals};
+pub use dictionary::{EMPTY, EMPTY_ETAG, Entry, PhotoIndex, PhotoIndexBuilder, PhotoIndexStore, Stored, Totals};
 pub use events::{Notice, read_notice};
 pub use indexer::{IndexError, Indexed, Indexer};

@@ -4,6 +4,7 @@ mod kind;
 mod name;
 mod store;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use kind::PhotoType;
@@ -11,7 +12,7 @@ pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
 pub use store::{Page, PhotoStore, StoreError};
 
 /// A stored photo, as all responses show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Photo {
     /// Unique among the user's photos.
     pub filename: PhotoName,
@@ -21,6 +22,7 @@ pub struct Photo {
     /// In bytes.
     pub size: u64,
     /// RFC 3339, from the file name: no further request to S3 is needed.
+    #[schemars(extend("format" = "date-time"))]
     pub uploaded_at: String,
 }
 

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::PhotoType;
@@ -16,7 +17,8 @@ const TIMESTAMP_BYTES: usize = 19;
 ///
 /// The timestamp comes first because S3 lists keys in alphabetical order: this way a listing is in order of upload. A
 /// `PhotoName` never contains `/`, so a key made from it never leaves the user's folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(with = "String", inline)]
 pub struct PhotoName {
     text: String,
     uploaded_at: Timestamp,

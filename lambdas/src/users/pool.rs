@@ -5,6 +5,7 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use aws_types::SdkConfig;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -67,7 +68,7 @@ pub enum PoolError {
 }
 
 /// A new user.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Signup {
     /// As stored, in lower case.
     pub username: String,
@@ -75,11 +76,12 @@ pub struct Signup {
     pub confirmed: bool,
     /// `None` if no code was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Delivery")]
     pub delivery: Option<Delivery>,
 }
 
 /// Where a code was sent.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Delivery {
     /// `EMAIL`
     pub medium: String,

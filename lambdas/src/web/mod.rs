@@ -2,8 +2,7 @@
 
 pub mod auth;
 pub mod etag;
-pub mod fields;
-pub mod params;
+pub mod members;
 pub mod path;
 pub mod problem;
 pub mod schema;
@@ -142,7 +141,14 @@ fn body_bytes(request: &Request) -> &[u8] {
 mod tests {
     use serde_json::json;
 
-    use super::{params::Params, *};
+    use super::*;
+
+    crate::members! {
+        struct Query {
+            after: String,
+            plus: String,
+        }
+    }
 
     #[test]
     fn an_unencoded_query_is_read_like_an_encoded_one() {
@@ -153,7 +159,7 @@ mod tests {
         });
         let mut request: LambdaRequest = serde_json::from_value(event).unwrap();
         encode_query(&mut request);
-        let params = Params::of_query(&Request::from(request)).unwrap();
-        assert_eq!((params.text("after"), params.text("plus")), (Some("<\"é 1\">"), Some("a b<#x")));
+        let Query { after, plus } = members::read_query(&Request::from(request)).unwrap();
+        assert_eq!((after.as_str(), plus.as_str()), ("<\"é 1\">", "a b<#x"));
     }
 }

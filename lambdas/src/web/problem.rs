@@ -59,6 +59,7 @@ kinds! {
     PASSWORD_RESET_REQUIRED: FORBIDDEN, "password-reset-required", "The password must be reset";
     UNSUPPORTED_CHALLENGE: FORBIDDEN, "unsupported-challenge", "This user cannot log in here";
     NO_SUCH_AUCTION: NOT_FOUND, "no-such-auction", "There is no such auction";
+    NO_SUCH_FILE: NOT_FOUND, "no-such-file", "There is no such file";
     NO_SUCH_PHOTO: NOT_FOUND, "no-such-photo", "There is no such photo";
     ALREADY_HIGHEST: CONFLICT, "already-highest", "You already have the highest bid";
     AUCTION_CLOSED: CONFLICT, "auction-closed", "The auction has ended";
@@ -102,6 +103,11 @@ pub struct InvalidMember {
 impl InvalidMember {
     pub fn new(pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
+    }
+
+    /// A member that the route does not know. `name` is escaped as RFC 6901 requires.
+    pub(super) fn unknown(name: &str) -> Self {
+        Self::new(format!("/{}", name.replace('~', "~0").replace('/', "~1")), "is unknown; remove it")
     }
 }
 
@@ -182,6 +188,11 @@ impl Problem {
     fn busy(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let seconds = RETRY_AFTER_SECONDS;
         Self::new(Kind::BUSY, format!("Try again in {seconds} seconds.")).retry_after(seconds).because(cause)
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> &Kind {
+        &self.0.kind
     }
 
     #[must_use]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Problem, Request, body_bytes,
-    fields::{json_object, not_an_object},
+    members::{json_object, not_an_object},
     problem::InvalidMember,
 };
 
@@ -47,7 +47,7 @@ fn invalid_members(error: &ValidationError<'_>) -> Vec<InvalidMember> {
             vec![InvalidMember::new(member(name), "is required")]
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unexpected.iter().map(|name| InvalidMember::new(member(name), "is not known here; leave it out")).collect()
+            unexpected.iter().map(|name| InvalidMember::new(member(name), "is unknown; remove it")).collect()
         }
         kind => vec![InvalidMember::new(at, detail(kind))],
     }

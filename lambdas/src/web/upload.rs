@@ -14,10 +14,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::{
-    Problem, Request,
-    fields::{json_object, not_an_object},
-    header_text, media_type,
-    params::Params,
+    Problem, Request, header_text, media_type,
+    members::{self, json_object, not_an_object},
     problem::InvalidMember,
 };
 
@@ -26,6 +24,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+crate::members! {
+    /// The query parameters of an upload whose body is the file itself.
+    pub struct UploadQuery {
+        /// What the client calls the file.
+        filename: Option<String>,
+    }
+}
 
 /// An uploaded file.
 #[derive(Debug)]
@@ -96,6 +102,7 @@ impl Upload {
             Some(Value::String(text)) => decode_base64(text.into_bytes()),
             _ => None,
         };
+        errors.extend(members.keys().map(|name| InvalidMember::unknown(name)));
         match bytes {
             Some(bytes) if errors.is_empty() => Ok(Self { bytes, filename }),
             Some(_) => Err(Problem::invalid(&errors)),
@@ -107,8 +114,8 @@ impl Upload {
     }
 
     fn of_raw(request: Request) -> Result<Self, Problem> {
-        let filename = match Params::of_query(&request)?.text("filename") {
-            Some(name) => name.to_owned(),
+        let filename = match members::read_query::<UploadQuery>(&request)?.filename {
+            Some(name) => name,
             None => disposition_filename(header_text(&request, &header::CONTENT_DISPOSITION)).unwrap_or_default(),
         };
         let bytes = into_bytes(request.into_body());

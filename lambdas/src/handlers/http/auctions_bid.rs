@@ -4,12 +4,13 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
-    auctions::{AuctionStore, Bid, Party},
+    auctions::{AuctionStore, AuctionView, Bid, Party},
     money::Amount,
+    openapi::{Access, Operation},
     storage::presign::Presigner,
     time::now,
     users::Handles,
-    web::{Problem, Request, Response, Route, auth::Auth, json, path::auction_id, schema},
+    web::{Problem, Request, Response, Route, auth::Auth, json, path::auction_id, problem::Kind, schema},
 };
 
 /// Bids.
@@ -31,6 +32,24 @@ struct NewBid {
     methods = { is_valid = false, validate = false, iter_errors = true }
 )]
 struct Body;
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("PATCH /auctions/{id}/bid", "bid", "Auctions", Access::Token, "Bid")
+            .auction_id()
+            .checked_body(include_str!("auctions_bid.schema.json"))
+            .json::<AuctionView>(200, "The auction with the new highest bid")
+            .problems(&[
+                Kind::EMAIL_REQUIRED,
+                Kind::NO_SUCH_AUCTION,
+                Kind::AUCTION_CLOSED,
+                Kind::OWN_AUCTION,
+                Kind::ALREADY_HIGHEST,
+                Kind::BID_TOO_LOW,
+            ]),
+    ]
+}
 
 impl Route for AuctionsBid {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {

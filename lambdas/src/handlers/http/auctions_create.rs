@@ -4,11 +4,12 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::{
-    auctions::{Auction, AuctionStore, NewAuction, Party},
+    auctions::{Auction, AuctionStore, AuctionView, NewAuction, Party},
     money::Currency,
+    openapi::{Access, Operation},
     time::now,
     users::Handles,
-    web::{Problem, Request, Response, Route, auth::Auth, json, schema, with_location},
+    web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, schema, with_location},
 };
 
 /// Opens an auction.
@@ -28,6 +29,17 @@ pub struct AuctionsCreate {
     methods = { is_valid = false, validate = false, iter_errors = true }
 )]
 struct Body;
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /auctions", "createAuction", "Auctions", Access::Token, "Open an auction")
+            .checked_body(include_str!("auctions_create.schema.json"))
+            .json::<AuctionView>(201, "The new auction")
+            .location(201, "auction", "id", "$response.body#/id")
+            .problems(&[Kind::EMAIL_REQUIRED]),
+    ]
+}
 
 impl Route for AuctionsCreate {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
@@ -101,7 +113,7 @@ mod tests {
         assert_eq!(
             invalid_members(&wrong.unwrap_err()),
             [
-                ("/a~1b~0c", "is not known here; leave it out"),
+                ("/a~1b~0c", "is unknown; remove it"),
                 ("/description", "must be null or a string"),
                 ("/duration_minutes", "must be at most 10080"),
                 ("/starting_price", "must be at least 0"),

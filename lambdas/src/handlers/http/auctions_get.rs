@@ -3,10 +3,11 @@
 use http::StatusCode;
 
 use crate::{
-    auctions::AuctionStore,
+    auctions::{AuctionStore, AuctionView},
+    openapi::{Access, Operation},
     storage::presign::Presigner,
     time::now,
-    web::{Problem, Request, Response, Route, auth::Auth, json, path::auction_id},
+    web::{Problem, Request, Response, Route, auth::Auth, json, path::auction_id, problem::Kind},
 };
 
 /// Shows an auction.
@@ -14,6 +15,16 @@ pub struct AuctionsGet {
     pub auth: Auth,
     pub auctions: AuctionStore,
     pub presigner: Presigner,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("GET /auctions/{id}", "auction", "Auctions", Access::Token, "Show an auction")
+            .auction_id()
+            .json::<AuctionView>(200, "The auction")
+            .problems(&[Kind::NO_SUCH_AUCTION]),
+    ]
 }
 
 impl Route for AuctionsGet {

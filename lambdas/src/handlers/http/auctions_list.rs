@@ -2,14 +2,22 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     auctions::{AuctionStore, AuctionView, Position, Status},
+    openapi::{Access, Operation},
     storage::presign::Presigner,
     time::{now, rfc3339},
-    web::{Problem, Request, Response, Route, auth::Auth, json, params::Params},
+    web::{
+        Problem, Request, Response, Route,
+        auth::Auth,
+        json,
+        members::{self, Detail, Limit, Member},
+    },
 };
 
 const DEFAULT_LIMIT: u16 = 20;
@@ -22,26 +30,53 @@ pub struct AuctionsList {
     pub presigner: Presigner,
 }
 
-#[derive(Serialize)]
+crate::members! {
+    struct Selection {
+        status: Status,
+        limit: Limit<DEFAULT_LIMIT, MAX_LIMIT>,
+        /// The `cursor` of the page before.
+        cursor: Option<String>,
+    }
+}
+
+impl Member for Status {
+    fn from_json(value: Value) -> Result<Self, Detail> {
+        value.as_str().and_then(Self::parse).ok_or_else(|| "must be OPEN or CLOSED".into())
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::Open)
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"enum": [Self::Open, Self::Closed], "default": Self::Open})
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuctionPage")]
 struct Listed {
     auctions: Vec<AuctionView>,
+    /// For the next page; null on the last one.
     cursor: Option<String>,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("GET /auctions", "auctions", "Auctions", Access::Token, "List auctions, soonest end first")
+            .query::<Selection>(true)
+            .json::<Listed>(200, "A page of auctions"),
+    ]
 }
 
 impl Route for AuctionsList {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         self.auth.caller(request.headers()).await?;
-        let params = Params::of_query(&request)?;
-        let status = match params.text("status") {
-            None => Status::Open,
-            Some(text) => {
-                Status::parse(text).ok_or_else(|| Problem::bad_request("`status` must be OPEN or CLOSED."))?
-            }
-        };
-        let limit = params.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-        let after = params.text("cursor").map(|cursor| parse_cursor(cursor, status)).transpose()?;
+        let Selection { status, limit, cursor: after } = members::read_query(&request)?;
+        let after = after.as_deref().map(|cursor| parse_cursor(cursor, status)).transpose()?;
         let now = now();
-        let page = self.auctions.list(status, now, limit, after).await?;
+        let page = self.auctions.list(status, now, limit.get(), after).await?;
         let auctions = page.auctions.into_iter().map(|auction| auction.show_with_picture(now, &self.presigner));
         let auctions = auctions.collect::<Result<_, _>>()?;
         let cursor = page.next.map(|position| cursor(status, position));

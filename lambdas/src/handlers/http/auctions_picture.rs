@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::{
-    auctions::{AuctionError, AuctionStore, PictureStore},
+    auctions::{AuctionError, AuctionStore, AuctionView, PictureStore},
     config::Uploads,
+    openapi::{Access, Operation},
     photos::PhotoType,
     storage::presign::Presigner,
     time::now,
@@ -14,6 +15,7 @@ use crate::{
         auth::Auth,
         json,
         path::auction_id,
+        problem::Kind,
         upload::{Upload, decode_base64},
     },
 };
@@ -26,6 +28,23 @@ pub struct AuctionsPicture {
     pub presigner: Presigner,
     /// How large a picture may be.
     pub uploads: Uploads,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "PATCH /auctions/{id}/picture",
+            "picture",
+            "Auctions",
+            Access::Token,
+            "Set an auction's picture",
+        )
+        .auction_id()
+        .upload("file", "A photo of at most 4,194,304 bytes, as it is or as base64 text")
+        .json::<AuctionView>(200, "The auction with its picture")
+        .problems(&[Kind::NOT_THE_SELLER, Kind::NO_SUCH_AUCTION, Kind::AUCTION_CLOSED, Kind::NOT_A_PHOTO]),
+    ]
 }
 
 impl Route for AuctionsPicture {

@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use crate::{
+    openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, empty, fields::Fields},
+    web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
 /// Confirms a sign-up with the code from the mail.
@@ -12,13 +13,34 @@ pub struct Confirm {
     pub pool: UserPool,
 }
 
+crate::members! {
+    struct Confirmation {
+        username: String,
+        /// The code from the latest email.
+        code: String,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /confirm",
+            "confirm",
+            "Users",
+            Access::Public,
+            "Confirm a sign-up with the code from the email",
+        )
+        .body::<Confirmation>()
+        .empty(204, "The user can log in")
+        .problems(&[Kind::CODE_EXPIRED, Kind::TOO_MANY_ATTEMPTS]),
+    ]
+}
+
 impl Route for Confirm {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let username = fields.username();
-        let code = fields.text("code");
-        fields.finish()?;
-        self.pool.confirm(&username, &code).await?;
+        let Confirmation { username, code } = members::read_body(&request)?;
+        self.pool.confirm(&username.to_ascii_lowercase(), &code).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use crate::{
+    openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, empty, fields::Fields},
+    web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
 /// Sends the code of a sign-up once more, and answers an unknown user the same.
@@ -12,12 +13,32 @@ pub struct ConfirmResend {
     pub pool: UserPool,
 }
 
+crate::members! {
+    struct Recipient {
+        username: String,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /confirm/resend",
+            "confirmResend",
+            "Users",
+            Access::Public,
+            "Send the code of a sign-up again",
+        )
+        .body::<Recipient>()
+        .empty(202, "Sent, if there is such a user")
+        .problems(&[Kind::TOO_MANY_ATTEMPTS]),
+    ]
+}
+
 impl Route for ConfirmResend {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let username = fields.username();
-        fields.finish()?;
-        self.pool.resend(&username).await?;
+        let Recipient { username } = members::read_body(&request)?;
+        self.pool.resend(&username.to_ascii_lowercase()).await?;
         Ok(empty(StatusCode::ACCEPTED))
     }
 }

@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use crate::{
+    openapi::{Access, Operation},
     photos::{PhotoName, PhotoStore},
-    web::{Problem, Request, Response, Route, auth::Auth, empty, params::Params},
+    web::{Problem, Request, Response, Route, auth::Auth, empty, members, problem::Kind},
 };
 
 /// Deletes one of the caller's photos.
@@ -13,18 +14,38 @@ pub struct Delete {
     pub photos: PhotoStore,
 }
 
+crate::members! {
+    struct Chosen {
+        /// The photo's `filename`. Required, unless `filename` is sent.
+        file: Option<String>,
+        /// Another name of `file`.
+        filename: Option<String>,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /delete", "delete", "Photos", Access::Token, "Delete a photo permanently")
+            .parameters::<Chosen>()
+            .empty(204, "Deleted")
+            .problems(&[Kind::NO_SUCH_PHOTO]),
+    ]
+}
+
 impl Route for Delete {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let params = Params::read(&request)?;
-        let filename = match (params.text("file"), params.text("filename")) {
-            (Some(file), Some(filename)) if file != filename => {
-                return Err(Problem::bad_request("`file` and `filename` mean the same, and differ."));
+        let filename = match members::read_parameters(&request)? {
+            Chosen { file: Some(file), filename: Some(filename) } if file != filename => {
+                return Err(Problem::bad_request("`file` and `filename` are the same parameter; send one value."));
             }
-            (Some(filename), _) | (None, Some(filename)) => filename,
-            (None, None) => params.required("file")?,
+            Chosen { file: Some(filename), .. } | Chosen { filename: Some(filename), .. } => filename,
+            Chosen { file: None, filename: None } => {
+                return Err(Problem::bad_request("The parameter `file` is required."));
+            }
         };
-        let filename = PhotoName::parse(filename).map_err(|_| Problem::no_such_photo())?;
+        let filename = PhotoName::parse(&filename).map_err(|_| Problem::no_such_photo())?;
         self.photos.delete(user.key(), &filename).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }

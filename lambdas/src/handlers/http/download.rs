@@ -1,12 +1,14 @@
 //! `POST /download` and `GET /download`
 
 use http::{StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    openapi::{Access, Operation},
     photos::{PhotoName, PhotoStore},
     storage::presign::{EXPIRES_IN, Presigner},
-    web::{Problem, Request, Response, Route, auth::Auth, json, params::Params, with_location},
+    web::{Problem, Request, Response, Route, auth::Auth, json, members, problem::Kind, with_location},
 };
 
 /// Answers with a presigned address of one of the caller's photos.
@@ -16,18 +18,46 @@ pub struct Download {
     pub presigner: Presigner,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PhotoAddress")]
 struct Address<'a> {
     filename: &'a PhotoName,
+    /// A presigned URL that serves the photo.
+    #[schemars(extend("format" = "uri"))]
     url: &'a str,
+    /// In seconds.
     expires_in: u64,
+}
+
+crate::members! {
+    struct Chosen {
+        /// The photo's `filename`.
+        filename: String,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        operation("GET /download", "downloadByUrl").query::<Chosen>(true),
+        operation("POST /download", "download").parameters::<Chosen>(),
+    ]
+}
+
+fn operation(route: &str, id: &'static str) -> Operation {
+    Operation::new(route, id, "Photos", Access::Token, "Get a presigned URL of a photo, or be redirected to it")
+        .request_header("Accept", "If it names `application/json`, the response is a 200 instead of a 303.")
+        .json::<Address>(200, "The presigned URL, if `Accept` names `application/json`")
+        .json::<Address>(303, "A redirect to the photo")
+        .response_header(303, "Location", true)
+        .problems(&[Kind::NO_SUCH_PHOTO])
 }
 
 impl Route for Download {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let params = Params::read(&request)?;
-        let filename = PhotoName::parse(params.required("filename")?).map_err(|_| Problem::no_such_photo())?;
+        let Chosen { filename } = members::read_parameters(&request)?;
+        let filename = PhotoName::parse(&filename).map_err(|_| Problem::no_such_photo())?;
         let url = self.photos.presign(&self.presigner, user.key(), &filename).await?;
         let address = Address { filename: &filename, url: &url, expires_in: EXPIRES_IN.as_secs() };
         if names_json(&request) {

@@ -2,11 +2,18 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    openapi::{Access, Operation},
     photos::{Photo, PhotoName, PhotoStore},
-    web::{Problem, Request, Response, Route, auth::Auth, json, params::Params},
+    web::{
+        Problem, Request, Response, Route,
+        auth::Auth,
+        json,
+        members::{self, Limit},
+    },
 };
 
 const DEFAULT_LIMIT: u16 = 100;
@@ -19,19 +26,37 @@ pub struct List {
     pub photos: PhotoStore,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PhotoPage")]
 struct Listed {
     photos: Vec<Photo>,
+    /// For the next page; null on the last one.
     cursor: Option<String>,
+}
+
+crate::members! {
+    struct Selection {
+        limit: Limit<DEFAULT_LIMIT, MAX_LIMIT>,
+        /// The `cursor` of the page before.
+        cursor: Option<String>,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /list", "list", "Photos", Access::Token, "List the caller's photos, oldest first")
+            .parameters::<Selection>()
+            .json::<Listed>(200, "A page of photos"),
+    ]
 }
 
 impl Route for List {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let params = Params::read(&request)?;
-        let limit = params.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-        let after = params.text("cursor").map(parse_cursor).transpose()?;
-        let page = self.photos.list(user.key(), limit, after.as_ref()).await?;
+        let Selection { limit, cursor } = members::read_parameters(&request)?;
+        let after = cursor.as_deref().map(parse_cursor).transpose()?;
+        let page = self.photos.list(user.key(), limit.get(), after.as_ref()).await?;
         let cursor = page.next.map(|name| URL_SAFE_NO_PAD.encode(name.as_str()));
         json(StatusCode::OK, &Listed { photos: page.photos, cursor })
     }

@@ -1,11 +1,13 @@
 //! `POST /login`
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    openapi::{Access, Operation},
     users::{Tokens, UserPool},
-    web::{Problem, Request, Response, Route, fields::Fields, json},
+    web::{Problem, Request, Response, Route, json, members, problem::Kind},
 };
 
 /// Exchanges a user name and a password for tokens.
@@ -15,25 +17,58 @@ pub struct Login {
     pub pool_id: String,
 }
 
-impl Route for Login {
-    async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let given = fields.text("username");
-        let password = fields.text("password");
-        fields.finish()?;
-        let tokens = self.pool.log_in(&self.pool_id, &given.to_ascii_lowercase(), &password).await?;
-        answer(&tokens, &given)
+crate::members! {
+    struct Credentials {
+        username: String,
+        password: String,
     }
 }
 
-#[derive(Serialize)]
-struct LoggedIn<'a> {
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /login",
+            "login",
+            "Users",
+            Access::Public,
+            "Exchange a user name and a password for tokens",
+        )
+        .body::<Credentials>()
+        .json::<LoggedIn>(200, "Tokens")
+        .problems(&[
+            Kind::WRONG_CREDENTIALS,
+            Kind::NOT_CONFIRMED,
+            Kind::PASSWORD_RESET_REQUIRED,
+            Kind::UNSUPPORTED_CHALLENGE,
+            Kind::NEW_PASSWORD_DUE,
+            Kind::TOO_MANY_ATTEMPTS,
+        ]),
+    ]
+}
+
+impl Route for Login {
+    async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        let Credentials { username, password } = members::read_body(&request)?;
+        let tokens = self.pool.log_in(&self.pool_id, &username.to_ascii_lowercase(), &password).await?;
+        answer(&tokens, &username)
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LoggedIn<'a> {
+    /// The ID token: the token to send with requests.
     jwt: &'a str,
+    /// The user name.
     credentials: &'a str,
     access_token: &'a str,
+    /// Absent when the tokens were refreshed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     refresh_token: Option<&'a str>,
+    /// `Bearer`
     token_type: &'a str,
+    /// In seconds.
     expires_in: i32,
 }
 

@@ -2,8 +2,9 @@
 
 use super::login;
 use crate::{
+    openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, fields::Fields},
+    web::{Problem, Request, Response, Route, members, problem::Kind},
 };
 
 /// Sets the new password that a log-in asked for, and logs in.
@@ -13,14 +14,43 @@ pub struct LoginNewPassword {
     pub pool_id: String,
 }
 
+crate::members! {
+    struct NewPassword {
+        username: String,
+        /// The `session` of the 409 of `POST /login`.
+        session: String,
+        new_password: String,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /login/new_password",
+            "loginNewPassword",
+            "Users",
+            Access::Public,
+            "Set the new password that a log-in asked for, and log in",
+        )
+        .body::<NewPassword>()
+        .json::<login::LoggedIn>(200, "Tokens")
+        .problems(&[
+            Kind::WRONG_CREDENTIALS,
+            Kind::NOT_CONFIRMED,
+            Kind::PASSWORD_RESET_REQUIRED,
+            Kind::UNSUPPORTED_CHALLENGE,
+            Kind::NEW_PASSWORD_DUE,
+            Kind::TOO_MANY_ATTEMPTS,
+        ]),
+    ]
+}
+
 impl Route for LoginNewPassword {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let given = fields.text("username");
-        let session = fields.text("session");
-        let password = fields.text("new_password");
-        fields.finish()?;
-        let tokens = self.pool.new_password(&self.pool_id, &given.to_ascii_lowercase(), &session, &password).await?;
-        login::answer(&tokens, &given)
+        let NewPassword { username, session, new_password } = members::read_body(&request)?;
+        let name = username.to_ascii_lowercase();
+        let tokens = self.pool.new_password(&self.pool_id, &name, &session, &new_password).await?;
+        login::answer(&tokens, &username)
     }
 }

@@ -2,8 +2,9 @@
 
 use super::login;
 use crate::{
+    openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, fields::Fields},
+    web::{Problem, Request, Response, Route, members, problem::Kind},
 };
 
 /// Exchanges a refresh token for new tokens.
@@ -13,11 +14,38 @@ pub struct LoginRefresh {
     pub pool_id: String,
 }
 
+crate::members! {
+    struct Refresh {
+        refresh_token: String,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /login/refresh",
+            "loginRefresh",
+            "Users",
+            Access::Public,
+            "Exchange a refresh token for new tokens",
+        )
+        .body::<Refresh>()
+        .json::<login::LoggedIn>(200, "Tokens, without a refresh token")
+        .problems(&[
+            Kind::WRONG_CREDENTIALS,
+            Kind::NOT_CONFIRMED,
+            Kind::PASSWORD_RESET_REQUIRED,
+            Kind::UNSUPPORTED_CHALLENGE,
+            Kind::NEW_PASSWORD_DUE,
+            Kind::TOO_MANY_ATTEMPTS,
+        ]),
+    ]
+}
+
 impl Route for LoginRefresh {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let refresh_token = fields.text("refresh_token");
-        fields.finish()?;
+        let Refresh { refresh_token } = members::read_body(&request)?;
         let tokens = self.pool.refresh(&self.pool_id, &refresh_token).await?;
         let username = tokens.username().ok_or_else(|| Problem::internal("an ID token without a user name"))?;
         login::answer(&tokens, &username)

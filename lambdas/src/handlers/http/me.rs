@@ -1,12 +1,20 @@
 //! `GET /me` and `PUT /me`
 
 use http::{Method, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     index::{PhotoIndexStore, Totals},
+    openapi::{Access, Operation},
     users::{Handles, Record, Records},
-    web::{Problem, Request, Response, Route, auth::Auth, fields::Fields, json},
+    web::{
+        Problem, Request, Response, Route,
+        auth::Auth,
+        json,
+        members::{self, Detail, Member},
+    },
 };
 
 const MAX_DISPLAY_NAME_CHARS: usize = 100;
@@ -20,7 +28,8 @@ pub struct Me {
 }
 
 /// The record, with what is not kept in it: id, user name and email address are the token's, the totals the dictionary's.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Me")]
 struct Shown<'a> {
     id: &'a str,
     user: &'a str,
@@ -31,10 +40,25 @@ struct Shown<'a> {
     images: Totals,
 }
 
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("GET /me", "me", "Me", Access::Token, "Show the caller's record")
+            .json::<Shown>(200, "The record"),
+        Operation::new("PUT /me", "changeMe", "Me", Access::Token, "Change the caller's record")
+            .json_body::<Change>()
+            .json::<Shown>(200, "The changed record"),
+    ]
+}
+
 impl Route for Me {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let new_name = if request.method() == Method::PUT { Some(read_display_name(&request)?) } else { None };
+        let new_name = if request.method() == Method::PUT {
+            Some(members::read_json::<Change>(&request)?.display_name.0)
+        } else {
+            None
+        };
         let record = async {
             Ok::<_, Problem>(match &new_name {
                 Some(name) => self.records.change(user.key(), |record| record.display_name.clone_from(name)).await?,
@@ -58,14 +82,28 @@ impl Route for Me {
     }
 }
 
-fn read_display_name(request: &Request) -> Result<Option<String>, Problem> {
-    let mut fields = Fields::read_json(request)?;
-    let name = fields.text_or_null("display_name");
-    if name.as_ref().is_some_and(|name| name.chars().count() > MAX_DISPLAY_NAME_CHARS) {
-        fields.refuse("display_name", "must be 1 to 100 characters, or null");
+crate::members! {
+    struct Change {
+        /// How the user wants to be called, or null.
+        display_name: DisplayName,
     }
-    fields.finish()?;
-    Ok(name)
+}
+
+#[derive(PartialEq)]
+struct DisplayName(Option<String>);
+
+impl Member for DisplayName {
+    fn from_json(value: Value) -> Result<Self, Detail> {
+        match value {
+            Value::Null => Ok(Self(None)),
+            Value::String(name) if (1..=MAX_DISPLAY_NAME_CHARS).contains(&name.chars().count()) => Ok(Self(Some(name))),
+            _ => Err("must be 1 to 100 characters, or null".into()),
+        }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "null"], "minLength": 1, "maxLength": MAX_DISPLAY_NAME_CHARS})
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +113,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Option<String>, Problem> {
-        read_display_name(&Request::new(Body::from(body)))
+        members::read_json(&Request::new(Body::from(body))).map(|Change { display_name }| display_name.0)
     }
 
     #[test]

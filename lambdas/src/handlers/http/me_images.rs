@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::Body;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    index::{EMPTY, EMPTY_ETAG, PhotoIndexStore},
+    index::{EMPTY, EMPTY_ETAG, Entry, PhotoIndexStore},
+    openapi::{Access, Operation},
     storage::presign::{EXPIRES_IN, Presigner},
     web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, with_location},
 };
@@ -21,10 +23,28 @@ pub struct MeImages {
     pub presigner: Presigner,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DictionaryAddress")]
 struct Address<'a> {
+    /// A presigned URL that serves the dictionary.
+    #[schemars(extend("format" = "uri"))]
     url: &'a str,
+    /// In seconds.
     expires_in: u64,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("GET /me/images", "images", "Me", Access::Token, "Get the dictionary of the caller's photos")
+            .request_header("If-None-Match", "The `ETag` of a dictionary that the client has.")
+            .json::<Vec<Entry>>(200, "The dictionary")
+            .response_header(200, "ETag", true)
+            .json::<Address>(303, "A redirect to the dictionary, which is over 4 MiB")
+            .response_header(303, "Location", true)
+            .empty(304, "The client has the current dictionary")
+            .response_header(304, "ETag", true),
+    ]
 }
 
 impl Route for MeImages {

@@ -1,22 +1,41 @@
-//! HTTP routes: each reads a request, calls the domain and makes a response.
+//! HTTP routes: each reads a request, calls the domain and makes a response. Its function `operations` describes it for
+//! the OpenAPI document.
 
-pub mod auctions_bid;
-pub mod auctions_create;
-pub mod auctions_get;
-pub mod auctions_list;
-pub mod auctions_picture;
-pub mod confirm;
-pub mod confirm_resend;
-pub mod delete;
-pub mod download;
-pub mod list;
-pub mod login;
-pub mod login_new_password;
-pub mod login_refresh;
-pub mod me;
-pub mod me_images;
-pub mod password_forgot;
-pub mod password_reset;
-pub mod signup;
-pub mod unzip;
-pub mod upload_single_photo;
+use crate::openapi::Operation;
+
+/// Declares the routes' modules and collects their operations, so that there is one list of routes.
+macro_rules! routes {
+    ($($module:ident,)*) => {
+        $(pub mod $module;)*
+
+        /// Every operation of every route.
+        #[must_use]
+        pub fn operations() -> Vec<Operation> {
+            [$($module::operations()),*].into_iter().flatten().collect()
+        }
+    };
+}
+
+routes! {
+    auctions_bid,
+    auctions_create,
+    auctions_get,
+    auctions_list,
+    auctions_picture,
+    confirm,
+    confirm_resend,
+    delete,
+    docs,
+    download,
+    list,
+    login,
+    login_new_password,
+    login_refresh,
+    me,
+    me_images,
+    password_forgot,
+    password_reset,
+    signup,
+    unzip,
+    upload_single_photo,
+}

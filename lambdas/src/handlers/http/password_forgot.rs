@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use crate::{
+    openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, empty, fields::Fields},
+    web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
 /// Mails a code for a new password, and answers an unknown user the same.
@@ -12,12 +13,32 @@ pub struct PasswordForgot {
     pub pool: UserPool,
 }
 
+crate::members! {
+    struct Recipient {
+        username: String,
+    }
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /password/forgot",
+            "passwordForgot",
+            "Users",
+            Access::Public,
+            "Send a code to set a new password with",
+        )
+        .body::<Recipient>()
+        .empty(202, "Sent, if there is such a user")
+        .problems(&[Kind::TOO_MANY_ATTEMPTS]),
+    ]
+}
+
 impl Route for PasswordForgot {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let username = fields.username();
-        fields.finish()?;
-        self.pool.forgot_password(&username).await?;
+        let Recipient { username } = members::read_body(&request)?;
+        self.pool.forgot_password(&username.to_ascii_lowercase()).await?;
         Ok(empty(StatusCode::ACCEPTED))
     }
 }

@@ -1,10 +1,17 @@
 //! `POST /signup`
 
 use http::StatusCode;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
 
 use crate::{
-    users::{UserPool, Username},
-    web::{Problem, Request, Response, Route, fields::Fields, json},
+    openapi::{Access, Operation},
+    users::{self, UserPool, Username},
+    web::{
+        Problem, Request, Response, Route, json,
+        members::{self, Detail, Member},
+        problem::Kind,
+    },
 };
 
 /// Signs a user up.
@@ -12,31 +19,65 @@ pub struct Signup {
     pub pool: UserPool,
 }
 
+crate::members! {
+    struct NewUser {
+        username: Username,
+        /// The user pool decides which passwords are strong enough.
+        password: String,
+        email: Email,
+    }
+}
+
+/// What may be an email address. The code that is sent to it is the real test.
+#[derive(PartialEq)]
+struct Email(String);
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /signup", "signup", "Users", Access::Public, "Sign up")
+            .body::<NewUser>()
+            .json::<users::Signup>(201, "The new user, who must confirm the email address unless `confirmed`")
+            .problems(&[Kind::USERNAME_TAKEN, Kind::TOO_MANY_ATTEMPTS]),
+    ]
+}
+
 impl Route for Signup {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let mut fields = Fields::read(&request)?;
-        let username = Username::parse(&fields.text("username"));
-        let password = fields.text("password");
-        let email = fields.text("email");
-        if username.is_none() && !fields.is_refused("username") {
-            fields.refuse(
-                "username",
-                "must be 1 to 128 of letters (a-z), digits, and . _ - + @, not be . or .., and not begin with user-",
-            );
-        }
-        if !is_mail_address(&email) && !fields.is_refused("email") {
-            fields.refuse("email", "must be a mail address");
-        }
-        fields.finish()?;
-        let username = username.ok_or_else(|| Problem::internal("a user name was lost"))?;
-        let signup = self.pool.sign_up(&username, &password, &email).await?;
+        let NewUser { username, password, email } = members::read_body(&request)?;
+        let signup = self.pool.sign_up(&username, &password, &email.0).await?;
         json(StatusCode::CREATED, &signup)
     }
 }
 
-/// Whether this may be a mail address; the code that is sent to it is the real test (RFC 5321, 4.5.3.1 for the length).
-fn is_mail_address(text: &str) -> bool {
-    text.len() <= 254
+impl Member for Username {
+    fn from_json(value: Value) -> Result<Self, Detail> {
+        Self::parse(&String::from_json(value)?).ok_or_else(|| {
+            "must be 1 to 128 of letters (a-z), digits, and . _ - + @, not be . or .., and not begin with user-".into()
+        })
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._+@-]+$"})
+    }
+}
+
+impl Member for Email {
+    fn from_json(value: Value) -> Result<Self, Detail> {
+        let email = String::from_json(value)?;
+        if is_email_address(&email) { Ok(Self(email)) } else { Err("must be an email address".into()) }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "maxLength": MAX_EMAIL_BYTES, "pattern": "^\\S+@\\S+$"})
+    }
+}
+
+/// RFC 5321, 4.5.3.1.
+const MAX_EMAIL_BYTES: usize = 254;
+
+fn is_email_address(text: &str) -> bool {
+    text.len() <= MAX_EMAIL_BYTES
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
         && text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
 }

@@ -7,10 +7,11 @@ use lambda_http::RequestExt as _;
 use tokio::time::Instant;
 
 use crate::{
-    archive::{Limits, unpack},
+    archive::{Limits, Report, unpack},
     config::Uploads,
+    openapi::{Access, Operation},
     photos::PhotoStore,
-    web::{Problem, Request, Response, Route, auth::Auth, json, upload::Upload},
+    web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload},
 };
 
 /// Kept of the function's time for writing the answer.
@@ -24,6 +25,16 @@ pub struct Unzip {
     pub uploads: Uploads,
     /// What an archive may cost.
     pub limits: Limits,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /unzip", "unzip", "Photos", Access::Token, "Store every photo of a ZIP archive")
+            .upload("archive", "A ZIP archive of at most 4,194,304 bytes and 1,000 entries")
+            .json::<Report>(200, "What became of each entry of the archive")
+            .problems(&[Kind::NOT_AN_ARCHIVE, Kind::DAMAGED_ARCHIVE, Kind::TOO_MANY_ENTRIES]),
+    ]
 }
 
 impl Route for Unzip {

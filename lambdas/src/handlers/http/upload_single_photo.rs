@@ -5,8 +5,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     config::Uploads,
-    photos::{PhotoStore, PhotoType},
-    web::{Problem, Request, Response, Route, auth::Auth, json, upload::Upload, with_location},
+    openapi::{Access, Operation},
+    photos::{Photo, PhotoStore, PhotoType},
+    web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload, with_location},
 };
 
 /// Stores one photo in the caller's folder.
@@ -17,6 +18,17 @@ pub struct UploadSinglePhoto {
     pub uploads: Uploads,
     /// The address of the API, with its stage and without a slash at its end.
     pub api_url: String,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /upload_single_photo", "uploadSinglePhoto", "Photos", Access::Token, "Store a photo")
+            .upload("file", "A photo of at most 4,194,304 bytes")
+            .json::<Photo>(201, "The stored photo")
+            .location(201, "downloadByUrl", "filename", "$response.body#/filename")
+            .problems(&[Kind::NOT_A_PHOTO]),
+    ]
 }
 
 impl Route for UploadSinglePhoto {

@@ -1,0 +1,466 @@
+//! The OpenAPI document. Each route describes its operations with an [`Operation`], next to its handler; request and
+//! response schemas come from the types that the handler uses.
+//!
+//! No function calls this code, so the linker drops it. `examples/openapi.rs` writes the document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    handlers,
+    web::{
+        members::{Members, object_schema},
+        problem::Kind,
+    },
+};
+
+/// The version of the contract. Increase it with every change that an existing client could notice: the tests compare the
+/// document with the last committed one.
+const VERSION: &str = "1.0.0";
+
+const JSON: &str = "application/json";
+const PROBLEM_JSON: &str = "application/problem+json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Responses of API Gateway itself: the request never reaches the function, or its response never comes back ("Quotas for
+/// HTTP APIs" and "Throttle requests to your HTTP APIs", API Gateway Developer Guide). With a Lambda authorizer, a missing
+/// or wrong token is a 403 instead of a 401.
+const GATEWAY: &[u16] = &[413, 429, 500, 503];
+const GATEWAY_AUTHORIZER: &[u16] = &[401, 403];
+
+/// Who may call an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Public,
+    /// The caller must send a token.
+    Token,
+}
+
+/// One method of one route.
+pub struct Operation {
+    method: String,
+    path: String,
+    id: &'static str,
+    tag: &'static str,
+    access: Access,
+    summary: &'static str,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    responses: BTreeMap<u16, Response>,
+    generator: SchemaGenerator,
+}
+
+#[derive(Default)]
+struct Response {
+    description: String,
+    content: Map<String, Value>,
+    headers: Map<String, Value>,
+    links: Map<String, Value>,
+    kinds: Vec<&'static Kind>,
+}
+
+/// The document as `docs/openapi.json` has it.
+#[must_use]
+pub fn document() -> Value {
+    let mut generator = generator();
+    let mut paths = Map::new();
+    let mut kinds: BTreeMap<&str, &Kind> = BTreeMap::new();
+    for operation in handlers::http::operations() {
+        for response in operation.responses.values() {
+            kinds.extend(response.kinds.iter().map(|kind| (kind.name, *kind)));
+        }
+        generator.definitions_mut().extend(operation.generator.definitions().clone());
+        let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(operation.method.clone(), operation.into_value());
+        }
+    }
+    let mut schemas = generator.take_definitions(false);
+    schemas.values_mut().for_each(close);
+    schemas.insert("GatewayMessage".to_owned(), gateway_message());
+    schemas.extend(kinds.values().map(|kind| (schema_name(kind), problem_schema(kind))));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "yourplace",
+            "version": VERSION,
+            "summary": "Photo storage and auctions",
+            "description": "docs/api.md explains the rules that all routes share.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "./", "description": "The stage that serves this document"}],
+        "tags": [
+            {"name": "Users", "description": "Sign-up, log-in and passwords. No token is needed."},
+            {"name": "Photos", "description": "The caller's photos."},
+            {"name": "Me", "description": "The caller's record and image dictionary."},
+            {"name": "Auctions", "description": "Auctions of all users."},
+            {"name": "Documentation", "description": "This description of the API."},
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The `jwt` of POST /login.",
+                },
+            },
+        },
+    })
+}
+
+fn generator() -> SchemaGenerator {
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    settings.into_generator()
+}
+
+impl Operation {
+    /// The operation of a route as the manifest writes it, such as `GET /auctions/{id}`.
+    #[must_use]
+    pub fn new(route: &str, id: &'static str, tag: &'static str, access: Access, summary: &'static str) -> Self {
+        let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
+        let mut operation = Self {
+            method: method.to_lowercase(),
+            path: path.to_owned(),
+            id,
+            tag,
+            access,
+            summary,
+            parameters: Vec::new(),
+            body: None,
+            responses: BTreeMap::new(),
+            generator: generator(),
+        };
+        for status in GATEWAY {
+            operation.gateway(*status);
+        }
+        if access == Access::Token {
+            for status in GATEWAY_AUTHORIZER {
+                operation.gateway(*status);
+            }
+            operation = operation.problems(&[Kind::UNAUTHORIZED, Kind::USER_ID_TOO_LONG, Kind::UNAVAILABLE]);
+        }
+        operation.problems(&[Kind::INTERNAL, Kind::BUSY])
+    }
+
+    /// The parameter `{id}` of an auction.
+    #[must_use]
+    pub fn auction_id(mut self) -> Self {
+        let schema = json!({"type": "string", "format": "uuid"});
+        self.parameters.push(
+            json!({"name": "id", "in": "path", "required": true, "schema": schema, "description": "The auction's id"}),
+        );
+        self
+    }
+
+    /// A parameter in the path that takes one of these values.
+    #[must_use]
+    pub fn path(mut self, name: &str, values: &[&str]) -> Self {
+        self.parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"enum": values}}));
+        self
+    }
+
+    /// Every member of `T` as a query parameter. `required` is false where a body may have the member instead.
+    #[must_use]
+    pub fn query<T: Members>(mut self, required: bool) -> Self {
+        let schema = T::schema(&mut self.generator).to_value();
+        let is_required = |name: &String| {
+            required && schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name))
+        };
+        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+            let mut schema = schema.clone();
+            let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            let mut parameter = json!({"name": name, "in": "query", "required": is_required(name), "schema": schema});
+            if let Some(description) = description {
+                parameter["description"] = description;
+            }
+            self.parameters.push(parameter);
+        }
+        self.problems(&[Kind::BAD_REQUEST])
+    }
+
+    /// A header that the client may send.
+    #[must_use]
+    pub fn request_header(mut self, name: &str, description: &str) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": "header", "required": false, "schema": {"type": "string"}, "description": description,
+        }));
+        self
+    }
+
+    /// Parameters in the query string, or in a body that may be JSON, a form or empty. The members are all optional in
+    /// the body as well: a required one may be in either place.
+    #[must_use]
+    pub fn parameters<T: Members>(mut self) -> Self {
+        let mut json = T::schema(&mut self.generator).to_value();
+        json["required"] = json!([]);
+        let form = open(json.clone());
+        self.body = Some(json!({"required": false, "content": {JSON: {"schema": json}, FORM: {"schema": form}}}));
+        self.query::<T>(false).problems(&[Kind::INVALID])
+    }
+
+    /// A body that is JSON or a form.
+    #[must_use]
+    pub fn body<T: Members>(mut self) -> Self {
+        let json = T::schema(&mut self.generator).to_value();
+        let form = open(json.clone());
+        self.body = Some(json!({"required": true, "content": {JSON: {"schema": json}, FORM: {"schema": form}}}));
+        self.problems(&[Kind::BAD_REQUEST, Kind::INVALID])
+    }
+
+    /// A body that is JSON.
+    #[must_use]
+    pub fn json_body<T: Members>(mut self) -> Self {
+        let schema = T::schema(&mut self.generator).to_value();
+        self.json_schema_body(schema)
+    }
+
+    /// A body that is JSON and is checked by the text of a JSON Schema.
+    #[must_use]
+    pub fn checked_body(self, schema: &str) -> Self {
+        let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("$schema");
+        }
+        self.json_schema_body(schema)
+    }
+
+    fn json_schema_body(mut self, schema: Value) -> Self {
+        self.body = Some(json!({"required": true, "content": {JSON: {"schema": schema}}}));
+        self.problems(&[Kind::BAD_REQUEST, Kind::INVALID])
+    }
+
+    /// A file: the body itself, the part `member`, or base64 text in the JSON member `member`.
+    #[must_use]
+    pub fn upload(mut self, member: &'static str, description: &str) -> Self {
+        let file = |schema: Value| (member, Schema::try_from(schema).unwrap_or_default(), true);
+        let filename = json!({"type": ["string", "null"], "description": "What the client calls the file."});
+        let filename = ("filename", Schema::try_from(filename).unwrap_or_default(), false);
+        let base64 = json!({
+            "type": "string", "minLength": 1, "contentEncoding": "base64",
+            "description": "Standard base64, with or without padding and line breaks.",
+        });
+        let json = object_schema([file(base64), filename]);
+        let part = json!({
+            "type": "object", "required": [member],
+            "properties": {member: {"type": "string", "contentMediaType": "application/octet-stream"}},
+        });
+        self.body = Some(json!({
+            "required": true,
+            "description": description,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}},
+                "multipart/form-data": {"schema": part},
+                JSON: {"schema": json},
+            },
+        }));
+        self.problems(&[Kind::BAD_REQUEST, Kind::INVALID, Kind::TOO_LARGE])
+            .query::<crate::web::upload::UploadQuery>(false)
+    }
+
+    /// A response with a JSON body.
+    #[must_use]
+    pub fn json<T: JsonSchema>(mut self, status: u16, description: &str) -> Self {
+        let schema = self.generator.subschema_for::<T>();
+        self.content(status, description, JSON, schema.to_value()).response_header(status, "Cache-Control", true)
+    }
+
+    /// A response with a body of this media type.
+    #[must_use]
+    pub fn content(mut self, status: u16, description: &str, media_type: &str, schema: Value) -> Self {
+        let response = self.responses.entry(status).or_default();
+        description.clone_into(&mut response.description);
+        response.content.insert(media_type.to_owned(), json!({"schema": schema}));
+        self
+    }
+
+    /// A response without a body.
+    #[must_use]
+    pub fn empty(mut self, status: u16, description: &str) -> Self {
+        description.clone_into(&mut self.responses.entry(status).or_default().description);
+        self
+    }
+
+    /// A header of the response with this status; a `required` one is always there.
+    #[must_use]
+    pub fn response_header(mut self, status: u16, name: &str, required: bool) -> Self {
+        let schema = match name {
+            "Location" => json!({"type": "string", "format": "uri"}),
+            "Retry-After" => json!({"type": "integer", "minimum": 1, "description": "Seconds."}),
+            _ => json!({"type": "string"}),
+        };
+        let header = json!({"required": required, "schema": schema});
+        self.responses.entry(status).or_default().headers.insert(name.to_owned(), header);
+        self
+    }
+
+    /// A `Location` that leads to the operation `id`, whose parameter has a value in the response's body.
+    #[must_use]
+    pub fn location(mut self, status: u16, id: &str, parameter: &str, value: &str) -> Self {
+        self = self.response_header(status, "Location", true);
+        let link = json!({"operationId": id, "parameters": {parameter: value}, "description": "The `Location`"});
+        self.responses.entry(status).or_default().links.insert(id.to_owned(), link);
+        self
+    }
+
+    /// Problems of these kinds, each under its status.
+    #[must_use]
+    pub fn problems(mut self, kinds: &'static [Kind]) -> Self {
+        for kind in kinds {
+            let response = self.responses.entry(kind.status.as_u16()).or_default();
+            if !response.kinds.contains(&kind) {
+                response.kinds.push(kind);
+            }
+        }
+        self
+    }
+
+    fn gateway(&mut self, status: u16) {
+        let response = self.responses.entry(status).or_default();
+        response.content.insert(JSON.to_owned(), json!({"schema": reference("GatewayMessage")}));
+    }
+
+    fn into_value(self) -> Value {
+        let responses: Map<String, Value> =
+            self.responses.into_iter().map(|(status, response)| (status.to_string(), response.into_value())).collect();
+        let mut operation = json!({
+            "operationId": self.id, "tags": [self.tag], "summary": self.summary, "responses": responses,
+            "security": if self.access == Access::Token { json!([{"token": []}]) } else { json!([]) },
+        });
+        if !self.parameters.is_empty() {
+            operation["parameters"] = self.parameters.into();
+        }
+        if let Some(body) = self.body {
+            operation["requestBody"] = body;
+        }
+        operation
+    }
+}
+
+impl Response {
+    fn into_value(mut self) -> Value {
+        let references: Vec<_> = self.kinds.iter().map(|kind| reference(&schema_name(kind))).collect();
+        if let [one] = references.as_slice() {
+            self.content.insert(PROBLEM_JSON.to_owned(), json!({"schema": one}));
+        } else if !references.is_empty() {
+            self.content.insert(PROBLEM_JSON.to_owned(), json!({"schema": {"oneOf": references}}));
+        }
+        if self.description.is_empty() {
+            let titles: BTreeSet<_> = self.kinds.iter().map(|kind| kind.title).collect();
+            self.description = if titles.is_empty() {
+                "Refused by the gateway".to_owned()
+            } else {
+                titles.into_iter().collect::<Vec<_>>().join(". ")
+            };
+        }
+        for kind in &self.kinds {
+            // The gateway's own responses have neither header.
+            for (name, schema) in match kind.status.as_u16() {
+                401 => vec![("WWW-Authenticate", json!({"type": "string"}))],
+                503 => vec![("Retry-After", json!({"type": "integer", "minimum": 1, "description": "Seconds."}))],
+                _ => Vec::new(),
+            } {
+                self.headers.insert(name.to_owned(), json!({"required": false, "schema": schema}));
+            }
+        }
+        let mut response = json!({"description": self.description});
+        for (name, value) in [("content", self.content), ("headers", self.headers), ("links", self.links)] {
+            if !value.is_empty() {
+                response[name] = value.into();
+            }
+        }
+        response
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn schema_name(kind: &Kind) -> String {
+    format!("Problem-{}", kind.name)
+}
+
+fn gateway_message() -> Value {
+    json!({
+        "description": "An error that API Gateway reports itself",
+        "type": "object",
+        "properties": {"message": {"type": ["string", "null"]}},
+        "required": ["message"],
+        "additionalProperties": false,
+    })
+}
+
+fn problem_schema(kind: &Kind) -> Value {
+    let mut properties = json!({
+        "type": {"const": format!("urn:yourplace:problem:{}", kind.name)},
+        "title": {"const": kind.title},
+        "status": {"const": kind.status.as_u16()},
+        "detail": {"type": "string", "minLength": 1, "description": "What to do about it"},
+        "request_id": {"type": "string", "minLength": 1, "description": "Names the request in the service's log"},
+    });
+    for (name, schema) in extension_members(kind) {
+        properties[name] = schema;
+    }
+    let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+    json!({
+        "type": "object",
+        "description": kind.title,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// The members that problems of this kind have beside those of every problem.
+fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
+    let amount = json!({"type": "integer", "minimum": 0});
+    if *kind == Kind::INVALID {
+        let error = json!({
+            "type": "object",
+            "properties": {
+                "pointer": {"type": "string", "format": "json-pointer"},
+                "detail": {"type": "string", "minLength": 1},
+            },
+            "required": ["pointer", "detail"],
+            "additionalProperties": false,
+        });
+        vec![("errors", json!({"type": "array", "minItems": 1, "items": error}))]
+    } else if *kind == Kind::TOO_LARGE || *kind == Kind::TOO_MANY_ENTRIES {
+        vec![("limit", amount)]
+    } else if *kind == Kind::NEW_PASSWORD_DUE {
+        vec![("session", json!({"type": "string", "minLength": 1}))]
+    } else if *kind == Kind::BID_TOO_LOW {
+        vec![("highest_amount", json!({"type": ["integer", "null"], "minimum": 0})), ("minimum_amount", amount)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The same schema of an object, which may have other members.
+fn open(mut schema: Value) -> Value {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("additionalProperties");
+    }
+    schema
+}
+
+/// Closes every object in a schema: a response has no member that is not in the document.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.contains_key("properties") && !members.contains_key("additionalProperties") {
+                members.insert("additionalProperties".to_owned(), false.into());
+            }
+            members.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
