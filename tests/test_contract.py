@@ -87,8 +87,8 @@ def test_an_undocumented_kind_of_problem_is_found() -> None:
     }
     headers = {"Content-Type": "application/problem+json"}
     check(problem, status=400, headers=headers)
-    refused(problem | {"type": "urn:yourplace:problem:odd"}, "", status=400, headers=headers)
-    refused(problem, "", status=404, headers=headers, request=("POST", "/delete"))
+    refused(problem | {"type": "urn:yourplace:problem:odd"}, "was expected", status=400, headers=headers)
+    refused(problem, "was expected", status=404, headers=headers, request=("POST", "/delete"))
 
 
 @pytest.mark.parametrize("change", ["member missing", "status missing", "wrong type"])

@@ -170,15 +170,15 @@ impl Operation {
     #[must_use]
     pub fn query<T: Members>(mut self, required: bool) -> Self {
         let schema = T::schema(&mut self.generator).to_value();
-        let is_required = |name: &String| {
-            required && schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name))
-        };
-        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let names = schema.get("required").and_then(Value::as_array);
+        let is_required =
+            |name: &String| required && names.is_some_and(|names| names.iter().any(|other| other == name));
+        for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let mut schema = schema.clone();
             let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
             let mut parameter = json!({"name": name, "in": "query", "required": is_required(name), "schema": schema});
             if let Some(description) = description {
-                parameter["description"] = description;
+                set(&mut parameter, "description", description);
             }
             self.parameters.push(parameter);
         }
@@ -199,7 +199,7 @@ impl Operation {
     #[must_use]
     pub fn parameters<T: Members>(mut self) -> Self {
         let mut json = T::schema(&mut self.generator).to_value();
-        json["required"] = json!([]);
+        set(&mut json, "required", json!([]));
         let form = open(json.clone());
         self.body = Some(json!({"required": false, "content": {JSON: {"schema": json}, FORM: {"schema": form}}}));
         self.query::<T>(false).problems(&[Kind::INVALID])
@@ -218,7 +218,7 @@ impl Operation {
     #[must_use]
     pub fn json_body<T: Members>(mut self) -> Self {
         let schema = T::schema(&mut self.generator).to_value();
-        self.json_schema_body(schema)
+        self.json_schema_body(&schema)
     }
 
     /// A body that is JSON and is checked by the text of a JSON Schema.
@@ -228,10 +228,10 @@ impl Operation {
         if let Some(schema) = schema.as_object_mut() {
             schema.remove("$schema");
         }
-        self.json_schema_body(schema)
+        self.json_schema_body(&schema)
     }
 
-    fn json_schema_body(mut self, schema: Value) -> Self {
+    fn json_schema_body(mut self, schema: &Value) -> Self {
         self.body = Some(json!({"required": true, "content": {JSON: {"schema": schema}}}));
         self.problems(&[Kind::BAD_REQUEST, Kind::INVALID])
     }
@@ -268,12 +268,12 @@ impl Operation {
     #[must_use]
     pub fn json<T: JsonSchema>(mut self, status: u16, description: &str) -> Self {
         let schema = self.generator.subschema_for::<T>();
-        self.content(status, description, JSON, schema.to_value()).response_header(status, "Cache-Control", true)
+        self.content(status, description, JSON, &schema.to_value()).response_header(status, "Cache-Control", true)
     }
 
     /// A response with a body of this media type.
     #[must_use]
-    pub fn content(mut self, status: u16, description: &str, media_type: &str, schema: Value) -> Self {
+    pub fn content(mut self, status: u16, description: &str, media_type: &str, schema: &Value) -> Self {
         let response = self.responses.entry(status).or_default();
         description.clone_into(&mut response.description);
         response.content.insert(media_type.to_owned(), json!({"schema": schema}));
@@ -334,10 +334,10 @@ impl Operation {
             "security": if self.access == Access::Token { json!([{"token": []}]) } else { json!([]) },
         });
         if !self.parameters.is_empty() {
-            operation["parameters"] = self.parameters.into();
+            set(&mut operation, "parameters", self.parameters.into());
         }
         if let Some(body) = self.body {
-            operation["requestBody"] = body;
+            set(&mut operation, "requestBody", body);
         }
         operation
     }
@@ -372,10 +372,17 @@ impl Response {
         let mut response = json!({"description": self.description});
         for (name, value) in [("content", self.content), ("headers", self.headers), ("links", self.links)] {
             if !value.is_empty() {
-                response[name] = value.into();
+                set(&mut response, name, value.into());
             }
         }
         response
+    }
+}
+
+/// Sets a member of what is an object.
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
     }
 }
 
@@ -406,7 +413,7 @@ fn problem_schema(kind: &Kind) -> Value {
         "request_id": {"type": "string", "minLength": 1, "description": "Names the request in the service's log"},
     });
     for (name, schema) in extension_members(kind) {
-        properties[name] = schema;
+        set(&mut properties, name, schema);
     }
     let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
     json!({

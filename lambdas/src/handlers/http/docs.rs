@@ -55,19 +55,19 @@ pub fn operations() -> Vec<Operation> {
     let text = || json!({"type": "string"});
     vec![
         Operation::new("GET /docs", "docs", "Documentation", Access::Public, "Show this document as a page")
-            .content(200, "The page", "text/html", text())
+            .content(200, "The page", "text/html", &text())
             .response_header(200, "Content-Security-Policy", true),
         Operation::new("GET /docs/{file}", "docsFile", "Documentation", Access::Public, "Get a file of the page")
             .path("file", FILES)
-            .content(200, "The file", "text/javascript", text())
-            .content(200, "The file", "text/css", text())
-            .content(200, "The file", "image/png", json!({"type": "string", "format": "binary"}))
+            .content(200, "The file", "text/javascript", &text())
+            .content(200, "The file", "text/css", &text())
+            .content(200, "The file", "image/png", &json!({"type": "string", "format": "binary"}))
             .problems(&[Kind::NO_SUCH_FILE]),
         Operation::new("GET /openapi.json", "document", "Documentation", Access::Public, "Get this document").content(
             200,
             "The document",
             "application/json",
-            json!({"type": "object"}),
+            &json!({"type": "object"}),
         ),
     ]
 }

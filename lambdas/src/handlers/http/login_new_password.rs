@@ -15,7 +15,7 @@ pub struct LoginNewPassword {
 }
 
 crate::members! {
-    struct NewPassword {
+    struct Renewal {
         username: String,
         /// The `session` of the 409 of `POST /login`.
         session: String,
@@ -33,7 +33,7 @@ pub fn operations() -> Vec<Operation> {
             Access::Public,
             "Set the new password that a log-in asked for, and log in",
         )
-        .body::<NewPassword>()
+        .body::<Renewal>()
         .json::<login::LoggedIn>(200, "Tokens")
         .problems(&[
             Kind::WRONG_CREDENTIALS,
@@ -48,7 +48,7 @@ pub fn operations() -> Vec<Operation> {
 
 impl Route for LoginNewPassword {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let NewPassword { username, session, new_password } = members::read_body(&request)?;
+        let Renewal { username, session, new_password } = members::read_body(&request)?;
         let name = username.to_ascii_lowercase();
         let tokens = self.pool.new_password(&self.pool_id, &name, &session, &new_password).await?;
         login::answer(&tokens, &username)

@@ -15,7 +15,7 @@ pub struct LoginRefresh {
 }
 
 crate::members! {
-    struct Refresh {
+    struct Renewal {
         refresh_token: String,
     }
 }
@@ -30,7 +30,7 @@ pub fn operations() -> Vec<Operation> {
             Access::Public,
             "Exchange a refresh token for new tokens",
         )
-        .body::<Refresh>()
+        .body::<Renewal>()
         .json::<login::LoggedIn>(200, "Tokens, without a refresh token")
         .problems(&[
             Kind::WRONG_CREDENTIALS,
@@ -45,7 +45,7 @@ pub fn operations() -> Vec<Operation> {
 
 impl Route for LoginRefresh {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let Refresh { refresh_token } = members::read_body(&request)?;
+        let Renewal { refresh_token } = members::read_body(&request)?;
         let tokens = self.pool.refresh(&self.pool_id, &refresh_token).await?;
         let username = tokens.username().ok_or_else(|| Problem::internal("an ID token without a user name"))?;
         login::answer(&tokens, &username)
