@@ -63,7 +63,9 @@ class Contract:
         # A path without a parameter comes before one with.
         for pattern, template, item in sorted(self._routes, key=lambda route: "{" in route[1]):
             if pattern.fullmatch(path) and method.lower() in item:
-                pointer = f"{_URI}#/paths/{template.replace('/', '~1').replace('{', '%7B').replace('}', '%7D')}"
+                pointer = (
+                    f"{_URI}#/paths/{template.replace('/', '~1').replace('{', '%7B').replace('}', '%7D')}"
+                )
                 return f"{pointer}/{method.lower()}", item[method.lower()]
         return None
 
@@ -78,7 +80,9 @@ class Contract:
                 continue
             integer = header["schema"].get("type") == "integer" and value.isdigit()
             self._validate(
-                f"{where} {name}", {"$ref": f"{location}/headers/{name}/schema"}, int(value) if integer else value
+                f"{where} {name}",
+                {"$ref": f"{location}/headers/{name}/schema"},
+                int(value) if integer else value,
             )
 
     def _check_body(
@@ -100,9 +104,7 @@ class Contract:
         validator = Draft202012Validator(
             schema, registry=self._registry, format_checker=Draft202012Validator.FORMAT_CHECKER
         )
-        errors = [
-            f"{error.json_path}: {error.message:.500}" for error in validator.iter_errors(value)  # type: ignore[call-overload]
-        ]
+        errors = [f"{error.json_path}: {error.message:.500}" for error in validator.iter_errors(value)]
         if errors:
             raise Violation(f"{where}: {'; '.join(errors)}")
 
@@ -113,7 +115,9 @@ def hook(contract: Contract, base_url: str) -> Any:
 
     def check(response: httpx.Response) -> None:
         url = response.request.url
-        at_service = (url.host, url.port) == (base.hostname, base.port) and url.path.startswith(base.path + "/")
+        at_service = (url.host, url.port) == (base.hostname, base.port) and url.path.startswith(
+            base.path + "/"
+        )
         if at_service:
             response.read()
             path = url.raw_path.decode("ascii").partition("?")[0].removeprefix(base.path)

@@ -41,9 +41,9 @@ class Functions:
         assert "FunctionError" not in response, result
         body = result.get("body") or ""
         content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()
-        headers = httpx.Headers(result.get("headers"))
-        CONTRACT.check(method, path, result["statusCode"], headers, content)
-        return httpx.Response(result["statusCode"], headers=headers, content=content)
+        received = httpx.Headers(result.get("headers"))
+        CONTRACT.check(method, path, result["statusCode"], received, content)
+        return httpx.Response(result["statusCode"], headers=received, content=content)
 
 
 class Memory:

@@ -1,4 +1,4 @@
-"""The check of responses against the OpenAPI document finds what it should: no response passes by accident."""
+"""The check of responses against the OpenAPI document finds every deviation."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Wrong types, for every member and parameter of every route. The requests are made from the OpenAPI document."""
+"""Wrong types, for every member and parameter of every route, made from the OpenAPI document."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -49,7 +49,8 @@ def refused_with(operation: Operation) -> int:
 def is_type(schema: dict[str, Any], value: object) -> bool:
     """Whether a value has a type that the schema allows, whatever else the schema asks."""
     types = {"type": schema["type"]} if "type" in schema else {"enum": schema["enum"]}
-    return Draft202012Validator(types).is_valid(value)
+    valid: bool = Draft202012Validator(types).is_valid(value)
+    return valid
 
 
 def sample(schema: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
@@ -76,7 +77,9 @@ def unknown_cases() -> Iterator[Any]:
     for method, path, operation in operations():
         schema = schema_of(operation, JSON)
         if schema is not None:
-            yield pytest.param(method, path, sample(schema, whole=True) | {"unknown": 1}, id=f"{method} {path}")
+            yield pytest.param(
+                method, path, sample(schema, whole=True) | {"unknown": 1}, id=f"{method} {path}"
+            )
 
 
 def query_cases() -> Iterator[Any]:

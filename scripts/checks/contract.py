@@ -5,7 +5,7 @@ import os
 import urllib.request
 from pathlib import Path
 
-from checks.e2e import local_cloud, zips
+from checks.deployments import local_cloud, zips
 from checks.step import run
 from localcloud.examples import DEMO_PASSWORD, DEMO_USER
 from support.common import LOCAL, ROOT, SCRIPTS, virtual_environment
@@ -16,16 +16,17 @@ _REPORT = LOCAL / "reports" / "contract.xml"
 
 
 def contract() -> str:
-    """Schemathesis: every response is in the document, wrong requests are refused, and links can be followed."""
-    python = virtual_environment("contract", SCRIPTS / "requirements-contract.txt")
-    with local_cloud("contract", "--zips", str(zips())) as settings:
-        attack(python, settings["BASE_URL"])
+    """Schemathesis: responses are as documented, wrong requests are refused, links can be followed."""
+    python = virtual_environment("contract")
+    with local_cloud(LOCAL / "contract") as cloud:
+        cloud.start("--zips", str(zips()))
+        attack(python, cloud.settings()["BASE_URL"])
     return f"for {_SECONDS} s with the seed {_SEED}"
 
 
 def attack(python: Path, base_url: str) -> None:
     """Runs Schemathesis as the demo user, who in a new local cloud is nobody else's."""
-    command = [
+    command: list[str | Path] = [
         python.with_name("schemathesis"),
         "--config-file",
         SCRIPTS / "checks" / "schemathesis.toml",
@@ -41,7 +42,7 @@ def attack(python: Path, base_url: str) -> None:
         _REPORT,
     ]
     environment = {**os.environ, "TOKEN": _log_in(base_url)}
-    run(command, "Mend the code or its description: each failure above has a curl line.", environment)
+    run(command, "Fix the code or its description. Each failure above has a curl line.", environment)
 
 
 def _log_in(base_url: str) -> str:
