@@ -49,11 +49,22 @@ impl Uploads {
     /// The default: 4 MiB. Lambda limits an event to 6 MB, which contains the body as base64 text.
     pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+    /// The default of `MAX_PHOTO_BYTES`: 200 MiB.
+    const MAX_PHOTO_BYTES: u64 = 200 * 1024 * 1024;
+
     /// Reads `MAX_UPLOAD_BYTES`.
     ///
     /// # Errors
     /// [`ConfigError::Wrong`] if it is set but is not a number.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self { max_bytes: optional("MAX_UPLOAD_BYTES", Self::MAX_BYTES)? })
+    }
+
+    /// The most bytes of a photo that is uploaded in parts (`MAX_PHOTO_BYTES`).
+    ///
+    /// # Errors
+    /// If it is set to something other than a number.
+    pub fn max_photo_bytes() -> Result<u64, ConfigError> {
+        optional("MAX_PHOTO_BYTES", Self::MAX_PHOTO_BYTES)
     }
 }

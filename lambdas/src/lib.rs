@@ -2,7 +2,7 @@
 //! what starts it and what it may do.
 //!
 //! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes responses,
-//! [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`], [`index`],
+//! [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`], [`uploads`], [`index`],
 //! [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing about HTTP.
 
 pub mod archive;
@@ -19,5 +19,6 @@ pub mod photos;
 pub mod storage;
 pub mod telemetry;
 pub mod time;
+pub mod uploads;
 pub mod users;
 pub mod web;

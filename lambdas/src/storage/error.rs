@@ -54,6 +54,11 @@ impl CloudError {
         Self { kind: ErrorKind::Other, status: None, message: message.into(), source: None }
     }
 
+    /// An error that this program finds out itself.
+    pub fn of_kind(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, ..Self::unusable(message) }
+    }
+
     /// As [`CloudError::unusable`], with the error that caused it.
     pub fn caused(message: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self { source: Some(source.into()), ..Self::unusable(message) }
@@ -132,13 +137,6 @@ impl fmt::Display for ErrorKind {
             Self::Throttled => "throttled",
             Self::Other => "failed",
         })
-    }
-}
-
-#[cfg(test)]
-impl CloudError {
-    pub(crate) fn throttled() -> Self {
-        Self { kind: ErrorKind::Throttled, ..Self::unusable("slow down") }
     }
 }
 

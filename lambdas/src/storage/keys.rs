@@ -16,6 +16,9 @@ pub const USERS: &str = "users/";
 /// Auction pictures: `auctions/{auction}/{timestamp}.{ext}`.
 pub const AUCTIONS: &str = "auctions/";
 
+/// Bytes of uploads that are not accepted yet: `incoming/{user}/{upload}`. Never served.
+pub const INCOMING: &str = "incoming/";
+
 /// Where a user's photos are.
 #[must_use]
 pub fn photos(user: &UserKey) -> String {
@@ -25,6 +28,11 @@ pub fn photos(user: &UserKey) -> String {
 #[must_use]
 pub fn photo(user: &UserKey, name: &PhotoName) -> String {
     format!("{PHOTOS}{user}/{name}")
+}
+
+#[must_use]
+pub fn incoming(user: &UserKey, upload: Uuid) -> String {
+    format!("{INCOMING}{user}/{upload}")
 }
 
 /// A user's image dictionary.

@@ -9,12 +9,18 @@ use aws_sdk_s3::{
         put_object::builders::PutObjectFluentBuilder,
     },
     primitives::ByteStream,
-    types::EncodingType,
+    types::{CompletedMultipartUpload, CompletedPart, EncodingType},
 };
 use bytes::Bytes;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::error::{CloudError, ErrorKind};
+
+/// The most that one `UploadPartCopy` copies: 5 GiB ("Amazon S3 multipart upload limits").
+const MAX_COPY_BYTES: u64 = 5 << 30;
+
+/// The source of a copy is percent-encoded, slashes excepted.
+const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The bucket.
 #[derive(Clone, Debug)]
@@ -214,6 +220,189 @@ impl Objects {
             Err(error) if error.status() == Some(403) && !self.exists(key).await? => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A part of a multipart upload that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArrivedPart {
+    pub number: u32,
+    pub size: u64,
+    pub etag: String,
+}
+
+/// An object as `HeadObject` or a completed upload describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion {
+    pub etag: String,
+    pub size: u64,
+    /// `None` in a bucket without versions.
+    pub version: Option<String>,
+    /// The upload that made it, as its metadata says.
+    pub upload: Option<String>,
+}
+
+/// The metadata that names the upload which made an object.
+const UPLOAD: &str = "upload";
+
+/// Multipart uploads ("Uploading and copying objects using multipart upload", Amazon S3 User Guide).
+impl Objects {
+    /// Starts a multipart upload and returns its id.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn start_multipart(&self, key: &str, media_type: &str, upload: &str) -> Result<String, CloudError> {
+        let started = self.s3.create_multipart_upload().bucket(&self.bucket).key(key);
+        let started = started.content_type(media_type).metadata(UPLOAD, upload).send().await?;
+        started.upload_id.ok_or_else(|| CloudError::unusable("a multipart upload without id"))
+    }
+
+    /// The parts that have arrived; `None` if the upload was completed or aborted.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn arrived(&self, key: &str, multipart: &str) -> Result<Option<Vec<ArrivedPart>>, CloudError> {
+        let parts = self.s3.list_parts().bucket(&self.bucket).key(key).upload_id(multipart).max_parts(1_000);
+        match parts.send().await.map_err(CloudError::from) {
+            Ok(listed) => {
+                let part = |part: &aws_sdk_s3::types::Part| {
+                    Some(ArrivedPart {
+                        number: u32::try_from(part.part_number()?).ok()?,
+                        size: u64::try_from(part.size()?).ok()?,
+                        etag: part.e_tag()?.to_owned(),
+                    })
+                };
+                Ok(Some(listed.parts().iter().filter_map(part).collect()))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes an object of parts. With `only_if_new`, returns false and makes nothing if the key is taken.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; [`ErrorKind::NotFound`] if the upload was completed or aborted before.
+    pub async fn complete_multipart(
+        &self,
+        key: &str,
+        multipart: &str,
+        parts: &[ArrivedPart],
+        only_if_new: bool,
+    ) -> Result<bool, CloudError> {
+        let part = |part: &ArrivedPart| {
+            let number = i32::try_from(part.number).unwrap_or(i32::MAX);
+            CompletedPart::builder().part_number(number).e_tag(&part.etag).build()
+        };
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.iter().map(part).collect())).build();
+        let complete = self.s3.complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(multipart);
+        let complete = complete.multipart_upload(parts).set_if_none_match(only_if_new.then(|| "*".to_owned()));
+        unless_precondition(complete.send().await.map(|_| ()).map_err(CloudError::from))
+    }
+
+    /// Aborts a multipart upload and deletes its parts. An upload that is gone already is no error.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn abort_multipart(&self, key: &str, multipart: &str) -> Result<(), CloudError> {
+        let abort = self.s3.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(multipart);
+        match abort.send().await.map_err(CloudError::from) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies a whole object inside S3 to a new key, by a multipart upload: `CopyObject` has no condition on the target.
+    /// Returns false and copies nothing if the key is taken.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; [`ErrorKind::Precondition`] if the source is not `version` any more.
+    pub async fn copy_to_new(
+        &self,
+        source: &str,
+        version: &ObjectVersion,
+        key: &str,
+        media_type: &str,
+        upload: &str,
+    ) -> Result<bool, CloudError> {
+        let multipart = self.start_multipart(key, media_type, upload).await?;
+        let copied = self.copy_parts(source, version, key, &multipart).await;
+        if !matches!(copied, Ok(true)) {
+            self.abort_multipart(key, &multipart).await?;
+        }
+        copied
+    }
+
+    async fn copy_parts(
+        &self,
+        source: &str,
+        version: &ObjectVersion,
+        key: &str,
+        multipart: &str,
+    ) -> Result<bool, CloudError> {
+        let mut parts = Vec::new();
+        let mut from = 0;
+        while from < version.size {
+            let to = version.size.min(from + MAX_COPY_BYTES);
+            let number = parts.len() as u32 + 1;
+            let copy = self
+                .s3
+                .upload_part_copy()
+                .bucket(&self.bucket)
+                .key(key)
+                .upload_id(multipart)
+                .part_number(number as i32)
+                .copy_source(format!("{}/{}", self.bucket, utf8_percent_encode(source, COPY_SOURCE)))
+                .copy_source_range(format!("bytes={from}-{}", to - 1))
+                .copy_source_if_match(&version.etag)
+                .send()
+                .await?;
+            let etag = copy.copy_part_result.and_then(|part| part.e_tag);
+            let etag = etag.ok_or_else(|| CloudError::unusable("a copied part without ETag"))?;
+            parts.push(ArrivedPart { number, size: to - from, etag });
+            from = to;
+        }
+        self.complete_multipart(key, multipart, &parts, true).await
+    }
+
+    /// The object at `key`; `None` if there is none.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn version(&self, key: &str) -> Result<Option<ObjectVersion>, CloudError> {
+        let Some(head) = self.head(key).await? else { return Ok(None) };
+        let size = head.content_length.and_then(|length| u64::try_from(length).ok());
+        let upload = head.metadata.and_then(|mut metadata| metadata.remove(UPLOAD));
+        match (head.e_tag, size) {
+            (Some(etag), Some(size)) => Ok(Some(ObjectVersion { etag, size, version: head.version_id, upload })),
+            _ => Err(CloudError::unusable("an object without ETag or length")),
+        }
+    }
+
+    /// The body of an object, from byte `from` to byte `to` (exclusive), if it still is `version`.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn read_range(
+        &self,
+        key: &str,
+        version: &ObjectVersion,
+        from: u64,
+        to: u64,
+    ) -> Result<ByteStream, CloudError> {
+        let get = self.s3.get_object().bucket(&self.bucket).key(key).if_match(&version.etag);
+        let last = to.min(version.size).saturating_sub(1);
+        Ok(get.range(format!("bytes={from}-{last}")).send().await?.body)
+    }
+
+    /// Deletes one version of an object for good, so that the bucket keeps no old version of it.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn delete_version(&self, key: &str, version: &ObjectVersion) -> Result<(), CloudError> {
+        let delete = self.s3.delete_object().bucket(&self.bucket).key(key);
+        delete.set_version_id(version.version.clone()).send().await?;
+        Ok(())
     }
 }
 

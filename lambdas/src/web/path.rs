@@ -13,7 +13,19 @@ const UUID_CHARACTERS: usize = 36;
 /// # Errors
 /// 404 if it is not a UUID: no auction has such an id.
 pub fn auction_id(request: &Request) -> Result<Uuid, Problem> {
+    id(request).ok_or_else(Problem::no_such_auction)
+}
+
+/// The upload's id, `{id}` in the path.
+///
+/// # Errors
+/// 404 if it is not a UUID: no upload has such an id.
+pub fn upload_id(request: &Request) -> Result<Uuid, Problem> {
+    id(request).ok_or_else(Problem::no_such_upload)
+}
+
+fn id(request: &Request) -> Option<Uuid> {
     let parameters = request.path_parameters();
-    let id = parameters.first("id").filter(|id| id.len() == UUID_CHARACTERS);
-    id.and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(Problem::no_such_auction)
+    let id = parameters.first("id").filter(|id| id.len() == UUID_CHARACTERS)?;
+    Uuid::try_parse(id).ok()
 }

@@ -4,7 +4,7 @@
 //! variant by variant, so a new variant does not compile until someone decides its status. A conversion does not log: the
 //! edge, [`super::serve`], logs each problem once.
 
-use std::{borrow::Cow, error::Error};
+use std::{borrow::Cow, error::Error, fmt::Display};
 
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::Body;
@@ -15,11 +15,12 @@ use serde_json::{Map, Value, json};
 use super::{Response, auth::AuthError};
 use crate::{
     archive::ArchiveError,
-    auctions::{AuctionError, Refusal},
+    auctions::{self, AuctionError},
     money::Amount,
     photos::StoreError,
     storage::{CloudError, ErrorKind, presign::PresignError},
     telemetry::Chain,
+    uploads::{MAX_OPEN, Refusal, UploadError},
     users::{PoolError, RecordError, TooLong},
 };
 
@@ -60,19 +61,25 @@ kinds! {
     UNSUPPORTED_CHALLENGE: FORBIDDEN, "unsupported-challenge", "This user cannot log in here";
     NO_SUCH_AUCTION: NOT_FOUND, "no-such-auction", "There is no such auction";
     NO_SUCH_FILE: NOT_FOUND, "no-such-file", "There is no such file";
+    NO_SUCH_UPLOAD: NOT_FOUND, "no-such-upload", "There is no such upload";
     NO_SUCH_PHOTO: NOT_FOUND, "no-such-photo", "There is no such photo";
     ALREADY_HIGHEST: CONFLICT, "already-highest", "You already have the highest bid";
     AUCTION_CLOSED: CONFLICT, "auction-closed", "The auction has ended";
     BID_TOO_LOW: CONFLICT, "bid-too-low", "The bid is too low";
+    IDEMPOTENCY_KEY_REUSED: CONFLICT, "idempotency-key-reused", "The idempotency key was used for another request";
     NEW_PASSWORD_DUE: CONFLICT, "new-password-due", "A new password is required";
     OWN_AUCTION: CONFLICT, "own-auction", "This is your own auction";
+    PARTS_MISSING: CONFLICT, "parts-missing", "Parts of the upload are missing";
+    UPLOAD_ENDED: CONFLICT, "upload-ended", "The upload has ended";
     USERNAME_TAKEN: CONFLICT, "username-taken", "The user name is taken";
     CODE_EXPIRED: GONE, "code-expired", "The code has expired";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "too-large", "The upload is too large";
     TOO_MANY_ENTRIES: PAYLOAD_TOO_LARGE, "too-many-entries", "The ZIP archive has too many entries";
     NOT_A_PHOTO: UNSUPPORTED_MEDIA_TYPE, "not-a-photo", "This is not a photo";
+    CHECKSUM_MISMATCH: UNPROCESSABLE_ENTITY, "checksum-mismatch", "The bytes do not match the checksum";
     INVALID: UNPROCESSABLE_ENTITY, "invalid", "The request breaks a rule";
     TOO_MANY_ATTEMPTS: TOO_MANY_REQUESTS, "too-many-tries", "Too many attempts";
+    TOO_MANY: TOO_MANY_REQUESTS, "too-many", "Too many at the same time";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side";
     BUSY: SERVICE_UNAVAILABLE, "busy", "The service is busy";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "unavailable", "The token cannot be checked at the moment";
@@ -149,7 +156,7 @@ impl Problem {
 
     /// The body is larger than `limit` bytes.
     #[must_use]
-    pub fn too_large(limit: usize) -> Self {
+    pub fn too_large(limit: impl Display + Into<Value> + Copy) -> Self {
         Self::new(Kind::TOO_LARGE, format!("Send at most {limit} bytes.")).with("limit", limit)
     }
 
@@ -169,6 +176,11 @@ impl Problem {
     #[must_use]
     pub fn no_such_auction() -> Self {
         Self::new(Kind::NO_SUCH_AUCTION, "GET /auctions lists the auctions. Send the `id` of one of them.")
+    }
+
+    #[must_use]
+    pub fn no_such_upload() -> Self {
+        Self::new(Kind::NO_SUCH_UPLOAD, "GET /uploads lists your open uploads. Send the `id` of one of them.")
     }
 
     #[must_use]
@@ -304,7 +316,7 @@ impl From<AuctionError> for Problem {
             AuctionError::NotSeller => {
                 Self::new(Kind::NOT_THE_SELLER, "Only the seller may change the picture of an auction.")
             }
-            AuctionError::Closed => Self::from(Refusal::Closed),
+            AuctionError::Closed => Self::from(auctions::Refusal::Closed),
             AuctionError::Refused(refusal) => Self::from(refusal),
             AuctionError::Crowded => Self::busy(error),
             AuctionError::Inconsistent(_) | AuctionError::Storage(_) => cloud_failure(error),
@@ -312,17 +324,49 @@ impl From<AuctionError> for Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<auctions::Refusal> for Problem {
+    fn from(refusal: auctions::Refusal) -> Self {
         match refusal {
-            Refusal::Closed => Self::new(Kind::AUCTION_CLOSED, "GET /auctions lists the open auctions."),
-            Refusal::Own => Self::new(Kind::OWN_AUCTION, "Sellers cannot bid. Choose another auction."),
-            Refusal::AlreadyHighest => {
+            auctions::Refusal::Closed => Self::new(Kind::AUCTION_CLOSED, "GET /auctions lists the open auctions."),
+            auctions::Refusal::Own => Self::new(Kind::OWN_AUCTION, "Sellers cannot bid. Choose another auction."),
+            auctions::Refusal::AlreadyHighest => {
                 Self::new(Kind::ALREADY_HIGHEST, "Wait until someone else bids more before you bid again.")
             }
-            Refusal::TooLow { highest, minimum } => Self::new(Kind::BID_TOO_LOW, "Bid at least `minimum_amount`.")
-                .with("highest_amount", highest.map(Amount::get))
-                .with("minimum_amount", minimum),
+            auctions::Refusal::TooLow { highest, minimum } => {
+                Self::new(Kind::BID_TOO_LOW, "Bid at least `minimum_amount`.")
+                    .with("highest_amount", highest.map(Amount::get))
+                    .with("minimum_amount", minimum)
+            }
+        }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::NotFound => Self::no_such_upload(),
+            UploadError::Ended => Self::new(Kind::UPLOAD_ENDED, "Start a new upload with POST /uploads."),
+            UploadError::TooLarge { limit } => Self::too_large(limit),
+            UploadError::TooMany => Self::new(
+                Kind::TOO_MANY,
+                format!("You have {MAX_OPEN} open uploads. Complete or cancel one; GET /uploads lists them."),
+            )
+            .with("limit", MAX_OPEN),
+            UploadError::KeyReused => Self::new(
+                Kind::IDEMPOTENCY_KEY_REUSED,
+                "Send a new `Idempotency-Key`, or the same body as with the first request.",
+            ),
+            UploadError::PartsMissing(missing) => {
+                Self::new(Kind::PARTS_MISSING, "Send the parts listed in `missing`, then complete the upload again.")
+                    .with("missing", missing)
+            }
+            UploadError::Refused(Refusal::NotAPhoto) => Self::not_a_photo(),
+            UploadError::Refused(Refusal::ChecksumMismatch) => Self::new(
+                Kind::CHECKSUM_MISMATCH,
+                "The file that arrived is not the one that `sha256` and `size` describe. Upload it again.",
+            ),
+            UploadError::Busy | UploadError::Crowded => Self::busy(error),
+            UploadError::Storage(_) | UploadError::Presign(_) => cloud_failure(error),
         }
     }
 }
@@ -404,7 +448,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_low_bid_is_refused_with_the_minimum() {
-        let refusal = Refusal::TooLow { highest: None, minimum: 500 };
+        let refusal = auctions::Refusal::TooLow { highest: None, minimum: 500 };
         let problem = Problem::from(AuctionError::Refused(refusal));
         assert_eq!(problem.0.kind, Kind::BID_TOO_LOW);
         assert_eq!(Value::Object(problem.0.members), json!({"highest_amount": null, "minimum_amount": 500}));
@@ -412,7 +456,7 @@ pub(crate) mod tests {
 
     #[test]
     fn throttling_is_a_503_that_says_when_to_retry() {
-        let error = AuctionError::from(CloudError::throttled());
+        let error = AuctionError::from(CloudError::of_kind(ErrorKind::Throttled, "slow down"));
         let response = Problem::from(error).into_response("r");
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");

@@ -66,6 +66,12 @@ fn detail(kind: &ValidationErrorKind) -> String {
         ValidationErrorKind::MinLength { limit: 1 } => "must not be empty or blank".to_owned(),
         ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
         ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        ValidationErrorKind::Enum { options } => {
+            let options: Vec<_> = options.as_array().into_iter().flatten().map(ToString::to_string).collect();
+            format!("must be {}", options.join(" or "))
+        }
+        ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} items"),
+        ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
         kind => format!("breaks the rule `{}` of the schema", kind.keyword()),
     }
 }

@@ -38,4 +38,10 @@ routes! {
     signup,
     unzip,
     upload_single_photo,
+    uploads_cancel,
+    uploads_complete,
+    uploads_create,
+    uploads_get,
+    uploads_list,
+    uploads_parts,
 }

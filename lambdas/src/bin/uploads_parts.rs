@@ -1,0 +1,12 @@
+//! `POST /uploads/{id}/parts`
+
+use yourplace::{aws, handlers::http::uploads_parts::UploadsParts, uploads::Uploads, web, web::auth::Auth};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve(|| {
+        let uploads = Uploads::from_env(&aws::sdk_config()?)?;
+        Ok(UploadsParts { auth: Auth::from_env()?, uploads })
+    })
+    .await
+}

@@ -1,0 +1,404 @@
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use futures_util::future::try_join_all;
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{
+    Declaration, Part, Refusal, Session, State, UploadStore, UploadView,
+    session::{NoHeaders, PARTS_PER_RESPONSE},
+    store::{Lease, Leased, RequestKey, Stored},
+};
+use crate::{
+    aws,
+    config::{self, ConfigError},
+    photos::{PhotoName, PhotoType},
+    storage::{
+        CloudError, ErrorKind, Objects, keys,
+        objects::{ArrivedPart, ObjectVersion},
+        presign::{PART_EXPIRES_IN, PresignError, Presigner},
+    },
+    telemetry::Chain,
+    time::{now, rfc3339},
+    users::UserKey,
+};
+
+/// How long `complete` waits for another call that checks the same upload.
+const WAIT: Duration = Duration::from_secs(8);
+
+/// How often it looks whether that call is done.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How many names in a row may be taken before a photo is given up. Each attempt is one millisecond later.
+const MAX_NAMES: usize = 100;
+
+/// The most missing parts that one response names.
+const MISSING_PER_RESPONSE: usize = 1_000;
+
+/// Uploads of any size.
+#[derive(Clone, Debug)]
+pub struct Uploads {
+    store: UploadStore,
+    objects: Objects,
+    presigner: Presigner,
+    /// The largest photo in bytes.
+    max_photo_bytes: u64,
+}
+
+/// A new upload, or the one that an earlier request with the same idempotency key created.
+pub struct Created(pub UploadView);
+
+/// A completed upload, with its photo.
+pub struct Completed(pub UploadView);
+
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    #[error("no such upload")]
+    NotFound,
+    /// It was cancelled, has expired, or is done.
+    #[error("the upload has ended")]
+    Ended,
+    #[error("the file is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("too many open uploads")]
+    TooMany,
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The numbers of the parts, lowest first.
+    #[error("{} parts are missing", .0.len())]
+    PartsMissing(Vec<u32>),
+    #[error("refused: {}", .0.as_str())]
+    Refused(Refusal),
+    /// Another call is checking the upload.
+    #[error("another call is checking the upload")]
+    Busy,
+    #[error("no free name within {MAX_NAMES} ms")]
+    Crowded,
+    #[error("the storage of uploads failed")]
+    Storage(#[from] CloudError),
+    #[error("no presigned URL")]
+    Presign(#[from] PresignError),
+}
+
+impl Uploads {
+    /// The table, the bucket and the limit that the environment names.
+    ///
+    /// # Errors
+    /// If one of them is missing or invalid.
+    pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: UploadStore::from_env(aws)?,
+            objects: aws::objects(aws)?,
+            presigner: aws::presigner()?,
+            max_photo_bytes: config::Uploads::max_photo_bytes()?,
+        })
+    }
+
+    /// Starts an upload. A repeated request with the same idempotency key and declaration gets the same upload.
+    ///
+    /// # Errors
+    /// [`UploadError::TooLarge`], [`UploadError::TooMany`], [`UploadError::KeyReused`], and failures of the storage.
+    pub async fn create(
+        &self,
+        user: &UserKey,
+        declaration: Declaration,
+        idempotency_key: Option<&str>,
+    ) -> Result<Created, UploadError> {
+        if declaration.size > self.max_photo_bytes {
+            return Err(UploadError::TooLarge { limit: self.max_photo_bytes });
+        }
+        let key = idempotency_key.map(|key| RequestKey::new(key, &declaration));
+        if let Some(key) = &key
+            && let Some(upload) = self.store.find_key(user, key, now()).await?
+        {
+            return self.created_before(user, upload).await;
+        }
+        // Expired uploads do not count as open.
+        self.store.open(user, now()).await?;
+        let id = Uuid::now_v7();
+        let incoming = keys::incoming(user, id);
+        // The bytes are not checked yet, so they get no type that a browser would show.
+        let multipart = self.objects.start_multipart(&incoming, "application/octet-stream", &id.to_string()).await?;
+        let session = Session::new(id, declaration, multipart, now());
+        let stored = self.store.create(user, &session, key.as_ref()).await;
+        if !matches!(stored, Ok(Stored::New)) {
+            self.objects.abort_multipart(&incoming, &session.multipart).await?;
+        }
+        match stored? {
+            Stored::New => Ok(Created(self.view(user, &session).await?)),
+            Stored::TooMany => Err(UploadError::TooMany),
+            Stored::KeyUsed(upload) => self.created_before(user, upload).await,
+        }
+    }
+
+    async fn created_before(&self, user: &UserKey, upload: Option<Uuid>) -> Result<Created, UploadError> {
+        self.get(user, upload.ok_or(UploadError::KeyReused)?).await.map(Created)
+    }
+
+    /// An upload, with URLs for the first of the parts that have not arrived.
+    ///
+    /// # Errors
+    /// [`UploadError::NotFound`], and failures of the storage.
+    pub async fn get(&self, user: &UserKey, id: Uuid) -> Result<UploadView, UploadError> {
+        self.view(user, &self.find(user, id).await?).await
+    }
+
+    /// The uploads that have not ended, oldest first, without their parts.
+    ///
+    /// # Errors
+    /// Failures of the storage.
+    pub async fn list(&self, user: &UserKey) -> Result<Vec<UploadView>, UploadError> {
+        let open = self.store.open(user, now()).await?;
+        let views = try_join_all(open.into_iter().map(async |id| {
+            let Some(session) = self.store.get(user, id, now()).await? else { return Ok(None) };
+            let shown = matches!(session.state_at(now()), State::Open | State::Checking);
+            let received = if shown { received(&session, &self.arrived(user, &session).await?) } else { 0 };
+            Ok::<_, UploadError>(shown.then(|| session.view(now(), received, None)))
+        }));
+        Ok(views.await?.into_iter().flatten().collect())
+    }
+
+    /// Fresh URLs for parts of an open upload. `Ok(Err(index))` if the number at `index` is not a part's.
+    ///
+    /// # Errors
+    /// [`UploadError::NotFound`], [`UploadError::Ended`], and failures of the storage.
+    pub async fn parts(
+        &self,
+        user: &UserKey,
+        id: Uuid,
+        numbers: &[u32],
+    ) -> Result<Result<Vec<Part>, usize>, UploadError> {
+        let session = self.find(user, id).await?;
+        if session.state_at(now()) != State::Open {
+            return Err(UploadError::Ended);
+        }
+        if let Some(index) = numbers.iter().position(|number| session.size_of_part(*number).is_none()) {
+            return Ok(Err(index));
+        }
+        Ok(Ok(self.sign(user, &session, numbers)?))
+    }
+
+    /// Checks what has arrived, and stores it as a photo. A repeated call gets the same result.
+    ///
+    /// Every step can be repeated. A call that dies leaves its lease, and the first call after the lease has expired
+    /// continues. The photo's name is stored before the photo, and the photo says which upload made it, so no step makes a
+    /// second photo.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub async fn complete(&self, user: &UserKey, id: Uuid) -> Result<Completed, UploadError> {
+        let give_up = Instant::now() + WAIT;
+        loop {
+            match self.store.lease(user, id, now()).await {
+                Ok(Leased::Ours(lease, session)) => return self.accept(user, *session, &lease).await,
+                Ok(Leased::Held) if Instant::now() < give_up => sleep(LOOK).await,
+                Ok(Leased::Held) => return Err(UploadError::Busy),
+                Ok(Leased::Ended(session)) => return outcome(&session),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(UploadError::NotFound),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Cancels an upload and deletes its bytes. An upload that has ended without a photo stays as it is.
+    ///
+    /// # Errors
+    /// [`UploadError::NotFound`], [`UploadError::Ended`] if the photo is stored, [`UploadError::Busy`] while it is checked,
+    /// and failures of the storage.
+    pub async fn cancel(&self, user: &UserKey, id: Uuid) -> Result<(), UploadError> {
+        let session = self.find(user, id).await?;
+        if !self.store.cancel(user, id, now()).await? {
+            match self.find(user, id).await?.state_at(now()) {
+                State::Done => return Err(UploadError::Ended),
+                State::Checking => return Err(UploadError::Busy),
+                State::Open | State::Refused | State::Cancelled | State::Expired => {}
+            }
+        }
+        let incoming = keys::incoming(user, id);
+        self.objects.abort_multipart(&incoming, &session.multipart).await?;
+        // A call of `complete` that died may have assembled the parts.
+        if let Some(version) = self.objects.version(&incoming).await? {
+            self.objects.delete_version(&incoming, &version).await?;
+        }
+        Ok(())
+    }
+
+    async fn find(&self, user: &UserKey, id: Uuid) -> Result<Session, UploadError> {
+        self.store.get(user, id, now()).await?.ok_or(UploadError::NotFound)
+    }
+
+    async fn view(&self, user: &UserKey, session: &Session) -> Result<UploadView, UploadError> {
+        let (received, parts) = match session.state_at(now()) {
+            State::Open => {
+                let arrived = self.arrived(user, session).await?;
+                let mut missing = session.missing(&arrived);
+                missing.truncate(PARTS_PER_RESPONSE);
+                (received(session, &arrived), self.sign(user, session, &missing)?)
+            }
+            State::Checking | State::Done => (session.declaration.size, Vec::new()),
+            State::Refused | State::Cancelled | State::Expired => (0, Vec::new()),
+        };
+        Ok(session.view(now(), received, Some(parts)))
+    }
+
+    /// Number and size of each part that has arrived.
+    async fn arrived(&self, user: &UserKey, session: &Session) -> Result<Vec<(u32, u64)>, UploadError> {
+        let parts = self.objects.arrived(&keys::incoming(user, session.id), &session.multipart).await?;
+        Ok(parts.unwrap_or_default().iter().map(|part| (part.number, part.size)).collect())
+    }
+
+    fn sign(&self, user: &UserKey, session: &Session, numbers: &[u32]) -> Result<Vec<Part>, UploadError> {
+        let incoming = keys::incoming(user, session.id);
+        let expires_at = rfc3339((now() + PART_EXPIRES_IN).min(session.expires_at));
+        let sizes = numbers.iter().filter_map(|number| Some((*number, session.size_of_part(*number)?)));
+        let part = |(number, size)| {
+            let url = self.presigner.presign_part(&incoming, &session.multipart, number, size)?;
+            Ok(Part { number, size, url, headers: NoHeaders {}, expires_at: expires_at.clone() })
+        };
+        sizes.map(part).collect()
+    }
+
+    async fn accept(&self, user: &UserKey, session: Session, lease: &Lease) -> Result<Completed, UploadError> {
+        let incoming = keys::incoming(user, session.id);
+        let assembled = match self.assemble(user, &session, lease, &incoming).await? {
+            Some(version) => version,
+            // A call stored the photo and deleted the bytes, and died before it could say so.
+            None if self.is_stored(user, &session).await? => {
+                self.store.finish(user, &session, lease, None, now()).await?;
+                return outcome(&Session { state: State::Done, ..session });
+            }
+            // The bucket's lifecycle rules have deleted the bytes.
+            None => return Err(UploadError::Ended),
+        };
+        match self.check(&session, &incoming, &assembled).await? {
+            Ok(kind) => {
+                let session = self.promote(user, session, lease, &incoming, &assembled, kind).await?;
+                self.store.finish(user, &session, lease, None, now()).await?;
+                self.clean_up(&incoming, &assembled).await;
+                outcome(&Session { state: State::Done, ..session })
+            }
+            Err(refusal) => {
+                self.store.finish(user, &session, lease, Some(refusal), now()).await?;
+                self.clean_up(&incoming, &assembled).await;
+                Err(UploadError::Refused(refusal))
+            }
+        }
+    }
+
+    /// Makes one object of the parts; `None` if there are neither parts nor the object.
+    async fn assemble(
+        &self,
+        user: &UserKey,
+        session: &Session,
+        lease: &Lease,
+        incoming: &str,
+    ) -> Result<Option<ObjectVersion>, UploadError> {
+        if let Some(arrived) = self.objects.arrived(incoming, &session.multipart).await? {
+            let sizes: Vec<_> = arrived.iter().map(|part| (part.number, part.size)).collect();
+            let mut missing = session.missing(&sizes);
+            if !missing.is_empty() {
+                missing.truncate(MISSING_PER_RESPONSE);
+                self.store.reopen(user, session.id, lease).await?;
+                return Err(UploadError::PartsMissing(missing));
+            }
+            let parts: Vec<ArrivedPart> =
+                arrived.into_iter().filter(|part| session.size_of_part(part.number) == Some(part.size)).collect();
+            match self.objects.complete_multipart(incoming, &session.multipart, &parts, false).await {
+                // The SDK has repeated a call whose response was lost.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                completed => _ = completed?,
+            }
+        }
+        Ok(self.objects.version(incoming).await?)
+    }
+
+    /// Whether the bytes are what the client declared: a photo by its first bytes, of the declared size and checksum.
+    async fn check(
+        &self,
+        session: &Session,
+        incoming: &str,
+        assembled: &ObjectVersion,
+    ) -> Result<Result<PhotoType, Refusal>, UploadError> {
+        let broken = |error| CloudError::caused("the bytes of an upload broke off", error);
+        let first = self.objects.read_range(incoming, assembled, 0, PhotoType::SIGNATURE_BYTES as u64).await?;
+        let first = first.collect().await.map_err(broken)?.into_bytes();
+        let Some(kind) = PhotoType::detect(&first) else { return Ok(Err(Refusal::NotAPhoto)) };
+        if assembled.size != session.declaration.size {
+            return Ok(Err(Refusal::ChecksumMismatch));
+        }
+        if let Some(declared) = &session.declaration.sha256 {
+            let mut bytes = self.objects.read_range(incoming, assembled, 0, assembled.size).await?;
+            let mut digest = Sha256::new();
+            while let Some(chunk) = bytes.try_next().await.map_err(broken)? {
+                digest.update(&chunk);
+            }
+            let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            if !hex.eq_ignore_ascii_case(declared) {
+                return Ok(Err(Refusal::ChecksumMismatch));
+            }
+        }
+        Ok(Ok(kind))
+    }
+
+    /// Copies the bytes to the user's photos, under a name that is free. The name is stored first.
+    async fn promote(
+        &self,
+        user: &UserKey,
+        mut session: Session,
+        lease: &Lease,
+        incoming: &str,
+        assembled: &ObjectVersion,
+        kind: PhotoType,
+    ) -> Result<Session, UploadError> {
+        let upload = session.id.to_string();
+        for _ in 0..MAX_NAMES {
+            let name = match &session.photo {
+                Some(name) => name.clone(),
+                None => {
+                    let name = PhotoName::new(&session.declaration.filename, kind, now());
+                    self.store.name(user, session.id, lease, &name).await?;
+                    name
+                }
+            };
+            let key = keys::photo(user, &name);
+            let copied = self.objects.copy_to_new(incoming, assembled, &key, kind.media_type(), &upload).await?;
+            session.photo = Some(name.clone());
+            if copied || self.is_stored(user, &session).await? {
+                return Ok(session);
+            }
+            let next = name.next();
+            self.store.name(user, session.id, lease, &next).await?;
+            session.photo = Some(next);
+        }
+        Err(UploadError::Crowded)
+    }
+
+    /// Whether this upload's photo is there.
+    async fn is_stored(&self, user: &UserKey, session: &Session) -> Result<bool, UploadError> {
+        let Some(name) = &session.photo else { return Ok(false) };
+        let stored = self.objects.version(&keys::photo(user, name)).await?;
+        Ok(stored.and_then(|stored| stored.upload) == Some(session.id.to_string()))
+    }
+
+    /// Deletes the bytes of an upload that has ended. If that fails, the bucket's lifecycle rules delete them later.
+    async fn clean_up(&self, incoming: &str, assembled: &ObjectVersion) {
+        if let Err(error) = self.objects.delete_version(incoming, assembled).await {
+            tracing::warn!(error = %Chain(&error), "the bytes of an upload were not deleted");
+        }
+    }
+}
+
+fn outcome(session: &Session) -> Result<Completed, UploadError> {
+    match (session.state_at(now()), session.refusal) {
+        (State::Done, _) => Ok(Completed(session.view(now(), session.declaration.size, Some(Vec::new())))),
+        (_, Some(refusal)) => Err(UploadError::Refused(refusal)),
+        _ => Err(UploadError::Ended),
+    }
+}
+
+fn received(session: &Session, arrived: &[(u32, u64)]) -> u64 {
+    let expected = |(number, size): &&(u32, u64)| session.size_of_part(*number) == Some(*size);
+    arrived.iter().filter(expected).map(|(_, size)| size).sum()
+}

@@ -1,0 +1,293 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    money::whole_number,
+    photos::{Photo, PhotoName},
+    time::rfc3339,
+};
+
+/// The most open uploads per user.
+pub const MAX_OPEN: usize = 20;
+
+/// How long an upload stays open.
+pub(super) const LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// How long an upload that has ended is shown.
+pub(super) const SHOWN_AFTER_END: Duration = Duration::from_hours(24);
+
+/// The most parts: as many as one response of `ListParts` has. S3 allows 10,000.
+const MAX_PARTS: u64 = 1_000;
+
+/// The size of a part, unless that makes more than [`MAX_PARTS`]. S3 wants at least 5 MiB for all parts but the last.
+const PART_BYTES: u64 = 16 * MIB;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The most parts that one response lists.
+pub(super) const PARTS_PER_RESPONSE: usize = 100;
+
+/// What a client says about the file that it is going to upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declaration {
+    /// The client's name for the file.
+    pub filename: String,
+    /// In bytes; at least 1.
+    #[serde(deserialize_with = "whole_number")]
+    pub size: u64,
+    /// Hexadecimal SHA-256 of the whole file, if the client knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Takes parts.
+    Open,
+    /// A call of `complete` is checking it.
+    Checking,
+    /// The photo is stored.
+    Done,
+    /// The bytes were not what they should be; see [`Refusal`].
+    Refused,
+    Cancelled,
+    /// Nobody completed it in time.
+    Expired,
+}
+
+impl State {
+    /// The states that are stored. `Expired` follows from the time.
+    const STORED: [Self; 5] = [Self::Open, Self::Checking, Self::Done, Self::Refused, Self::Cancelled];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Checking => "checking",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::STORED.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// Why the bytes of a completed upload were refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NotAPhoto,
+    ChecksumMismatch,
+}
+
+impl Refusal {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAPhoto => "not-a-photo",
+            Self::ChecksumMismatch => "checksum-mismatch",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        [Self::NotAPhoto, Self::ChecksumMismatch].into_iter().find(|refusal| refusal.as_str() == text)
+    }
+}
+
+/// An upload as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// UUID version 7: its time is the time of creation.
+    pub id: Uuid,
+    pub declaration: Declaration,
+    pub state: State,
+    /// S3's id of the multipart upload.
+    pub multipart: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Set once the bytes were checked, and before the photo is stored.
+    pub photo: Option<PhotoName>,
+    /// Set if the state is [`State::Refused`].
+    pub refusal: Option<Refusal>,
+}
+
+/// A part that has not arrived yet, with a URL that takes it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    pub number: u32,
+    /// In bytes. S3 refuses one byte more or less.
+    pub size: u64,
+    pub url: String,
+    /// The headers to send besides those that every client sends.
+    pub headers: NoHeaders,
+    pub expires_at: String,
+}
+
+/// Always `{}`: a part needs no header of its own.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct NoHeaders {}
+
+/// An upload as every route shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct UploadView {
+    pub id: Uuid,
+    pub kind: &'static str,
+    pub filename: String,
+    pub size: u64,
+    pub state: State,
+    pub part_size: u64,
+    pub part_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Part>>,
+    /// The bytes that have arrived.
+    pub received: u64,
+    pub photo: Option<Photo>,
+    pub job: Option<()>,
+    /// The type of the problem for which the upload was refused.
+    pub problem: Option<String>,
+    pub created_at: String,
+    pub expires_at: String,
+}
+
+impl Session {
+    pub(super) fn new(id: Uuid, declaration: Declaration, multipart: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            declaration,
+            state: State::Open,
+            multipart,
+            created_at: now,
+            expires_at: now + LIFETIME,
+            photo: None,
+            refusal: None,
+        }
+    }
+
+    /// The state at `now`: an upload that was not completed in time has expired.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match self.state {
+            State::Open | State::Checking if self.expires_at <= now => State::Expired,
+            state => state,
+        }
+    }
+
+    /// The size of all parts but the last.
+    #[must_use]
+    pub const fn part_size(&self) -> u64 {
+        part_size(self.declaration.size)
+    }
+
+    #[must_use]
+    pub const fn part_count(&self) -> u64 {
+        self.declaration.size.div_ceil(self.part_size())
+    }
+
+    /// The size of part `number`, counted from 1; `None` if there is no such part.
+    #[must_use]
+    pub fn size_of_part(&self, number: u32) -> Option<u64> {
+        let before = u64::from(number).checked_sub(1)?.checked_mul(self.part_size())?;
+        let left = self.declaration.size.checked_sub(before)?;
+        (left > 0).then(|| left.min(self.part_size()))
+    }
+
+    /// The numbers of the parts that are not among `arrived`, lowest first. A part of another size does not count.
+    #[must_use]
+    pub fn missing(&self, arrived: &[(u32, u64)]) -> Vec<u32> {
+        (1..)
+            .map_while(|number| self.size_of_part(number).map(|size| (number, size)))
+            .filter(|part| !arrived.contains(part))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The upload as it is shown. `parts` is `None` where a route leaves them out.
+    #[must_use]
+    pub fn view(&self, now: Timestamp, received: u64, parts: Option<Vec<Part>>) -> UploadView {
+        let state = self.state_at(now);
+        let photo = self.photo.clone().filter(|_| state == State::Done);
+        UploadView {
+            id: self.id,
+            kind: "photo",
+            filename: self.declaration.filename.clone(),
+            size: self.declaration.size,
+            state,
+            part_size: self.part_size(),
+            part_count: self.part_count(),
+            parts,
+            received,
+            photo: photo.map(|name| Photo::new(name, self.declaration.size)),
+            job: None,
+            problem: self.refusal.map(|refusal| format!("urn:yourplace:problem:{}", refusal.as_str())),
+            created_at: rfc3339(self.created_at),
+            expires_at: rfc3339(self.expires_at),
+        }
+    }
+}
+
+const fn part_size(size: u64) -> u64 {
+    let least = size.div_ceil(MAX_PARTS).div_ceil(MIB) * MIB;
+    if size <= PART_BYTES {
+        size
+    } else if least > PART_BYTES {
+        least
+    } else {
+        PART_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn session(size: u64) -> Session {
+        let declaration = Declaration { filename: "a.jpg".to_owned(), size, sha256: None };
+        Session::new(Uuid::nil(), declaration, String::new(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn an_upload_of_16_mib_has_one_part() {
+        assert_eq!((session(1).part_count(), session(16 * MIB).part_count()), (1, 1));
+        assert_eq!((session(16 * MIB + 1).part_count(), session(16 * MIB + 1).part_size()), (2, 16 * MIB));
+    }
+
+    #[test]
+    fn an_upload_that_nobody_completes_expires() {
+        let open = session(1);
+        assert_eq!(open.state_at(open.expires_at - Duration::from_millis(1)), State::Open);
+        assert_eq!(open.state_at(open.expires_at), State::Expired);
+        let done = Session { state: State::Done, ..open };
+        assert_eq!(done.state_at(done.expires_at), State::Done);
+    }
+
+    proptest! {
+        /// S3's limits: 10,000 parts, each but the last at least 5 MiB and at most 5 GiB.
+        #[test]
+        fn parts_add_up_to_the_size_and_fit_s3(size in 1..=5_u64 << 40) {
+            let session = session(size);
+            let sizes: Vec<u64> = (1..).map_while(|number| session.size_of_part(number)).collect();
+            prop_assert_eq!(sizes.iter().sum::<u64>(), size);
+            prop_assert_eq!(sizes.len() as u64, session.part_count());
+            prop_assert!(sizes.len() <= 1_000);
+            prop_assert!(sizes.iter().rev().skip(1).all(|part| (5 * MIB..=5 << 30).contains(part)));
+        }
+
+        #[test]
+        fn what_has_not_arrived_is_missing(size in 1..200 * MIB, arrived in proptest::collection::vec(any::<bool>(), 13)) {
+            let session = session(size);
+            let numbers = 1..=u32::try_from(session.part_count()).unwrap();
+            let (here, away): (Vec<u32>, Vec<u32>) = numbers.partition(|number| arrived[*number as usize - 1]);
+            let parts: Vec<_> = here.iter().map(|number| (*number, session.size_of_part(*number).unwrap())).collect();
+            prop_assert_eq!(session.missing(&parts), away);
+        }
+    }
+}
