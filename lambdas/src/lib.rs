@@ -11,6 +11,7 @@ pub mod authorize;
 pub mod aws;
 pub mod config;
 pub mod handlers;
+pub mod hex;
 pub mod index;
 pub mod mail;
 pub mod money;

@@ -342,16 +342,18 @@ impl Objects {
     ) -> Result<bool, CloudError> {
         let mut parts = Vec::new();
         let mut from = 0;
-        while from < version.size {
+        for number in 1.. {
+            if from >= version.size {
+                break;
+            }
             let to = version.size.min(from + MAX_COPY_BYTES);
-            let number = parts.len() as u32 + 1;
             let copy = self
                 .s3
                 .upload_part_copy()
                 .bucket(&self.bucket)
                 .key(key)
                 .upload_id(multipart)
-                .part_number(number as i32)
+                .part_number(number)
                 .copy_source(format!("{}/{}", self.bucket, utf8_percent_encode(source, COPY_SOURCE)))
                 .copy_source_range(format!("bytes={from}-{}", to - 1))
                 .copy_source_if_match(&version.etag)
@@ -359,7 +361,7 @@ impl Objects {
                 .await?;
             let etag = copy.copy_part_result.and_then(|part| part.e_tag);
             let etag = etag.ok_or_else(|| CloudError::unusable("a copied part without ETag"))?;
-            parts.push(ArrivedPart { number, size: to - from, etag });
+            parts.push(ArrivedPart { number: number.unsigned_abs(), size: to - from, etag });
             from = to;
         }
         self.complete_multipart(key, multipart, &parts, true).await

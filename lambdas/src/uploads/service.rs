@@ -14,6 +14,7 @@ use super::{
 use crate::{
     aws,
     config::{self, ConfigError},
+    hex::hex,
     photos::{PhotoName, PhotoType},
     storage::{
         CloudError, ErrorKind, Objects, keys,
@@ -334,8 +335,7 @@ impl Uploads {
             while let Some(chunk) = bytes.try_next().await.map_err(broken)? {
                 digest.update(&chunk);
             }
-            let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            if !hex.eq_ignore_ascii_case(declared) {
+            if !hex(&digest.finalize()).eq_ignore_ascii_case(declared) {
                 return Ok(Err(Refusal::ChecksumMismatch));
             }
         }
@@ -354,13 +354,12 @@ impl Uploads {
     ) -> Result<Session, UploadError> {
         let upload = session.id.to_string();
         for _ in 0..MAX_NAMES {
-            let name = match &session.photo {
-                Some(name) => name.clone(),
-                None => {
-                    let name = PhotoName::new(&session.declaration.filename, kind, now());
-                    self.store.name(user, session.id, lease, &name).await?;
-                    name
-                }
+            let name = if let Some(name) = &session.photo {
+                name.clone()
+            } else {
+                let name = PhotoName::new(&session.declaration.filename, kind, now());
+                self.store.name(user, session.id, lease, &name).await?;
+                name
             };
             let key = keys::photo(user, &name);
             let copied = self.objects.copy_to_new(incoming, assembled, &key, kind.media_type(), &upload).await?;

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     aws,
     config::{ConfigError, required},
+    hex::hex,
     photos::PhotoName,
     storage::{
         CloudError, ErrorKind,
@@ -88,7 +89,7 @@ pub(super) struct RequestKey {
 impl RequestKey {
     pub(super) fn new(key: &str, declaration: &Declaration) -> Self {
         let request = serde_json::to_vec(declaration).unwrap_or_default();
-        Self { item: format!("idempotency#{}", hex(key.as_bytes())), request: hex(&request) }
+        Self { item: format!("idempotency#{}", hex(&Sha256::digest(key))), request: hex(&Sha256::digest(request)) }
     }
 }
 
@@ -110,7 +111,7 @@ impl UploadStore {
     ) -> Result<Stored, CloudError> {
         let id = session.id.to_string();
         let mut item = to_item(session);
-        item.extend(self.key(user, &upload_item(session.id)));
+        item.extend(item_key(user, &upload_item(session.id)));
         let put = |item: Item| {
             Put::builder()
                 .table_name(&self.table)
@@ -120,7 +121,7 @@ impl UploadStore {
         };
         let open = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(self.key(user, OPEN_UPLOADS)))
+            .set_key(Some(item_key(user, OPEN_UPLOADS)))
             .update_expression("ADD #open :ids")
             .condition_expression("attribute_not_exists(#open) OR size(#open) < :max")
             .expression_attribute_names("#open", "open")
@@ -131,7 +132,7 @@ impl UploadStore {
             TransactWriteItem::builder().update(open.build().map_err(unbuilt)?).build(),
         ];
         if let Some(key) = key {
-            let mut item = self.key(user, &key.item);
+            let mut item = item_key(user, &key.item);
             item.insert("upload".to_owned(), text(&id));
             item.insert("request".to_owned(), text(&key.request));
             item.insert("ttl".to_owned(), epoch_seconds(session.created_at + KEY_LIFETIME));
@@ -197,7 +198,7 @@ impl UploadStore {
             self.dynamodb
                 .update_item()
                 .table_name(&self.table)
-                .set_key(Some(self.key(user, OPEN_UPLOADS)))
+                .set_key(Some(item_key(user, OPEN_UPLOADS)))
                 .update_expression("DELETE #open :ids")
                 .expression_attribute_names("#open", "open")
                 .expression_attribute_values(":ids", AttributeValue::Ss(ids))
@@ -323,7 +324,7 @@ impl UploadStore {
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
             .table_name(&self.table)
-            .set_key(Some(self.key(user, &upload_item(id))))
+            .set_key(Some(item_key(user, &upload_item(id))))
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":state", text(state.as_str()))
@@ -338,7 +339,7 @@ impl UploadStore {
     ) -> Result<bool, CloudError> {
         let closed = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(self.key(user, OPEN_UPLOADS)))
+            .set_key(Some(item_key(user, OPEN_UPLOADS)))
             .update_expression("DELETE #open :ids")
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":ids", AttributeValue::Ss(vec![id.to_string()]));
@@ -355,10 +356,7 @@ impl UploadStore {
         let token = Uuid::now_v7().to_string();
         for attempt in 0..MAX_ATTEMPTS {
             let transaction = self.dynamodb.transact_write_items().set_transact_items(Some(writes.clone()));
-            let error = match transaction.client_request_token(&token).send().await {
-                Ok(_) => return Ok(None),
-                Err(error) => error,
-            };
+            let Err(error) = transaction.client_request_token(&token).send().await else { return Ok(None) };
             let Some(reasons) = cancellation(&error) else { return Err(error.into()) };
             let is = |reason: &CancellationReason, code: &str| reason.code() == Some(code);
             if reasons.iter().any(|reason| is(reason, "ConditionalCheckFailed")) {
@@ -373,7 +371,7 @@ impl UploadStore {
     }
 
     async fn get_item(&self, user: &UserKey, item: &str) -> Result<Option<Item>, CloudError> {
-        let get = self.dynamodb.get_item().table_name(&self.table).set_key(Some(self.key(user, item)));
+        let get = self.dynamodb.get_item().table_name(&self.table).set_key(Some(item_key(user, item)));
         Ok(get.consistent_read(true).send().await?.item)
     }
 
@@ -385,14 +383,10 @@ impl UploadStore {
         self.dynamodb
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(self.key(user, &upload_item(id))))
+            .set_key(Some(item_key(user, &upload_item(id))))
             .expression_attribute_names("#state", "state")
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
-
-    fn key(&self, user: &UserKey, item: &str) -> Item {
-        Item::from([("user".to_owned(), text(user.as_str())), ("item".to_owned(), text(item))])
     }
 }
 
@@ -467,6 +461,6 @@ fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> CloudError {
     CloudError::caused("a write cannot be built", error)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn item_key(user: &UserKey, item: &str) -> Item {
+    Item::from([("user".to_owned(), text(user.as_str())), ("item".to_owned(), text(item))])
 }

@@ -1,0 +1,385 @@
+"""Uploads of any size: POST /uploads and what follows."""
+
+import concurrent.futures
+import hashlib
+import random
+import time
+import uuid
+
+import httpx
+import pytest
+
+from photos import photo
+
+MIB = 1024 * 1024
+PART = 16 * MIB
+ID = str(uuid.UUID(int=0))
+
+
+def large_photo(size, seed=1):
+    """A JPEG followed by random bytes: as large as wanted, and like no other."""
+    head = photo("jpg", seed)
+    return head + random.Random(seed).randbytes(size - len(head))
+
+
+def start(user, data, **members):
+    response = user.post("/uploads", json={"filename": "big.jpg", "size": len(data), **members})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def chunk(upload, part, data):
+    begin = (part["number"] - 1) * upload["part_size"]
+    return data[begin : begin + part["size"]]
+
+
+def send(part, content):
+    """PUTs a part exactly as the contract says: to the URL, with its headers alone."""
+    return httpx.put(part["url"], content=content, headers=part["headers"], timeout=60)
+
+
+def send_all(upload, data):
+    for part in upload["parts"]:
+        assert send(part, chunk(upload, part, data)).status_code == 200
+
+
+def complete(user, upload):
+    return user.post(f"/uploads/{upload['id']}/complete")
+
+
+def get(user, upload):
+    response = user.get(f"/uploads/{upload['id']}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def problem(response, status, name):
+    assert response.status_code == status, response.text
+    assert response.json()["type"] == f"urn:yourplace:problem:{name}"
+    return response.json()
+
+
+@pytest.fixture
+def left_over(bucket):
+    """left_over(upload): what S3 still has of an upload, in any version."""
+
+    def find(upload):
+        client, name = bucket.client, bucket.name
+        parts = client.list_multipart_uploads(Bucket=name, Prefix="incoming/").get("Uploads", [])
+        found = [item["Key"] for item in parts]
+        pages = client.get_paginator("list_object_versions").paginate(Bucket=name, Prefix="incoming/")
+        for page in pages:
+            found += [item["Key"] for item in page.get("Versions", [])]
+        return [key for key in found if key.endswith(upload["id"])]
+
+    return find
+
+
+# The way it is meant
+
+
+def test_a_photo_of_60_mb_comes_back_byte_for_byte(user, left_over):
+    data = large_photo(60_000_000)
+    upload = start(user, data, sha256=hashlib.sha256(data).hexdigest().upper())
+    assert (upload["state"], upload["kind"], upload["received"]) == ("open", "photo", 0)
+    assert (upload["part_size"], upload["part_count"], len(upload["parts"])) == (PART, 4, 4)
+    assert upload["photo"] is upload["job"] is upload["problem"] is None
+    send_all(upload, data)
+    assert get(user, upload)["received"] == len(data)
+    assert user.names() == []
+
+    response = complete(user, upload)
+    assert response.status_code == 201, response.text
+    done = response.json()
+    assert (done["state"], done["received"], done["parts"]) == ("done", len(data), [])
+    assert (done["photo"]["size"], done["photo"]["type"]) == (len(data), "jpg")
+    assert user.names() == [done["photo"]["filename"]]
+    fetched = user.fetch(done["photo"]["filename"])
+    assert fetched.content == data
+    assert fetched.headers["content-type"] == "image/jpeg"
+    assert left_over(upload) == []
+    assert complete(user, upload).json() == done
+
+
+@pytest.mark.parametrize("size", [1000, PART])
+def test_up_to_16_mib_there_is_one_part(user, size):
+    data = large_photo(max(size, len(photo("jpg", 1))))
+    upload = start(user, data)
+    assert [part["size"] for part in upload["parts"]] == [len(data)]
+    send_all(upload, data)
+    assert complete(user, upload).status_code == 201
+
+
+def test_the_location_is_the_upload(user, http):
+    response = user.post("/uploads", json={"filename": "a.jpg", "size": 5})
+    found = user.get(response.headers["location"])
+    assert found.status_code == 200
+    assert found.json()["id"] == response.json()["id"]
+
+
+def test_parts_arrive_in_any_order_and_more_than_once(user):
+    data = large_photo(PART * 2 + 5)
+    upload = start(user, data)
+    for part in reversed(upload["parts"]):
+        assert send(part, chunk(upload, part, data)).status_code == 200
+    first = upload["parts"][0]
+    assert send(first, chunk(upload, first, data)).status_code == 200
+    filename = complete(user, upload).json()["photo"]["filename"]
+    assert user.fetch(filename).content == data
+
+
+def test_an_interrupted_upload_goes_on_with_what_is_missing(user):
+    data = large_photo(PART * 3)
+    upload = start(user, data)
+    second = upload["parts"][1]
+    send(second, chunk(upload, second, data))
+    seen = get(user, upload)
+    assert [part["number"] for part in seen["parts"]] == [1, 3]
+    assert seen["received"] == PART
+    missing = problem(complete(user, upload), 409, "parts-missing")
+    assert missing["missing"] == [1, 3]
+    send_all(seen, data)
+    assert complete(user, upload).status_code == 201
+
+
+def test_fresh_urls_come_on_request(user):
+    data = large_photo(PART + 1)
+    upload = start(user, data)
+    response = user.post(f"/uploads/{upload['id']}/parts", json={"numbers": [2, 1]})
+    assert response.status_code == 200, response.text
+    parts = response.json()["parts"]
+    assert [(part["number"], part["size"]) for part in parts] == [(2, 1), (1, PART)]
+    for part in parts:
+        assert send(part, chunk(upload, part, data)).status_code == 200
+    assert complete(user, upload).status_code == 201
+
+
+def test_open_uploads_are_listed_until_they_end(user):
+    data = large_photo(50_000)
+    first, second, third = start(user, data), start(user, data), start(user, data)
+    listed = user.get("/uploads").json()
+    assert [upload["id"] for upload in listed["uploads"]] == [first["id"], second["id"], third["id"]]
+    assert listed["cursor"] is None
+    assert "parts" not in listed["uploads"][0]
+    send_all(first, data)
+    complete(user, first)
+    assert user.call("DELETE", f"/uploads/{second['id']}").status_code == 204
+    assert [upload["id"] for upload in user.get("/uploads").json()["uploads"]] == [third["id"]]
+
+
+# What S3 and the service refuse
+
+
+@pytest.mark.parametrize("change", [1, -1, -1000])
+def test_a_part_of_another_length_is_refused_by_s3(user, change):
+    data = large_photo(50_000)
+    upload = start(user, data)
+    wrong = data + b"x" if change > 0 else data[:change]
+    assert send(upload["parts"][0], wrong).status_code == 403
+    assert problem(complete(user, upload), 409, "parts-missing")["missing"] == [1]
+
+
+def test_the_last_parts_url_does_not_take_another_parts_bytes(user):
+    data = large_photo(PART + 10)
+    upload = start(user, data)
+    assert send(upload["parts"][1], chunk(upload, upload["parts"][0], data)).status_code == 403
+
+
+def test_bytes_that_are_no_photo_are_refused_and_deleted(user, left_over):
+    data = b"\x7fELF" + random.Random(1).randbytes(17 * MIB)
+    upload = start(user, data, filename="holiday.jpg")
+    send_all(upload, data)
+    problem(complete(user, upload), 415, "not-a-photo")
+    problem(complete(user, upload), 415, "not-a-photo")
+    seen = get(user, upload)
+    assert (seen["state"], seen["problem"]) == ("refused", "urn:yourplace:problem:not-a-photo")
+    assert user.names() == []
+    assert left_over(upload) == []
+    assert send(upload["parts"][0], chunk(upload, upload["parts"][0], data)).status_code == 404
+
+
+def test_a_wrong_checksum_is_refused_and_the_bytes_deleted(user, left_over):
+    data = large_photo(100_000)
+    upload = start(user, data, sha256="0" * 64)
+    send_all(upload, data)
+    problem(complete(user, upload), 422, "checksum-mismatch")
+    assert get(user, upload)["problem"] == "urn:yourplace:problem:checksum-mismatch"
+    assert (user.names(), left_over(upload)) == ([], [])
+
+
+def test_a_part_is_refused_once_the_upload_is_complete(user):
+    data = large_photo(50_000)
+    upload = start(user, data)
+    send_all(upload, data)
+    filename = complete(user, upload).json()["photo"]["filename"]
+    assert send(upload["parts"][0], bytes(len(data))).status_code == 404
+    assert user.fetch(filename).content == data
+    problem(user.post(f"/uploads/{upload['id']}/parts", json={"numbers": [1]}), 409, "upload-ended")
+    problem(user.call("DELETE", f"/uploads/{upload['id']}"), 409, "upload-ended")
+
+
+def test_a_cancelled_upload_takes_nothing_more(user, left_over):
+    data = large_photo(PART + 1)
+    upload = start(user, data)
+    send(upload["parts"][0], chunk(upload, upload["parts"][0], data))
+    for _ in range(2):
+        assert user.call("DELETE", f"/uploads/{upload['id']}").status_code == 204
+    assert get(user, upload)["state"] == "cancelled"
+    assert send(upload["parts"][1], chunk(upload, upload["parts"][1], data)).status_code == 404
+    problem(complete(user, upload), 409, "upload-ended")
+    assert left_over(upload) == []
+
+
+def test_an_upload_may_not_be_larger_than_the_limit(user):
+    response = user.post("/uploads", json={"filename": "a.jpg", "size": 200 * MIB + 1})
+    assert problem(response, 413, "too-large")["limit"] == 200 * MIB
+    assert user.post("/uploads", json={"filename": "a.jpg", "size": 200 * MIB}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body, pointers",
+    [
+        ({}, ["/filename", "/size"]),
+        ({"filename": "", "size": 0}, ["/filename", "/size"]),
+        ({"filename": "x" * 256, "size": 1.5}, ["/filename", "/size"]),
+        ({"filename": 7, "size": "7"}, ["/filename", "/size"]),
+        ({"filename": "a", "size": 1, "kind": "film"}, ["/kind"]),
+        ({"filename": "a", "size": 1, "sha256": "0"}, ["/sha256"]),
+        ({"filename": "a", "size": 1, "sha256": "g" * 64}, ["/sha256"]),
+        ({"filename": "a", "size": 1, "sha256": None}, ["/sha256"]),
+        ({"filename": "a", "size": 1, "name": "b"}, ["/name"]),
+    ],
+)
+def test_what_breaks_a_rule_is_named(caller, body, pointers):
+    refused = problem(caller.post("/uploads", json=body), 422, "invalid")
+    assert sorted({error["pointer"] for error in refused["errors"]}) == pointers
+
+
+@pytest.mark.parametrize(
+    "numbers, pointer",
+    [([], "/numbers"), ([0], "/numbers/0"), ([1, 2], "/numbers/1"), (["1"], "/numbers/0"), ([1] * 101, "/numbers")],
+)
+def test_numbers_that_are_no_parts_are_named(caller, numbers, pointer):
+    upload = start(caller, b"12345")
+    response = caller.post(f"/uploads/{upload['id']}/parts", json={"numbers": numbers})
+    assert problem(response, 422, "invalid")["errors"][0]["pointer"] == pointer
+    caller.call("DELETE", f"/uploads/{upload['id']}")
+
+
+@pytest.mark.parametrize("id", [ID, "x", "..", "%2e%2e"])
+def test_an_unknown_upload_is_not_found(caller, id):
+    assert caller.get(f"/uploads/{id}").status_code == 404
+    assert caller.call("DELETE", f"/uploads/{id}").status_code == 404
+    assert caller.post(f"/uploads/{id}/complete").status_code == 404
+    assert caller.post(f"/uploads/{id}/parts", json={"numbers": [1]}).status_code == 404
+
+
+def test_nobody_reaches_another_users_upload(user, make_user):
+    other = make_user()
+    upload = start(other, b"12345")
+    path = f"/uploads/{upload['id']}"
+    for response in (
+        user.get(path),
+        user.call("DELETE", path),
+        user.post(f"{path}/complete"),
+        user.post(f"{path}/parts", json={"numbers": [1]}),
+    ):
+        problem(response, 404, "no-such-upload")
+    assert user.get("/uploads").json()["uploads"] == []
+    assert get(other, upload)["state"] == "open"
+
+
+# Idempotency
+
+
+def test_an_idempotency_key_gets_the_same_upload(user):
+    body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
+    first = user.post("/uploads", json=body, headers=headers)
+    again = user.post("/uploads", json=body, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json()["id"] == first.json()["id"]
+    assert len(user.get("/uploads").json()["uploads"]) == 1
+    other = user.post("/uploads", json=body | {"size": 6}, headers=headers)
+    problem(other, 409, "idempotency-key-reused")
+
+
+def test_an_idempotency_key_belongs_to_one_user(user, make_user):
+    body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
+    first = user.post("/uploads", json=body, headers=headers).json()["id"]
+    assert make_user().post("/uploads", json=body, headers=headers).json()["id"] != first
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129])
+def test_an_idempotency_key_has_1_to_128_characters(caller, key):
+    response = caller.post("/uploads", json={"filename": "a", "size": 1}, headers={"Idempotency-Key": key})
+    problem(response, 400, "bad-request")
+
+
+def test_the_same_key_at_the_same_time_makes_one_upload(user):
+    body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        tries = [pool.submit(user.post, "/uploads", json=body, headers=headers) for _ in range(6)]
+    responses = [one.result() for one in tries]
+    assert {response.status_code for response in responses} <= {201, 503}
+    assert len({response.json()["id"] for response in responses if response.status_code == 201}) == 1
+    assert len(user.get("/uploads").json()["uploads"]) == 1
+
+
+# Several at once
+
+
+def test_a_user_has_at_most_20_open_uploads(user):
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        body = {"filename": "a.jpg", "size": 5}
+        tries = [pool.submit(user.post, "/uploads", json=body) for _ in range(30)]
+    statuses = [one.result().status_code for one in tries]
+    while statuses.count(201) < 20:
+        statuses.append(user.post("/uploads", json={"filename": "a.jpg", "size": 5}).status_code)
+    assert set(statuses) <= {201, 429, 503}
+    refused = problem(user.post("/uploads", json={"filename": "a.jpg", "size": 5}), 429, "too-many")
+    assert refused["limit"] == 20
+    uploads = user.get("/uploads").json()["uploads"]
+    assert len(uploads) == 20
+    user.call("DELETE", f"/uploads/{uploads[0]['id']}")
+    assert user.post("/uploads", json={"filename": "a.jpg", "size": 5}).status_code == 201
+
+
+def test_two_completions_at_once_make_one_photo(user):
+    data = large_photo(PART + 5)
+    upload = start(user, data)
+    send_all(upload, data)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        responses = list(pool.map(lambda _: complete(user, upload), range(4)))
+    statuses = {response.status_code for response in responses}
+    assert statuses <= {201, 503} and 201 in statuses
+    assert len({response.text for response in responses if response.status_code == 201}) == 1
+    assert all("retry-after" in response.headers for response in responses if response.status_code == 503)
+    assert len(user.names()) == 1
+
+
+def test_cancel_and_completion_at_once_leave_a_photo_or_nothing(user, left_over):
+    for seed in range(4):
+        data = large_photo(30_000, seed)
+        upload = start(user, data)
+        send_all(upload, data)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            completed = pool.submit(complete, user, upload)
+            time.sleep(0.03 * seed)
+            cancelled = pool.submit(user.call, "DELETE", f"/uploads/{upload['id']}")
+        completed, cancelled = completed.result(), cancelled.result()
+        assert (completed.status_code, cancelled.status_code) in {(201, 409), (201, 503), (409, 204)}
+        assert len(user.names()) == (1 if completed.status_code == 201 else 0)
+        assert left_over(upload) == []
+        for name in user.names():
+            user.post("/delete", json={"file": name})
+
+
+def test_uploads_of_the_same_name_at_once_all_stay(user):
+    data = large_photo(20_000)
+    uploads = [start(user, data) for _ in range(4)]
+    for upload in uploads:
+        send_all(upload, data)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        responses = list(pool.map(lambda upload: complete(user, upload), uploads))
+    assert [response.status_code for response in responses] == [201] * 4
+    assert len(set(user.names())) == 4
