@@ -129,7 +129,7 @@ resource "aws_s3_bucket_cors_configuration" "this" {
 
   cors_rule {
     allowed_origins = var.cors_origins
-    allowed_methods = ["GET", "HEAD"]
+    allowed_methods = ["GET", "HEAD", "PUT"]
     allowed_headers = ["*"]
     expose_headers  = ["Content-Disposition", "ETag"]
     max_age_seconds = 3600

@@ -50,7 +50,7 @@ def ensure_bucket(aws: Aws, prefixes: list[Prefix]) -> None:
             "CORSRules": [
                 {
                     "AllowedHeaders": ["*"],
-                    "AllowedMethods": ["GET", "HEAD"],
+                    "AllowedMethods": ["GET", "HEAD", "PUT"],
                     "AllowedOrigins": ["*"],
                     "ExposeHeaders": ["Content-Disposition", "ETag"],
                     "MaxAgeSeconds": 3600,
