@@ -37,7 +37,7 @@ variable "tls_only" {
 }
 
 variable "cors_origins" {
-  description = "The web origins whose pages may read presigned URLs; none by default"
+  description = "The web origins whose pages may use presigned URLs, to download and to upload parts; none by default"
   type        = list(string)
   default     = []
 }

@@ -114,7 +114,7 @@ run "no_browser_may_read_by_default" {
   }
 }
 
-run "named_origins_may_read" {
+run "named_origins_may_read_and_upload_parts" {
   variables {
     cors_origins = ["https://app.example.com"]
   }
@@ -122,9 +122,9 @@ run "named_origins_may_read" {
   assert {
     condition = (
       one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_origins == toset(["https://app.example.com"]) &&
-      one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_methods == toset(["GET", "HEAD"])
+      one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_methods == toset(["GET", "HEAD", "PUT"])
     )
-    error_message = "The origin may not read, or may write."
+    error_message = "The origin may not read or upload parts, or may do more."
   }
 }
 
