@@ -218,6 +218,7 @@ impl UploadStore {
         let update = self
             .update(user, id)
             .update_expression("SET #state = :checking, lease = :lease, leaseUntil = :until")
+            .expression_attribute_names("#state", "state")
             .condition_expression(
                 "expiresAt > :now AND (#state = :open OR (#state = :checking AND leaseUntil <= :now))",
             )
@@ -250,8 +251,9 @@ impl UploadStore {
     /// Gives an upload back to its client: parts are missing.
     pub(super) async fn reopen(&self, user: &UserKey, id: Uuid, lease: &Lease) -> Result<(), CloudError> {
         let update = self.update(user, id).update_expression("SET #state = :open REMOVE lease, leaseUntil");
-        let update = update.condition_expression("lease = :lease");
         update
+            .condition_expression("lease = :lease")
+            .expression_attribute_names("#state", "state")
             .expression_attribute_values(":open", text(State::Open.as_str()))
             .expression_attribute_values(":lease", text(&lease.token))
             .send()
@@ -384,7 +386,6 @@ impl UploadStore {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item_key(user, &upload_item(id))))
-            .expression_attribute_names("#state", "state")
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
