@@ -114,6 +114,15 @@ class Backstage:
             ExpressionAttributeValues={":now": {"S": text(datetime.now(UTC))}},
         )
 
+    def end_upload_lease(self, user: User, upload: str) -> None:
+        """Ends the lease of a call that was checking an upload, if it still has one."""
+        self.dynamodb.update_item(
+            TableName=self.library,
+            Key={"user": {"S": user.id}, "item": {"S": f"upload#{upload}"}},
+            UpdateExpression="SET leaseUntil = :now",
+            ExpressionAttributeValues={":now": {"S": text(datetime.now(UTC))}},
+        )
+
     def claim(self, mail: str) -> dict[str, Any]:
         found = self.dynamodb.get_item(TableName=self.mails, Key={"id": {"S": mail}})
         item: dict[str, Any] = found.get("Item", {})

@@ -26,6 +26,10 @@ from urllib.parse import parse_qs, urlsplit
 import auctions
 
 
+#: Stands for any call.
+ANY = "*"
+
+
 class Victim:
     """A deployed function of the local cloud, run outside of it until it is killed."""
 
@@ -42,7 +46,8 @@ class Victim:
             self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
 
     def run(self, event: dict[str, Any], kill_at: str, when: str, nth: int = 1) -> list[str]:
-        """Runs the function with an event, and kills it at its nth call to `kill_at`.
+        """Runs the function with an event, and kills it at its nth call to `kill_at`, or at its nth call if that
+        is `ANY`.
 
         `when` says whether that is "before" AWS sees the call or "after" AWS answered it.
         """
@@ -132,17 +137,20 @@ def _proxy(
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with lock:
-                name = _name(self.headers, body)
+                name = _name(self.command, self.headers, body)
                 calls.append(name)
-                hit = name == kill_at and calls.count(name) == nth
+                count = len(calls) if kill_at == ANY else calls.count(name)
+                hit = kill_at in (ANY, name) and count == nth
             if hit and when == "before":
                 kill()
                 return
             upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
-            upstream.request("POST", self.path, body, headers)
+            upstream.request(self.command, self.path, body, headers)
             response = upstream.getresponse()
             content = response.read()
+            # The response to HEAD has the length of the object, and no body.
+            length = response.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
             if hit:
                 kill()
                 return
@@ -150,9 +158,11 @@ def _proxy(
             for key, value in response.getheaders():
                 if key.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
                     self.send_header(key, value)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", length)
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_HEAD = do_PUT = do_DELETE = do_POST
 
         def log_message(self, *_: object) -> None:
             pass
@@ -160,7 +170,13 @@ def _proxy(
     return Proxy
 
 
-def _name(headers: Message, body: bytes) -> str:
-    """The name of the operation: the last part of the target header, or the form field `Action`."""
+def _name(method: str, headers: Message, body: bytes) -> str:
+    """The name of the operation: the last part of the target header, or the form field `Action`; of S3, which
+    has neither, the method.
+    """
     target = headers.get("X-Amz-Target")
-    return target.rpartition(".")[2] if target else parse_qs(body.decode())["Action"][0]
+    if target:
+        return target.rpartition(".")[2]
+    if headers.get("Content-Type") == "application/x-www-form-urlencoded":
+        return parse_qs(body.decode())["Action"][0]
+    return method

@@ -5,65 +5,80 @@ import hashlib
 import random
 import time
 import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+import auctions
+from conftest import Bucket
+from crashes import ANY, Victim
 from photos import photo
+from service import User
+from support.events import http_request
+
+Upload = dict[str, Any]
+LeftOver = Callable[[Upload], list[str]]
+MakeUser = Callable[[], User]
 
 MIB = 1024 * 1024
 PART = 16 * MIB
 ID = str(uuid.UUID(int=0))
 
 
-def large_photo(size, seed=1):
+def large_photo(size: int, seed: int = 1) -> bytes:
     """A JPEG followed by random bytes: as large as wanted, and like no other."""
     head = photo("jpg", seed)
     return head + random.Random(seed).randbytes(size - len(head))
 
 
-def start(user, data, **members):
+def start(user: User, data: bytes, **members: object) -> Upload:
     response = user.post("/uploads", json={"filename": "big.jpg", "size": len(data), **members})
     assert response.status_code == 201, response.text
-    return response.json()
+    upload: Upload = response.json()
+    return upload
 
 
-def chunk(upload, part, data):
+def chunk(upload: Upload, part: Upload, data: bytes) -> bytes:
     begin = (part["number"] - 1) * upload["part_size"]
     return data[begin : begin + part["size"]]
 
 
-def send(part, content):
+def send(part: Upload, content: bytes) -> httpx.Response:
     """PUTs a part exactly as the contract says: to the URL, with its headers alone."""
     return httpx.put(part["url"], content=content, headers=part["headers"], timeout=60)
 
 
-def send_all(upload, data):
+def send_all(upload: Upload, data: bytes) -> None:
     for part in upload["parts"]:
         assert send(part, chunk(upload, part, data)).status_code == 200
 
 
-def complete(user, upload):
+def complete(user: User, upload: Upload) -> httpx.Response:
     return user.post(f"/uploads/{upload['id']}/complete")
 
 
-def get(user, upload):
+def get(user: User, upload: Upload) -> Upload:
     response = user.get(f"/uploads/{upload['id']}")
     assert response.status_code == 200, response.text
-    return response.json()
+    found: Upload = response.json()
+    return found
 
 
-def problem(response, status, name):
+def problem(response: httpx.Response, status: int, name: str) -> dict[str, Any]:
     assert response.status_code == status, response.text
-    assert response.json()["type"] == f"urn:yourplace:problem:{name}"
-    return response.json()
+    body: dict[str, Any] = response.json()
+    assert body["type"] == f"urn:yourplace:problem:{name}"
+    return body
 
 
 @pytest.fixture
-def left_over(bucket):
+def left_over(bucket: Bucket) -> LeftOver:
     """left_over(upload): what S3 still has of an upload, in any version."""
 
-    def find(upload):
+    def find(upload: Upload) -> list[str]:
         client, name = bucket.client, bucket.name
         parts = client.list_multipart_uploads(Bucket=name, Prefix="incoming/").get("Uploads", [])
         found = [item["Key"] for item in parts]
@@ -78,7 +93,7 @@ def left_over(bucket):
 # The way it is meant
 
 
-def test_a_photo_of_60_mb_comes_back_byte_for_byte(user, left_over):
+def test_a_photo_of_60_mb_comes_back_byte_for_byte(user: User, left_over: LeftOver) -> None:
     data = large_photo(60_000_000)
     upload = start(user, data, sha256=hashlib.sha256(data).hexdigest().upper())
     assert (upload["state"], upload["kind"], upload["received"]) == ("open", "photo", 0)
@@ -102,7 +117,7 @@ def test_a_photo_of_60_mb_comes_back_byte_for_byte(user, left_over):
 
 
 @pytest.mark.parametrize("size", [1000, PART])
-def test_up_to_16_mib_there_is_one_part(user, size):
+def test_up_to_16_mib_there_is_one_part(user: User, size: int) -> None:
     data = large_photo(max(size, len(photo("jpg", 1))))
     upload = start(user, data)
     assert [part["size"] for part in upload["parts"]] == [len(data)]
@@ -110,14 +125,14 @@ def test_up_to_16_mib_there_is_one_part(user, size):
     assert complete(user, upload).status_code == 201
 
 
-def test_the_location_is_the_upload(user, http):
+def test_the_location_is_the_upload(user: User) -> None:
     response = user.post("/uploads", json={"filename": "a.jpg", "size": 5})
     found = user.get(response.headers["location"])
     assert found.status_code == 200
     assert found.json()["id"] == response.json()["id"]
 
 
-def test_parts_arrive_in_any_order_and_more_than_once(user):
+def test_parts_arrive_in_any_order_and_more_than_once(user: User) -> None:
     data = large_photo(PART * 2 + 5)
     upload = start(user, data)
     for part in reversed(upload["parts"]):
@@ -128,7 +143,7 @@ def test_parts_arrive_in_any_order_and_more_than_once(user):
     assert user.fetch(filename).content == data
 
 
-def test_an_interrupted_upload_goes_on_with_what_is_missing(user):
+def test_an_interrupted_upload_goes_on_with_what_is_missing(user: User) -> None:
     data = large_photo(PART * 3)
     upload = start(user, data)
     second = upload["parts"][1]
@@ -142,7 +157,7 @@ def test_an_interrupted_upload_goes_on_with_what_is_missing(user):
     assert complete(user, upload).status_code == 201
 
 
-def test_fresh_urls_come_on_request(user):
+def test_fresh_urls_come_on_request(user: User) -> None:
     data = large_photo(PART + 1)
     upload = start(user, data)
     response = user.post(f"/uploads/{upload['id']}/parts", json={"numbers": [2, 1]})
@@ -154,7 +169,7 @@ def test_fresh_urls_come_on_request(user):
     assert complete(user, upload).status_code == 201
 
 
-def test_open_uploads_are_listed_until_they_end(user):
+def test_open_uploads_are_listed_until_they_end(user: User) -> None:
     data = large_photo(50_000)
     first, second, third = start(user, data), start(user, data), start(user, data)
     listed = user.get("/uploads").json()
@@ -171,7 +186,7 @@ def test_open_uploads_are_listed_until_they_end(user):
 
 
 @pytest.mark.parametrize("change", [1, -1, -1000])
-def test_a_part_of_another_length_is_refused_by_s3(user, change):
+def test_a_part_of_another_length_is_refused_by_s3(user: User, change: int) -> None:
     data = large_photo(50_000)
     upload = start(user, data)
     wrong = data + b"x" if change > 0 else data[:change]
@@ -179,13 +194,13 @@ def test_a_part_of_another_length_is_refused_by_s3(user, change):
     assert problem(complete(user, upload), 409, "parts-missing")["missing"] == [1]
 
 
-def test_the_last_parts_url_does_not_take_another_parts_bytes(user):
+def test_the_last_parts_url_does_not_take_another_parts_bytes(user: User) -> None:
     data = large_photo(PART + 10)
     upload = start(user, data)
     assert send(upload["parts"][1], chunk(upload, upload["parts"][0], data)).status_code == 403
 
 
-def test_bytes_that_are_no_photo_are_refused_and_deleted(user, left_over):
+def test_bytes_that_are_no_photo_are_refused_and_deleted(user: User, left_over: LeftOver) -> None:
     data = b"\x7fELF" + random.Random(1).randbytes(17 * MIB)
     upload = start(user, data, filename="holiday.jpg")
     send_all(upload, data)
@@ -198,7 +213,7 @@ def test_bytes_that_are_no_photo_are_refused_and_deleted(user, left_over):
     assert send(upload["parts"][0], chunk(upload, upload["parts"][0], data)).status_code == 404
 
 
-def test_a_wrong_checksum_is_refused_and_the_bytes_deleted(user, left_over):
+def test_a_wrong_checksum_is_refused_and_the_bytes_deleted(user: User, left_over: LeftOver) -> None:
     data = large_photo(100_000)
     upload = start(user, data, sha256="0" * 64)
     send_all(upload, data)
@@ -207,7 +222,7 @@ def test_a_wrong_checksum_is_refused_and_the_bytes_deleted(user, left_over):
     assert (user.names(), left_over(upload)) == ([], [])
 
 
-def test_a_part_is_refused_once_the_upload_is_complete(user):
+def test_a_part_is_refused_once_the_upload_is_complete(user: User) -> None:
     data = large_photo(50_000)
     upload = start(user, data)
     send_all(upload, data)
@@ -218,7 +233,7 @@ def test_a_part_is_refused_once_the_upload_is_complete(user):
     problem(user.call("DELETE", f"/uploads/{upload['id']}"), 409, "upload-ended")
 
 
-def test_a_cancelled_upload_takes_nothing_more(user, left_over):
+def test_a_cancelled_upload_takes_nothing_more(user: User, left_over: LeftOver) -> None:
     data = large_photo(PART + 1)
     upload = start(user, data)
     send(upload["parts"][0], chunk(upload, upload["parts"][0], data))
@@ -230,7 +245,7 @@ def test_a_cancelled_upload_takes_nothing_more(user, left_over):
     assert left_over(upload) == []
 
 
-def test_an_upload_may_not_be_larger_than_the_limit(user):
+def test_an_upload_may_not_be_larger_than_the_limit(user: User) -> None:
     response = user.post("/uploads", json={"filename": "a.jpg", "size": 200 * MIB + 1})
     assert problem(response, 413, "too-large")["limit"] == 200 * MIB
     assert user.post("/uploads", json={"filename": "a.jpg", "size": 200 * MIB}).status_code == 201
@@ -250,16 +265,22 @@ def test_an_upload_may_not_be_larger_than_the_limit(user):
         ({"filename": "a", "size": 1, "name": "b"}, ["/name"]),
     ],
 )
-def test_what_breaks_a_rule_is_named(caller, body, pointers):
+def test_what_breaks_a_rule_is_named(caller: User, body: dict[str, Any], pointers: list[str]) -> None:
     refused = problem(caller.post("/uploads", json=body), 422, "invalid")
     assert sorted({error["pointer"] for error in refused["errors"]}) == pointers
 
 
 @pytest.mark.parametrize(
     "numbers, pointer",
-    [([], "/numbers"), ([0], "/numbers/0"), ([1, 2], "/numbers/1"), (["1"], "/numbers/0"), ([1] * 101, "/numbers")],
+    [
+        ([], "/numbers"),
+        ([0], "/numbers/0"),
+        ([1, 2], "/numbers/1"),
+        (["1"], "/numbers/0"),
+        ([1] * 101, "/numbers"),
+    ],
 )
-def test_numbers_that_are_no_parts_are_named(caller, numbers, pointer):
+def test_numbers_that_are_no_parts_are_named(caller: User, numbers: list[Any], pointer: str) -> None:
     upload = start(caller, b"12345")
     response = caller.post(f"/uploads/{upload['id']}/parts", json={"numbers": numbers})
     assert problem(response, 422, "invalid")["errors"][0]["pointer"] == pointer
@@ -267,14 +288,14 @@ def test_numbers_that_are_no_parts_are_named(caller, numbers, pointer):
 
 
 @pytest.mark.parametrize("id", [ID, "x", "..", "%2e%2e"])
-def test_an_unknown_upload_is_not_found(caller, id):
+def test_an_unknown_upload_is_not_found(caller: User, id: str) -> None:
     assert caller.get(f"/uploads/{id}").status_code == 404
     assert caller.call("DELETE", f"/uploads/{id}").status_code == 404
     assert caller.post(f"/uploads/{id}/complete").status_code == 404
     assert caller.post(f"/uploads/{id}/parts", json={"numbers": [1]}).status_code == 404
 
 
-def test_nobody_reaches_another_users_upload(user, make_user):
+def test_nobody_reaches_another_users_upload(user: User, make_user: MakeUser) -> None:
     other = make_user()
     upload = start(other, b"12345")
     path = f"/uploads/{upload['id']}"
@@ -292,7 +313,7 @@ def test_nobody_reaches_another_users_upload(user, make_user):
 # Idempotency
 
 
-def test_an_idempotency_key_gets_the_same_upload(user):
+def test_an_idempotency_key_gets_the_same_upload(user: User) -> None:
     body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
     first = user.post("/uploads", json=body, headers=headers)
     again = user.post("/uploads", json=body, headers=headers)
@@ -303,19 +324,19 @@ def test_an_idempotency_key_gets_the_same_upload(user):
     problem(other, 409, "idempotency-key-reused")
 
 
-def test_an_idempotency_key_belongs_to_one_user(user, make_user):
+def test_an_idempotency_key_belongs_to_one_user(user: User, make_user: MakeUser) -> None:
     body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
     first = user.post("/uploads", json=body, headers=headers).json()["id"]
     assert make_user().post("/uploads", json=body, headers=headers).json()["id"] != first
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129])
-def test_an_idempotency_key_has_1_to_128_characters(caller, key):
+def test_an_idempotency_key_has_1_to_128_characters(caller: User, key: str) -> None:
     response = caller.post("/uploads", json={"filename": "a", "size": 1}, headers={"Idempotency-Key": key})
     problem(response, 400, "bad-request")
 
 
-def test_the_same_key_at_the_same_time_makes_one_upload(user):
+def test_the_same_key_at_the_same_time_makes_one_upload(user: User) -> None:
     body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         tries = [pool.submit(user.post, "/uploads", json=body, headers=headers) for _ in range(6)]
@@ -328,7 +349,7 @@ def test_the_same_key_at_the_same_time_makes_one_upload(user):
 # Several at once
 
 
-def test_a_user_has_at_most_20_open_uploads(user):
+def test_a_user_has_at_most_20_open_uploads(user: User) -> None:
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         body = {"filename": "a.jpg", "size": 5}
         tries = [pool.submit(user.post, "/uploads", json=body) for _ in range(30)]
@@ -344,7 +365,7 @@ def test_a_user_has_at_most_20_open_uploads(user):
     assert user.post("/uploads", json={"filename": "a.jpg", "size": 5}).status_code == 201
 
 
-def test_two_completions_at_once_make_one_photo(user):
+def test_two_completions_at_once_make_one_photo(user: User) -> None:
     data = large_photo(PART + 5)
     upload = start(user, data)
     send_all(upload, data)
@@ -357,16 +378,16 @@ def test_two_completions_at_once_make_one_photo(user):
     assert len(user.names()) == 1
 
 
-def test_cancel_and_completion_at_once_leave_a_photo_or_nothing(user, left_over):
+def test_cancel_and_completion_at_once_leave_a_photo_or_nothing(user: User, left_over: LeftOver) -> None:
     for seed in range(4):
         data = large_photo(30_000, seed)
         upload = start(user, data)
         send_all(upload, data)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            completed = pool.submit(complete, user, upload)
+            completing = pool.submit(complete, user, upload)
             time.sleep(0.03 * seed)
-            cancelled = pool.submit(user.call, "DELETE", f"/uploads/{upload['id']}")
-        completed, cancelled = completed.result(), cancelled.result()
+            cancelling = pool.submit(user.call, "DELETE", f"/uploads/{upload['id']}")
+        completed, cancelled = completing.result(), cancelling.result()
         assert (completed.status_code, cancelled.status_code) in {(201, 409), (201, 503), (409, 204)}
         assert len(user.names()) == (1 if completed.status_code == 201 else 0)
         assert left_over(upload) == []
@@ -374,7 +395,7 @@ def test_cancel_and_completion_at_once_leave_a_photo_or_nothing(user, left_over)
             user.post("/delete", json={"file": name})
 
 
-def test_uploads_of_the_same_name_at_once_all_stay(user):
+def test_uploads_of_the_same_name_at_once_all_stay(user: User) -> None:
     data = large_photo(20_000)
     uploads = [start(user, data) for _ in range(4)]
     for upload in uploads:
@@ -383,3 +404,46 @@ def test_uploads_of_the_same_name_at_once_all_stay(user):
         responses = list(pool.map(lambda upload: complete(user, upload), uploads))
     assert [response.status_code for response in responses] == [201] * 4
     assert len(set(user.names())) == 4
+
+
+# A call of `complete` that dies at any step
+
+#: The calls to AWS of one `complete`: lease, list the parts, assemble, look, read, name, start the copy, copy,
+#: complete it, end the upload, look, delete the bytes.
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the programs that are killed lie."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+def test_a_completion_that_dies_is_continued(
+    user: User,
+    backstage: auctions.Backstage,
+    left_over: LeftOver,
+    programs: Path,
+    step: int,
+    when: str,
+) -> None:
+    data = large_photo(30_000)
+    upload = start(user, data)
+    send_all(upload, data)
+    headers = {"authorization": f"Bearer {user.id_token}"}
+    event = http_request("POST /uploads/{id}/complete", headers, stage=backstage.settings.stage)
+    event["pathParameters"] = {"id": upload["id"]}
+    calls = Victim(backstage, "uploads_complete", programs).run(event, ANY, when, nth=step)
+    assert len(calls) == step
+
+    backstage.end_upload_lease(user, upload["id"])
+    response = complete(user, upload)
+    assert response.status_code == 201, response.text
+    filename = response.json()["photo"]["filename"]
+    assert user.names() == [filename]
+    assert user.fetch(filename).content == data
+    assert user.get("/uploads").json()["uploads"] == []
+    assert left_over(upload) == []

@@ -196,7 +196,11 @@ impl Uploads {
                 Ok(Leased::Ours(lease, session)) => return self.accept(user, *session, &lease).await,
                 Ok(Leased::Held) if Instant::now() < give_up => sleep(LOOK).await,
                 Ok(Leased::Held) => return Err(UploadError::Busy),
-                Ok(Leased::Ended(session)) => return outcome(&session),
+                Ok(Leased::Ended(session)) => {
+                    // The call that ended it may have died before it deleted the bytes.
+                    self.clean_up(&keys::incoming(user, id)).await;
+                    return outcome(&session);
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => return Err(UploadError::NotFound),
                 Err(error) => return Err(error.into()),
             }
@@ -220,10 +224,7 @@ impl Uploads {
         let incoming = keys::incoming(user, id);
         self.objects.abort_multipart(&incoming, &session.multipart).await?;
         // A call of `complete` that died may have assembled the parts.
-        if let Some(version) = self.objects.version(&incoming).await? {
-            self.objects.delete_version(&incoming, &version).await?;
-        }
-        Ok(())
+        Ok(self.discard(&incoming).await?)
     }
 
     async fn find(&self, user: &UserKey, id: Uuid) -> Result<Session, UploadError> {
@@ -277,12 +278,12 @@ impl Uploads {
             Ok(kind) => {
                 let session = self.promote(user, session, lease, &incoming, &assembled, kind).await?;
                 self.store.finish(user, &session, lease, None, now()).await?;
-                self.clean_up(&incoming, &assembled).await;
+                self.clean_up(&incoming).await;
                 outcome(&Session { state: State::Done, ..session })
             }
             Err(refusal) => {
                 self.store.finish(user, &session, lease, Some(refusal), now()).await?;
-                self.clean_up(&incoming, &assembled).await;
+                self.clean_up(&incoming).await;
                 Err(UploadError::Refused(refusal))
             }
         }
@@ -382,9 +383,16 @@ impl Uploads {
     }
 
     /// Deletes the bytes of an upload that has ended. If that fails, the bucket's lifecycle rules delete them later.
-    async fn clean_up(&self, incoming: &str, assembled: &ObjectVersion) {
-        if let Err(error) = self.objects.delete_version(incoming, assembled).await {
+    async fn clean_up(&self, incoming: &str) {
+        if let Err(error) = self.discard(incoming).await {
             tracing::warn!(error = %Chain(&error), "the bytes of an upload were not deleted");
+        }
+    }
+
+    async fn discard(&self, incoming: &str) -> Result<(), CloudError> {
+        match self.objects.version(incoming).await? {
+            Some(version) => self.objects.delete_version(incoming, &version).await,
+            None => Ok(()),
         }
     }
 }
