@@ -25,7 +25,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import auctions
 
-
 #: Stands for any call.
 ANY = "*"
 
@@ -46,8 +45,8 @@ class Victim:
             self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
 
     def run(self, event: dict[str, Any], kill_at: str, when: str, nth: int = 1) -> list[str]:
-        """Runs the function with an event, and kills it at its nth call to `kill_at`, or at its nth call if that
-        is `ANY`.
+        """Runs the function with an event, and kills it at its nth call to `kill_at` (of all calls, if that
+        is `ANY`).
 
         `when` says whether that is "before" AWS sees the call or "after" AWS answered it.
         """

@@ -408,8 +408,8 @@ def test_uploads_of_the_same_name_at_once_all_stay(user: User) -> None:
 
 # A call of `complete` that dies at any step
 
-#: The calls to AWS of one `complete`: lease, list the parts, assemble, look, read, name, start the copy, copy,
-#: complete it, end the upload, look, delete the bytes.
+#: The calls to AWS of one `complete`: lease, list the parts, assemble, look, read, name, start the copy,
+#: copy, complete it, end the upload, look, delete the bytes.
 STEPS = 12
 
 
