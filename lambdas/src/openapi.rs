@@ -94,6 +94,7 @@ pub fn document() -> Value {
         "tags": [
             {"name": "Users", "description": "Sign-up, log-in and passwords. No token is needed."},
             {"name": "Photos", "description": "The caller's photos."},
+            {"name": "Uploads", "description": "Photos of any size, in parts that go straight to S3."},
             {"name": "Me", "description": "The caller's record and image dictionary."},
             {"name": "Auctions", "description": "Auctions of all users."},
             {"name": "Documentation", "description": "This description of the API."},
@@ -149,13 +150,12 @@ impl Operation {
         operation.problems(&[Kind::INTERNAL, Kind::BUSY])
     }
 
-    /// The parameter `{id}` of an auction.
+    /// The parameter `{id}` in the path.
     #[must_use]
-    pub fn auction_id(mut self) -> Self {
+    pub fn id(mut self, description: &str) -> Self {
         let schema = json!({"type": "string", "format": "uuid"});
-        self.parameters.push(
-            json!({"name": "id", "in": "path", "required": true, "schema": schema, "description": "The auction's id"}),
-        );
+        self.parameters
+            .push(json!({"name": "id", "in": "path", "required": true, "schema": schema, "description": description}));
         self
     }
 
@@ -439,8 +439,10 @@ fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
             "additionalProperties": false,
         });
         vec![("errors", json!({"type": "array", "minItems": 1, "items": error}))]
-    } else if *kind == Kind::TOO_LARGE || *kind == Kind::TOO_MANY_ENTRIES {
+    } else if [Kind::TOO_LARGE, Kind::TOO_MANY_ENTRIES, Kind::TOO_MANY].contains(kind) {
         vec![("limit", amount)]
+    } else if *kind == Kind::PARTS_MISSING {
+        vec![("missing", json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}}))]
     } else if *kind == Kind::NEW_PASSWORD_DUE {
         vec![("session", json!({"type": "string", "minLength": 1}))]
     } else if *kind == Kind::BID_TOO_LOW {

@@ -37,7 +37,7 @@ struct Body;
 pub fn operations() -> Vec<Operation> {
     vec![
         Operation::new("PATCH /auctions/{id}/bid", "bid", "Auctions", Access::Token, "Bid")
-            .auction_id()
+            .id("The auction's id")
             .checked_body(include_str!("auctions_bid.schema.json"))
             .json::<AuctionView>(200, "The auction with the new highest bid")
             .problems(&[

@@ -21,7 +21,7 @@ pub struct AuctionsGet {
 pub fn operations() -> Vec<Operation> {
     vec![
         Operation::new("GET /auctions/{id}", "auction", "Auctions", Access::Token, "Show an auction")
-            .auction_id()
+            .id("The auction's id")
             .json::<AuctionView>(200, "The auction")
             .problems(&[Kind::NO_SUCH_AUCTION]),
     ]

@@ -40,7 +40,7 @@ pub fn operations() -> Vec<Operation> {
             Access::Token,
             "Set an auction's picture",
         )
-        .auction_id()
+        .id("The auction's id")
         .upload("file", "A photo of at most 4,194,304 bytes, as it is or as base64 text")
         .json::<AuctionView>(200, "The auction with its picture")
         .problems(&[Kind::NOT_THE_SELLER, Kind::NO_SUCH_AUCTION, Kind::AUCTION_CLOSED, Kind::NOT_A_PHOTO]),

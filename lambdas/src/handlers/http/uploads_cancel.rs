@@ -3,14 +3,25 @@
 use http::StatusCode;
 
 use crate::{
+    openapi::{Access, Operation},
     uploads::Uploads,
-    web::{Problem, Request, Response, Route, auth::Auth, empty, path::upload_id},
+    web::{Problem, Request, Response, Route, auth::Auth, empty, path::upload_id, problem::Kind},
 };
 
 /// Cancels an upload and deletes its bytes.
 pub struct UploadsCancel {
     pub auth: Auth,
     pub uploads: Uploads,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("DELETE /uploads/{id}", "cancelUpload", "Uploads", Access::Token, "Cancel an upload")
+            .id("The upload's id")
+            .empty(204, "Cancelled, or ended before without a photo")
+            .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
+    ]
 }
 
 impl Route for UploadsCancel {

@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use crate::{
-    uploads::{Created, Declaration, Uploads},
-    web::{Problem, Request, Response, Route, auth::Auth, json, problem::InvalidMember, schema, with_location},
+    openapi::{Access, Operation},
+    uploads::{Created, Declaration, UploadView, Uploads},
+    web::{Problem, Request, Response, Route, auth::Auth, json, problem::{InvalidMember, Kind}, schema, with_location},
 };
 
 /// Starts an upload of any size.
@@ -30,6 +31,18 @@ fn idempotency_key(request: &Request) -> Result<Option<&str>, Problem> {
             "`Idempotency-Key` must have 1 to 128 printable ASCII characters; leave it out to go without.",
         )
     })
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /uploads", "createUpload", "Uploads", Access::Token, "Start an upload")
+            .request_header("Idempotency-Key", "1 to 128 characters. The same key and body return the same upload for a day.")
+            .checked_body(include_str!("uploads_create.schema.json"))
+            .json::<UploadView>(201, "The new upload, with URLs for its parts")
+            .location(201, "upload", "id", "$response.body#/id")
+            .problems(&[Kind::TOO_LARGE, Kind::IDEMPOTENCY_KEY_REUSED, Kind::TOO_MANY]),
+    ]
 }
 
 impl Route for UploadsCreate {

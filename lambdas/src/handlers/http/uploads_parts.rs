@@ -1,12 +1,14 @@
 //! `POST /uploads/{id}/parts`
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    openapi::{Access, Operation},
     money::whole_number,
     uploads::{Part, Uploads},
-    web::{Problem, Request, Response, Route, auth::Auth, json, path::upload_id, problem::InvalidMember, schema},
+    web::{Problem, Request, Response, Route, auth::Auth, json, path::upload_id, problem::{InvalidMember, Kind}, schema},
 };
 
 /// Signs fresh URLs for parts of an upload.
@@ -29,9 +31,21 @@ struct Numbers {
 #[derive(Deserialize)]
 struct Number(#[serde(deserialize_with = "whole_number")] u64);
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UploadParts")]
 struct Parts {
     parts: Vec<Part>,
+}
+
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /uploads/{id}/parts", "uploadParts", "Uploads", Access::Token, "Sign fresh URLs for parts")
+            .id("The upload's id")
+            .checked_body(include_str!("uploads_parts.schema.json"))
+            .json::<Parts>(200, "The parts with their URLs")
+            .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
+    ]
 }
 
 impl Route for UploadsParts {
