@@ -17,16 +17,22 @@ pub struct UploadsComplete {
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::new("POST /uploads/{id}/complete", "completeUpload", "Uploads", Access::Token, "Store an upload as a photo")
-            .id("The upload's id")
-            .json::<UploadView>(201, "The upload with its photo")
-            .problems(&[
-                Kind::NO_SUCH_UPLOAD,
-                Kind::PARTS_MISSING,
-                Kind::UPLOAD_ENDED,
-                Kind::NOT_A_PHOTO,
-                Kind::CHECKSUM_MISMATCH,
-            ]),
+        Operation::new(
+            "POST /uploads/{id}/complete",
+            "completeUpload",
+            "Uploads",
+            Access::Token,
+            "Store an upload as a photo",
+        )
+        .id("The upload's id")
+        .json::<UploadView>(201, "The upload with its photo")
+        .problems(&[
+            Kind::NO_SUCH_UPLOAD,
+            Kind::PARTS_MISSING,
+            Kind::UPLOAD_ENDED,
+            Kind::NOT_A_PHOTO,
+            Kind::CHECKSUM_MISMATCH,
+        ]),
     ]
 }
 

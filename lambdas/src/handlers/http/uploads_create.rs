@@ -5,7 +5,13 @@ use http::StatusCode;
 use crate::{
     openapi::{Access, Operation},
     uploads::{Created, Declaration, UploadView, Uploads},
-    web::{Problem, Request, Response, Route, auth::Auth, json, problem::{InvalidMember, Kind}, schema, with_location},
+    web::{
+        Problem, Request, Response, Route,
+        auth::Auth,
+        json,
+        problem::{InvalidMember, Kind},
+        schema, with_location,
+    },
 };
 
 /// Starts an upload of any size.
@@ -37,7 +43,10 @@ fn idempotency_key(request: &Request) -> Result<Option<&str>, Problem> {
 pub fn operations() -> Vec<Operation> {
     vec![
         Operation::new("POST /uploads", "createUpload", "Uploads", Access::Token, "Start an upload")
-            .request_header("Idempotency-Key", "1 to 128 characters. The same key and body return the same upload for a day.")
+            .request_header(
+                "Idempotency-Key",
+                "1 to 128 characters. The same key and body return the same upload for a day.",
+            )
             .checked_body(include_str!("uploads_create.schema.json"))
             .json::<UploadView>(201, "The new upload, with URLs for its parts")
             .location(201, "upload", "id", "$response.body#/id")

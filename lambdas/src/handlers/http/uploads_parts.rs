@@ -5,10 +5,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    openapi::{Access, Operation},
     money::whole_number,
+    openapi::{Access, Operation},
     uploads::{Part, Uploads},
-    web::{Problem, Request, Response, Route, auth::Auth, json, path::upload_id, problem::{InvalidMember, Kind}, schema},
+    web::{
+        Problem, Request, Response, Route,
+        auth::Auth,
+        json,
+        path::upload_id,
+        problem::{InvalidMember, Kind},
+        schema,
+    },
 };
 
 /// Signs fresh URLs for parts of an upload.
@@ -40,11 +47,17 @@ struct Parts {
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::new("POST /uploads/{id}/parts", "uploadParts", "Uploads", Access::Token, "Sign fresh URLs for parts")
-            .id("The upload's id")
-            .checked_body(include_str!("uploads_parts.schema.json"))
-            .json::<Parts>(200, "The parts with their URLs")
-            .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
+        Operation::new(
+            "POST /uploads/{id}/parts",
+            "uploadParts",
+            "Uploads",
+            Access::Token,
+            "Sign fresh URLs for parts",
+        )
+        .id("The upload's id")
+        .checked_body(include_str!("uploads_parts.schema.json"))
+        .json::<Parts>(200, "The parts with their URLs")
+        .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
     ]
 }
 
