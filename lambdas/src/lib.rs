@@ -1,9 +1,9 @@
-//! Photo storage and auctions on AWS Lambda. Each binary of this crate is one function. The manifest, `service.json`, says
-//! what starts it and what it may do.
+//! Photo storage and auctions on AWS Lambda. Each binary of this crate is one function. The manifest, `service.json`,
+//! says what starts it and what it may do.
 //!
-//! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes responses,
-//! [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`], [`uploads`], [`index`],
-//! [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing about HTTP.
+//! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes
+//! responses, [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`],
+//! [`uploads`], [`index`], [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing about HTTP.
 
 pub mod archive;
 pub mod auctions;

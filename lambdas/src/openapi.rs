@@ -16,17 +16,17 @@ use crate::{
     },
 };
 
-/// The version of the contract. Increase it with every change that an existing client could notice: the tests compare the
-/// document with the last committed one.
+/// The version of the contract. Increase it with every change that an existing client could notice: the tests compare
+/// the document with the last committed one.
 const VERSION: &str = "1.0.0";
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Responses of API Gateway itself: the request never reaches the function, or its response never comes back ("Quotas for
-/// HTTP APIs" and "Throttle requests to your HTTP APIs", API Gateway Developer Guide). With a Lambda authorizer, a missing
-/// or wrong token is a 403 instead of a 401.
+/// Responses of API Gateway itself: the request never reaches the function, or its response never comes back ("Quotas
+/// for HTTP APIs" and "Throttle requests to your HTTP APIs", API Gateway Developer Guide). With a Lambda authorizer, a
+/// missing or wrong token is a 403 instead of a 401.
 const GATEWAY: &[u16] = &[413, 429, 500, 503];
 const GATEWAY_AUTHORIZER: &[u16] = &[401, 403];
 

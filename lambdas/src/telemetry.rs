@@ -19,7 +19,8 @@ pub fn init() {
 
 /// An error followed by its sources, for the log.
 ///
-/// It prints `Display` only. `Debug` of an SDK error holds the raw response, which may contain email addresses or tokens.
+/// It prints `Display` only. `Debug` of an SDK error holds the raw response, which may contain email addresses or
+/// tokens.
 pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {

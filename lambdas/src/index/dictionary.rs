@@ -137,8 +137,8 @@ impl PhotoIndexStore {
 
     /// Writes an index, whatever is there.
     ///
-    /// No retries: a timed-out write may land after the verifying list. The message stays in the queue then, hidden until
-    /// no such write can be in progress.
+    /// No retries: a timed-out write may land after the verifying list. The message stays in the queue then, hidden
+    /// until no such write can be in progress.
     ///
     /// # Errors
     /// When S3 does not confirm it; it may be written nevertheless.

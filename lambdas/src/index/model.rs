@@ -3,12 +3,12 @@
 //! the code of [`Indexer`](super::Indexer).
 //!
 //! What it takes for granted:
-//! - a page of a listing is what the folder holds in that moment, as S3 promises ("Amazon S3 data consistency model"). A
-//!   whole listing is not: the folder may change between two pages. Here each photo is on a page of its own;
+//! - a page of a listing is what the folder holds in that moment, as S3 promises ("Amazon S3 data consistency model").
+//!   A whole listing is not: the folder may change between two pages. Here each photo is on a page of its own;
 //! - each change of a folder makes a message, at any time after it; a message is there until it was handled, and may be
 //!   handled once more after that;
-//! - a write that an indexer did not see the end of lands before its messages are handled again: they are hidden for six
-//!   times as long as a function can run.
+//! - a write that an indexer did not see the end of lands before its messages are handled again: they are hidden for
+//!   six times as long as a function can run.
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
 

@@ -21,8 +21,8 @@ const RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// Records which emails are being sent and which were sent: the table `mails`.
 ///
-/// An item has the email's `id`, its `state` (`pending` or `sent`), while pending `leaseUntil` and the `claim` that holds
-/// the lease, and `expiresAt` (epoch seconds), after which DynamoDB may delete it.
+/// An item has the email's `id`, its `state` (`pending` or `sent`), while pending `leaseUntil` and the `claim` that
+/// holds the lease, and `expiresAt` (epoch seconds), after which DynamoDB may delete it.
 #[derive(Clone, Debug)]
 pub struct SendLedger {
     dynamodb: Client,

@@ -65,9 +65,9 @@ impl Mailer {
 
     /// Sends an email unless it was sent before.
     ///
-    /// The steps are lease, send, mark. A process that dies after the lease has sent nothing: the email is sent once the
-    /// lease expires. A process that dies after sending leaves no trace of it: the email is sent again, since SES has no
-    /// idempotency key.
+    /// The steps are lease, send, mark. A process that dies after the lease has sent nothing: the email is sent once
+    /// the lease expires. A process that dies after sending leaves no trace of it: the email is sent again, since SES
+    /// has no idempotency key.
     ///
     /// # Errors
     /// [`MailError`].
@@ -94,7 +94,7 @@ impl Mailer {
     /// The email is sent: a failure to mark it is no reason to send it again.
     async fn mark_sent(&self, lease: &Lease) {
         if let Err(error) = self.ledger.mark_sent(lease, now()).await {
-            tracing::error!(error = %Chain(&error), "a sent email was not marked: a repeated message would send it again");
+            tracing::error!(error = %Chain(&error), "a sent email was not marked: a repeated message sends it again");
         }
     }
 

@@ -64,8 +64,8 @@ impl PhotoStore {
         Self { objects }
     }
 
-    /// Stores a photo under a new name. The conditional put is the only guard against overwriting: if the name is taken,
-    /// the next attempt is one millisecond later.
+    /// Stores a photo under a new name. The conditional put is the only guard against overwriting: if the name is
+    /// taken, the next attempt is one millisecond later.
     ///
     /// # Errors
     /// [`StoreError::Crowded`] and [`StoreError::Storage`]; nothing is stored then.

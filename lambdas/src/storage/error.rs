@@ -6,8 +6,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Error codes that mean "slow down" ("Error handling" and "Common errors" in the API references of S3, `DynamoDB`, SQS,
-/// SES and Cognito).
+/// Error codes that mean "slow down" ("Error handling" and "Common errors" in the API references of S3, `DynamoDB`,
+/// SQS, SES and Cognito).
 const THROTTLING: [&str; 11] = [
     "LimitExceededException",
     "PriorRequestNotComplete",
@@ -37,7 +37,8 @@ pub enum ErrorKind {
 
 /// A call to a cloud service failed, or its response was not usable.
 ///
-/// `Display` gives the service's code and message, never a raw response body: that may hold an item with email addresses.
+/// `Display` gives the service's code and message, never a raw response body: that may hold an item with email
+/// addresses.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CloudError {

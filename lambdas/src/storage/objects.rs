@@ -312,8 +312,8 @@ impl Objects {
         }
     }
 
-    /// Copies a whole object inside S3 to a new key, by a multipart upload: `CopyObject` has no condition on the target.
-    /// Returns false and copies nothing if the key is taken.
+    /// Copies a whole object inside S3 to a new key, by a multipart upload: `CopyObject` has no condition on the
+    /// target. Returns false and copies nothing if the key is taken.
     ///
     /// # Errors
     /// Any [`CloudError`]; [`ErrorKind::Precondition`] if the source is not `version` any more.

@@ -184,8 +184,8 @@ impl Uploads {
     /// Checks what has arrived, and stores it as a photo. A repeated call gets the same result.
     ///
     /// Every step can be repeated. A call that dies leaves its lease, and the first call after the lease has expired
-    /// continues. The photo's name is stored before the photo, and the photo says which upload made it, so no step makes a
-    /// second photo.
+    /// continues. The photo's name is stored before the photo, and the photo says which upload made it, so no step
+    /// makes a second photo.
     ///
     /// # Errors
     /// [`UploadError`].
@@ -210,8 +210,8 @@ impl Uploads {
     /// Cancels an upload and deletes its bytes. An upload that has ended without a photo stays as it is.
     ///
     /// # Errors
-    /// [`UploadError::NotFound`], [`UploadError::Ended`] if the photo is stored, [`UploadError::Busy`] while it is checked,
-    /// and failures of the storage.
+    /// [`UploadError::NotFound`], [`UploadError::Ended`] if the photo is stored, [`UploadError::Busy`] while it is
+    /// checked, and failures of the storage.
     pub async fn cancel(&self, user: &UserKey, id: Uuid) -> Result<(), UploadError> {
         let session = self.find(user, id).await?;
         if !self.store.cancel(user, id, now()).await? {

@@ -274,7 +274,8 @@ mod tests {
     }
 
     proptest! {
-        /// S3's limits: 10,000 parts, each but the last at least 5 MiB and at most 5 GiB. So 1,000 parts hold 5,000 GiB.
+        /// S3's limits: 10,000 parts, each but the last at least 5 MiB and at most 5 GiB. So 1,000 parts hold 5,000
+        /// GiB.
         #[test]
         fn parts_add_up_to_the_size_and_fit_s3(size in 1..=5_000_u64 << 30) {
             let session = session(size);
@@ -286,7 +287,10 @@ mod tests {
         }
 
         #[test]
-        fn what_has_not_arrived_is_missing(size in 1..200 * MIB, arrived in proptest::collection::vec(any::<bool>(), 13)) {
+        fn what_has_not_arrived_is_missing(
+            size in 1..200 * MIB,
+            arrived in proptest::collection::vec(any::<bool>(), 13),
+        ) {
             let session = session(size);
             let numbers = 1..=u32::try_from(session.part_count()).unwrap();
             let (here, away): (Vec<u32>, Vec<u32>) = numbers.partition(|number| arrived[*number as usize - 1]);

@@ -32,8 +32,8 @@ use crate::{
     users::UserKey,
 };
 
-/// How long a call of `complete` may check an upload. Longer than the function may run, so the holder of an expired lease
-/// is gone.
+/// How long a call of `complete` may check an upload. Longer than the function may run, so the holder of an expired
+/// lease is gone.
 const LEASE: Duration = Duration::from_mins(1);
 
 /// How long an idempotency key is kept.
@@ -46,8 +46,8 @@ const MAX_ATTEMPTS: u32 = 8;
 const OPEN_UPLOADS: &str = "uploads";
 
 /// The uploads in the table `library`, in the user's partition:
-/// - `upload#{id}`: a [`Session`], with `leaseUntil` and `lease` while it is checked, and `ttl` (epoch seconds), after which
-///   it is not shown and DynamoDB may delete it;
+/// - `upload#{id}`: a [`Session`], with `leaseUntil` and `lease` while it is checked, and `ttl` (epoch seconds), after
+///   which it is not shown and DynamoDB may delete it;
 /// - `uploads`: the set `open` of the ids of uploads that have not ended. It bounds their number and lists them;
 /// - `idempotency#{hash}`: the upload that a request with an idempotency key created, and a hash of that request.
 #[derive(Clone, Debug)]
@@ -261,8 +261,8 @@ impl UploadStore {
         Ok(())
     }
 
-    /// Remembers under which name the photo is going to be stored, so that an interrupted call is continued under the same
-    /// name.
+    /// Remembers under which name the photo is going to be stored, so that an interrupted call is continued under the
+    /// same name.
     pub(super) async fn name(
         &self,
         user: &UserKey,

@@ -32,8 +32,8 @@ impl Handles {
         Ok(Self { dynamodb: aws::dynamodb(aws), table: required("LIBRARY_TABLE")? })
     }
 
-    /// The name that others see: the user name if it is public, else a generated one, which stays the same. A public user
-    /// name costs no request.
+    /// The name that others see: the user name if it is public, else a generated one, which stays the same. A public
+    /// user name costs no request.
     ///
     /// A name is for people to read. It identifies nobody: only the user's key does.
     ///

@@ -93,8 +93,8 @@ pub struct User {
 }
 
 impl User {
-    /// The user of verified claims, identified by `sub`: only that is unique and never reassigned (`OpenID` Connect Core,
-    /// 5.7). A deleted user name can be taken by another person.
+    /// The user of verified claims, identified by `sub`: only that is unique and never reassigned (`OpenID` Connect
+    /// Core, 5.7). A deleted user name can be taken by another person.
     ///
     /// # Errors
     /// [`TooLong`].
@@ -119,8 +119,8 @@ impl User {
         self.issuer_alias.as_deref()
     }
 
-    /// The name that the user logs in with, for the user alone: it may be an email address. A user of another issuer has
-    /// none here, so the key stands for it.
+    /// The name that the user logs in with, for the user alone: it may be an email address. A user of another issuer
+    /// has none here, so the key stands for it.
     #[must_use]
     pub fn username(&self) -> &str {
         self.username.as_deref().unwrap_or(self.key.as_str())

@@ -16,7 +16,8 @@ pub struct Records {
 }
 
 /// What is kept of a user. Its key names the user. The user name and the email address are not kept: they are in the
-/// caller's verified token, and a copy would be wrong once they change. The photos' totals are kept with the dictionary.
+/// caller's verified token, and a copy would be wrong once they change. The photos' totals are kept with the
+/// dictionary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// What the user wants to be called.

@@ -121,8 +121,8 @@ pub fn object_schema(members: impl IntoIterator<Item = (&'static str, Schema, bo
 /// members may be secrets, and URLs are logged.
 ///
 /// # Errors
-/// 400 when the body is neither, or when a member is given twice with different values; 422 that lists every member that
-/// is missing, wrong or unknown. Unknown form fields are ignored.
+/// 400 when the body is neither, or when a member is given twice with different values; 422 that lists every member
+/// that is missing, wrong or unknown. Unknown form fields are ignored.
 pub fn read_body<T: Members>(request: &Request) -> Result<T, Problem> {
     let body = body_bytes(request);
     let mut inputs = Inputs::new::<T>();

@@ -23,7 +23,8 @@ pub use problem::Problem;
 
 use crate::config::ConfigError;
 
-/// The characters that a URL's query cannot contain unencoded (<https://url.spec.whatwg.org/#query-percent-encode-set>).
+/// The characters that a URL's query cannot contain unencoded
+/// (<https://url.spec.whatwg.org/#query-percent-encode-set>).
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 pub type Response = http::Response<Body>;

@@ -1,8 +1,8 @@
 //! Errors as `application/problem+json` (RFC 9457).
 //!
 //! This is the only place that knows which error has which status. Each domain's error becomes a [`Problem`] here,
-//! variant by variant, so a new variant does not compile until someone decides its status. A conversion does not log: the
-//! edge, [`super::serve`], logs each problem once.
+//! variant by variant, so a new variant does not compile until someone decides its status. A conversion does not log:
+//! the edge, [`super::serve`], logs each problem once.
 
 use std::{borrow::Cow, error::Error, fmt::Display};
 

@@ -13,8 +13,8 @@ use super::{
     problem::InvalidMember,
 };
 
-/// What in a body does not fit a schema (JSON Schema 2020-12): what [`jsonschema::validator`] makes of the schema's file
-/// when this is built, so that a start does not compile it, and a wrong schema does not get as far as a start.
+/// What in a body does not fit a schema (JSON Schema 2020-12): what [`jsonschema::validator`] makes of the schema's
+/// file when this is built, so that a start does not compile it, and a wrong schema does not get as far as a start.
 pub type Check = for<'a> fn(&'a Value) -> ErrorIterator<'a>;
 
 /// Reads members that fit a schema. `T` must take whatever fits.

@@ -27,7 +27,8 @@ pub struct Me {
     pub dictionaries: PhotoIndexStore,
 }
 
-/// The record, with what is not kept in it: id, user name and email address are the token's, the totals the dictionary's.
+/// The record, with what is not kept in it: id, user name and email address are the token's, the totals the
+/// dictionary's.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Me")]
 struct Shown<'a> {

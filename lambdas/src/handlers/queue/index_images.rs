@@ -59,8 +59,8 @@ impl Worker for IndexImages {
 
 /// The ids of the messages about each user whose photos changed.
 ///
-/// An unreadable message stays in the queue and so becomes a dead letter that somebody looks at. Dropping it could leave
-/// an index wrong without a trace.
+/// An unreadable message stays in the queue and so becomes a dead letter that somebody looks at. Dropping it could
+/// leave an index wrong without a trace.
 fn group(messages: &[SqsMessage], bucket: &str, batch: &mut Batch) -> BTreeMap<UserKey, Vec<String>> {
     let mut by_user: BTreeMap<UserKey, Vec<String>> = BTreeMap::new();
     for message in messages {
