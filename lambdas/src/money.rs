@@ -50,7 +50,8 @@ pub fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
         .ok_or_else(|| D::Error::custom("not a non-negative integer"))
 }
 
-/// The code of a currency, as in ISO 4217. Only its form is checked.
+// Only the form of the code is checked.
+/// The code of a currency, as in ISO 4217.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", inline, extend("pattern" = "^[A-Z]{3}$"))]

@@ -24,9 +24,9 @@ const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Responses of API Gateway itself: the request never reaches the function, or its response never comes back ("Quotas
-/// for HTTP APIs" and "Throttle requests to your HTTP APIs", API Gateway Developer Guide). With a Lambda authorizer, a
-/// missing or wrong token is a 403 instead of a 401.
+/// The statuses of API Gateway's own responses: the request does not reach the function, or the function's response
+/// does not reach the client ("Quotas for HTTP APIs" and "Throttle requests to your HTTP APIs", API Gateway Developer
+/// Guide). With a Lambda authorizer, a missing or wrong token is a 403 instead of a 401.
 const GATEWAY: &[u16] = &[413, 429, 500, 503];
 const GATEWAY_AUTHORIZER: &[u16] = &[401, 403];
 
@@ -61,7 +61,7 @@ struct Response {
     kinds: Vec<&'static Kind>,
 }
 
-/// The document as `docs/openapi.json` has it.
+/// The document that `docs/openapi.json` contains.
 #[must_use]
 pub fn document() -> Value {
     let mut generator = generator();
@@ -87,15 +87,15 @@ pub fn document() -> Value {
             "title": "yourplace",
             "version": VERSION,
             "summary": "Photo storage and auctions",
-            "description": "docs/api.md explains the rules that all routes share.",
+            "description": "docs/api.md in the source repository explains the rules that all routes share.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "./", "description": "The stage that serves this document"}],
         "tags": [
             {"name": "Users", "description": "Sign-up, log-in and passwords. No token is needed."},
             {"name": "Photos", "description": "The caller's photos."},
-            {"name": "Uploads", "description": "Photos of any size, in parts that go straight to S3."},
-            {"name": "Me", "description": "The caller's record and image dictionary."},
+            {"name": "Uploads", "description": "Large photos, uploaded in parts directly to S3."},
+            {"name": "Me", "description": "The caller's record and photo index."},
             {"name": "Auctions", "description": "Auctions of all users."},
             {"name": "Documentation", "description": "This description of the API."},
         ],
@@ -194,8 +194,8 @@ impl Operation {
         self
     }
 
-    /// Parameters in the query string, or in a body that may be JSON, a form or empty. The members are all optional in
-    /// the body as well: a required one may be in either place.
+    /// Parameters in the query string, or in a body that may be JSON, a form or empty. No member is required in the
+    /// body, because a required one may be in either place.
     #[must_use]
     pub fn parameters<T: Members>(mut self) -> Self {
         let mut json = T::schema(&mut self.generator).to_value();
@@ -221,7 +221,7 @@ impl Operation {
         self.json_schema_body(&schema)
     }
 
-    /// A body that is JSON and is checked by the text of a JSON Schema.
+    /// A JSON body that is validated with a JSON Schema. `schema` is its text.
     #[must_use]
     pub fn checked_body(self, schema: &str) -> Self {
         let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
@@ -240,7 +240,7 @@ impl Operation {
     #[must_use]
     pub fn upload(mut self, member: &'static str, description: &str) -> Self {
         let file = |schema: Value| (member, Schema::try_from(schema).unwrap_or_default(), true);
-        let filename = json!({"type": ["string", "null"], "description": "What the client calls the file."});
+        let filename = json!({"type": ["string", "null"], "description": "The client's name for the file."});
         let filename = ("filename", Schema::try_from(filename).unwrap_or_default(), false);
         let base64 = json!({
             "type": "string", "minLength": 1, "contentEncoding": "base64",
@@ -287,7 +287,7 @@ impl Operation {
         self
     }
 
-    /// A header of the response with this status; a `required` one is always there.
+    /// A header of the response with this status. A `required` header is always present.
     #[must_use]
     pub fn response_header(mut self, status: u16, name: &str, required: bool) -> Self {
         let schema = match name {
@@ -300,7 +300,7 @@ impl Operation {
         self
     }
 
-    /// A `Location` that leads to the operation `id`, whose parameter has a value in the response's body.
+    /// A `Location` header, and a link to the operation `id`. `value` is a runtime expression for its `parameter`.
     #[must_use]
     pub fn location(mut self, status: u16, id: &str, parameter: &str, value: &str) -> Self {
         self = self.response_header(status, "Location", true);
@@ -309,7 +309,7 @@ impl Operation {
         self
     }
 
-    /// Problems of these kinds, each under its status.
+    /// Responses for problems of these kinds.
     #[must_use]
     pub fn problems(mut self, kinds: &'static [Kind]) -> Self {
         for kind in kinds {
@@ -354,13 +354,13 @@ impl Response {
         if self.description.is_empty() {
             let titles: BTreeSet<_> = self.kinds.iter().map(|kind| kind.title).collect();
             self.description = if titles.is_empty() {
-                "Refused by the gateway".to_owned()
+                "Rejected by API Gateway".to_owned()
             } else {
                 titles.into_iter().collect::<Vec<_>>().join(". ")
             };
         }
         for kind in &self.kinds {
-            // The gateway's own responses have neither header.
+            // Not required: the gateway's own responses have neither header.
             for (name, schema) in match kind.status.as_u16() {
                 401 => vec![("WWW-Authenticate", json!({"type": "string"}))],
                 503 => vec![("Retry-After", json!({"type": "integer", "minimum": 1, "description": "Seconds."}))],
@@ -379,7 +379,7 @@ impl Response {
     }
 }
 
-/// Sets a member of what is an object.
+/// Sets a member of a value that is an object.
 fn set(object: &mut Value, name: &str, value: Value) {
     if let Value::Object(members) = object {
         members.insert(name.to_owned(), value);
@@ -409,8 +409,8 @@ fn problem_schema(kind: &Kind) -> Value {
         "type": {"const": format!("urn:yourplace:problem:{}", kind.name)},
         "title": {"const": kind.title},
         "status": {"const": kind.status.as_u16()},
-        "detail": {"type": "string", "minLength": 1, "description": "What to do about it"},
-        "request_id": {"type": "string", "minLength": 1, "description": "Names the request in the service's log"},
+        "detail": {"type": "string", "minLength": 1, "description": "What the client can do about it"},
+        "request_id": {"type": "string", "minLength": 1, "description": "Identifies the request in the service's log"},
     });
     for (name, schema) in extension_members(kind) {
         set(&mut properties, name, schema);
@@ -425,7 +425,7 @@ fn problem_schema(kind: &Kind) -> Value {
     })
 }
 
-/// The members that problems of this kind have beside those of every problem.
+/// The members that problems of this kind have in addition to those of every problem.
 fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
     let amount = json!({"type": "integer", "minimum": 0});
     if *kind == Kind::INVALID {
@@ -452,7 +452,7 @@ fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// The same schema of an object, which may have other members.
+/// The same schema, which also allows other members.
 fn open(mut schema: Value) -> Value {
     if let Some(schema) = schema.as_object_mut() {
         schema.remove("additionalProperties");
@@ -460,7 +460,7 @@ fn open(mut schema: Value) -> Value {
     schema
 }
 
-/// Closes every object in a schema: a response has no member that is not in the document.
+/// Closes every object in a schema, because a response has no members beyond those in the document.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {

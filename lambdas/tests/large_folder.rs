@@ -1,7 +1,7 @@
-//! What it costs to index a folder of 100,000 photos. S3 is stood in for by a server that lists photos which are
-//! nowhere: it makes each page when it is asked for one, so that the memory measured is the indexer's.
+//! The cost of indexing a folder of 100,000 photos. A server replaces S3. It generates each page of the listing on
+//! request, so the measured memory is the indexer's.
 
-// Clippy knows a test by its attribute, not the functions that it calls.
+// Clippy recognises a test by its attribute, but not the functions that the test calls.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
@@ -31,7 +31,7 @@ const PHOTOS: usize = 100_000;
 const SIZE: u64 = 1_234_567;
 const PAGE: usize = 1000;
 
-/// The n-th photo's name, about as long as a camera's are.
+/// The name of the n-th photo, about as long as the names that cameras generate.
 fn name(n: usize) -> String {
     format!("20261121T{:02}{:02}{:02}{:03}Z_IMG_{n:06}.jpg", n / 3_600_000, n / 60_000 % 60, n / 1000 % 60, n % 1000)
 }
@@ -39,18 +39,18 @@ fn name(n: usize) -> String {
 #[derive(Default)]
 struct Seen {
     lists: AtomicUsize,
-    /// Of each write its bytes, and how many photos it says it holds.
+    /// For each write, its size in bytes and the number of photos in its metadata.
     writes: Mutex<Vec<(usize, String)>>,
 }
 
 fn serve(listener: &TcpListener, seen: &Arc<Seen>) {
     for stream in listener.incoming() {
         let seen = Arc::clone(seen);
-        thread::spawn(move || answer_all(stream.unwrap(), &seen));
+        thread::spawn(move || serve_connection(stream.unwrap(), &seen));
     }
 }
 
-fn answer_all(mut stream: TcpStream, seen: &Seen) {
+fn serve_connection(mut stream: TcpStream, seen: &Seen) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let mut line = String::new();
@@ -111,7 +111,7 @@ fn list(target: &str) -> String {
     xml
 }
 
-/// The most memory this process ever had, in bytes (Linux; proc(5)).
+/// The peak memory of this process in bytes (Linux; proc(5)).
 fn peak_memory() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -151,5 +151,5 @@ async fn a_folder_of_100_000_photos_costs_two_listings_and_one_write() {
     let [(bytes, count)] = writes.as_slice() else { panic!("{} writes", writes.len()) };
     assert_eq!(*count, PHOTOS.to_string());
     println!("{PHOTOS} photos: 200 listings, 1 write of {bytes} bytes, {time:.1?}, {memory} bytes more memory");
-    assert!(memory < 64 * 1024 * 1024, "the memory is bounded by the dictionary's text: {memory} bytes");
+    assert!(memory < 64 * 1024 * 1024, "only the text of the photo index may be in memory: {memory} bytes");
 }

@@ -1,5 +1,5 @@
-//! The manifest and the programs belong together: a function without a program cannot be deployed, and a program
-//! without a function never runs.
+//! The manifest and the programs match: a function without a program cannot be deployed, and a program without a
+//! function never runs.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

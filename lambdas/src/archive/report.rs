@@ -3,11 +3,10 @@ use serde::Serialize;
 
 use crate::photos::Photo;
 
+// Lambda limits a response to 6 MB of JSON, which contains the report as an escaped string. A report on 1,000 entries
+// stays below the limit: a name has at most 1,024 bytes, each of which takes at most four (a quotation mark, escaped
+// twice), and the rest of an entry takes less than 900 bytes.
 /// The outcome of each entry of an archive. Each entry is in exactly one list, in the order of the archive's directory.
-///
-/// Lambda limits a response to 6 MB of JSON, which contains the report as an escaped string. A report on 1,000 entries
-/// stays below the limit: a name has at most 1,024 bytes, each of which takes at most four (a quotation mark, escaped
-/// twice), and the rest of an entry takes less than 900 bytes.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
     pub stored: Vec<Stored>,
@@ -51,22 +50,22 @@ pub enum Skipped {
 }
 
 /// Why an entry could not be stored. Only the bytes of an entry tell whether it is a photo, not its name. So an entry
-/// whose bytes cannot be read counts as failed; otherwise a photo could be lost as "skipped on purpose".
+/// whose bytes cannot be read counts as failed and not as skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failed {
     Encrypted,
-    /// The bytes are missing or do not match the directory.
+    /// The bytes are missing or do not match the archive's directory.
     Damaged,
     /// Compressed by a method other than deflate.
     UnsupportedMethod,
-    /// Larger than [`super::Limits::max_entry_bytes`].
+    /// The entry exceeds the limit on the unpacked size of an entry.
     TooLarge,
-    /// Larger than what [`super::Limits::max_total_bytes`] leaves.
+    /// The entry exceeds what is left of the limit on the unpacked size of an archive.
     OverTotal,
-    /// Not stored by the deadline.
+    /// The time for the archive was over before the entry was stored.
     OutOfTime,
-    /// The store returned an error.
+    /// The storage returned an error.
     Storage,
 }
 

@@ -47,7 +47,7 @@ pub struct Auction {
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(rename = "AuctionStatus")]
 pub enum Status {
-    /// Accepts bids until its end.
+    /// Accepts bids until `ending_at`.
     Open,
     Closed,
 }
@@ -105,7 +105,8 @@ pub struct NewAuction {
     pub duration_minutes: u16,
 }
 
-/// An auction as all responses show it, without email addresses.
+// As all responses show it, without email addresses.
+/// An auction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Auction")]
 pub struct AuctionView {
@@ -117,18 +118,23 @@ pub struct AuctionView {
     created_at: String,
     #[schemars(extend("format" = "date-time"))]
     ending_at: String,
+    /// The seller's handle.
     seller: String,
     currency: Currency,
+    /// The minimum for the first bid, in minor units (cents for the euro).
     starting_price: Amount,
+    /// Null before the first bid.
     highest_bid: Option<BidView>,
+    /// A presigned URL of the picture; null if there is none. It is valid for 15 minutes.
     picture_url: Option<String>,
 }
 
-/// The highest bid as all responses show it.
+/// The highest bid of an auction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Bid")]
 pub struct BidView {
     amount: Amount,
+    /// The bidder's handle.
     bidder: String,
 }
 

@@ -13,60 +13,62 @@ use crate::{
     users::UserKey,
 };
 
-/// The dictionary of a folder without photos.
+/// The photo index of a folder without photos.
 pub const EMPTY: &str = "[]";
 
-/// The `ETag` of [`EMPTY`]: what S3 gives a written one (its MD5), so that a new user's dictionary and an emptied one
-/// are the same to a client.
+/// The `ETag` of [`EMPTY`]. It is the one that S3 computes (the MD5), so a client cannot distinguish the index of a new
+/// user from one that became empty.
 pub const EMPTY_ETAG: &str = "\"d751713988987e9331980363e24189ce\"";
 
-/// The names of an object's metadata: how many photos a dictionary holds, and their bytes together.
+/// The names of an object's metadata: the number of photos in the index, and their total size in bytes.
 const COUNT: &str = "count";
 const BYTES: &str = "bytes";
 
-/// The dictionaries in the bucket: `index/{user}/images.json`.
+/// The photo indexes in the bucket: `index/{user}/images.json`.
 #[derive(Clone, Debug)]
 pub struct PhotoIndexStore {
     objects: Objects,
 }
 
-/// How many photos a dictionary holds, and how large they are together.
+/// The number of photos in the photo index, and their total size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Totals {
-    /// Photos.
+    /// The number of photos.
     pub count: u64,
-    /// Their size in bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
-/// What a folder's listing makes: the JSON array of `{name, type, size}`, in the order of the names.
+/// The index of a folder's photos: a JSON array of `{name, type, size}`, ordered by name.
 #[derive(Clone, Debug)]
 pub struct PhotoIndex {
     json: Bytes,
     totals: Totals,
 }
 
-/// Makes a dictionary of a listing, page by page: of a page nothing is kept but its text.
+/// Builds a photo index from the pages of a listing. Of each page it keeps only the JSON text.
 #[derive(Debug, Default)]
 pub struct PhotoIndexBuilder {
     json: Vec<u8>,
     totals: Totals,
 }
 
+/// A photo in the photo index.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DictionaryEntry")]
 pub struct Entry<'a> {
     name: &'a PhotoName,
     #[serde(rename = "type")]
     kind: PhotoType,
+    /// In bytes.
     size: u64,
 }
 
 impl PhotoIndexBuilder {
-    /// Adds photos, which come after those added before.
+    /// Adds photos, whose names must sort after those added before.
     ///
     /// # Errors
-    /// When an entry cannot be JSON, which is a fault of ours.
+    /// If an entry cannot be JSON, which is a bug.
     pub fn add(&mut self, photos: &[Photo]) -> Result<(), serde_json::Error> {
         for Photo { filename, kind, size, .. } in photos {
             self.json.push(if self.json.is_empty() { b'[' } else { b',' });
@@ -77,7 +79,7 @@ impl PhotoIndexBuilder {
         Ok(())
     }
 
-    /// The whole dictionary.
+    /// The complete index.
     #[must_use]
     pub fn finish(mut self) -> PhotoIndex {
         if self.json.is_empty() {
@@ -95,25 +97,25 @@ impl PhotoIndex {
         &self.json
     }
 
-    /// What it holds.
+    /// The totals of its photos.
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// Stands for the text when two are compared, so that one of them need not be kept.
+    /// A hash of the text. Comparing hashes avoids keeping the text of an earlier index.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(&self.json).into()
     }
 }
 
-/// A dictionary as it is in the bucket; its text is still to be read.
+/// A photo index in the bucket, whose text has not been read yet.
 #[derive(Debug)]
 pub struct Stored {
-    /// With its quotes; S3's own, so that it is the same when the text is had from S3 directly.
+    /// S3's `ETag`, with its quotes. So it is the same if the client fetches the text from S3 directly.
     pub etag: String,
-    /// The length of the text in bytes.
+    /// The size of the text in bytes.
     pub size: u64,
     text: ByteStream,
 }
@@ -122,7 +124,7 @@ impl Stored {
     /// Reads the text.
     ///
     /// # Errors
-    /// When S3 breaks off.
+    /// If the connection to S3 breaks.
     pub async fn read(self) -> Result<Bytes, CloudError> {
         let text = self.text.collect().await;
         Ok(text.map_err(|error| CloudError::caused("the photo index broke off", error))?.into_bytes())
@@ -135,7 +137,7 @@ impl PhotoIndexStore {
         Self { objects }
     }
 
-    /// Writes an index, whatever is there.
+    /// Writes an index and overwrites the old one unconditionally.
     ///
     /// No retries: a timed-out write may land after the verifying list. The message stays in the queue then, hidden
     /// until no such write can be in progress.

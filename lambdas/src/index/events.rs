@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_of_no_users_folder_is_ignored() {
+    fn an_event_about_no_users_folder_is_ignored() {
         for key in ["index/ann/images.json", "photos/cat.jpg", "photos//cat.jpg", "photos/../x", "photos/a+b/x", ""] {
             assert!(is_ignored(&notice(&[record(key)])), "{key}");
         }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_and_the_rest_counts() {
+    fn an_unreadable_part_is_reported_and_the_rest_counts() {
         for body in ["", "photos/ann/cat.jpg", "[]", "null", "{}", "{\"Records\": {}}", "{\"Event\": \"another\"}"] {
             assert!(read_notice(body, BUCKET) == Notice::default(), "{body}");
         }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn one_message_may_tell_of_several_users() {
+    fn one_message_may_be_about_several_users() {
         let notice = notice(&[record("photos/bob/1.jpg"), record("photos/ann/2.jpg"), record("photos/bob/3.jpg")]);
         assert_eq!(names(&notice), ["ann", "bob"]);
     }
@@ -144,7 +144,7 @@ mod tests {
         }
 
         #[test]
-        fn reading_never_fails_badly(body in any::<String>(), key in any::<String>()) {
+        fn reading_never_panics(body in any::<String>(), key in any::<String>()) {
             let _ = read_notice(&body, BUCKET);
             let _ = notice(&[record(&key)]);
         }

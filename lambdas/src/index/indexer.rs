@@ -7,68 +7,68 @@ use crate::{
     users::UserKey,
 };
 
-/// As many as S3 lists at once.
+/// The most that S3 lists in one request.
 const PAGE: u16 = 1000;
 
-/// How often a dictionary is written before its folder is left alone for a while. With the pauses between them that is
-/// about a minute of changes without a rest.
+/// How often the indexer writes an index before it gives up for now. With the pauses between the writes, that is about
+/// a minute of constant changes.
 const MAX_WRITES: u8 = 40;
 
-/// How many of these come without a pause. In a large folder, whose listing takes long, one photo that came meanwhile
-/// is no reason to throw the listing away.
+/// How many of these writes need no pause. Listing a large folder takes long, so one photo that is added in the
+/// meantime is no reason to discard the listing.
 const EAGER_WRITES: u8 = 2;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// Keeps dictionaries in step with folders.
+/// Keeps photo indexes up to date with folders.
 #[derive(Clone, Debug)]
 pub struct Indexer {
     photos: PhotoStore,
     dictionaries: PhotoIndexStore,
 }
 
-/// A dictionary could not be brought in step. Its folder must be indexed again.
+/// An index could not be brought up to date. Its folder must be indexed again.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// The folder changed without a rest.
+    /// The folder kept changing.
     #[error("the folder kept changing while its dictionary was written {MAX_WRITES} times")]
     Unsettled,
     /// The folder cannot be listed.
     #[error("the folder cannot be listed: {0}")]
     Listing(#[from] StoreError),
-    /// The dictionary cannot be written.
+    /// The index cannot be written.
     #[error("the dictionary cannot be written: {0}")]
     Writing(#[from] CloudError),
-    /// A fault of ours.
+    /// An entry cannot be JSON, which is a bug.
     #[error("an entry is no JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// What was done.
+/// The result of indexing a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexed {
-    /// What the dictionary holds now.
+    /// The totals of the index.
     pub totals: Totals,
-    /// How often it was written.
+    /// How often the index was written.
     pub writes: u8,
 }
 
 impl Indexer {
-    /// Makes the dictionaries of these photos.
+    /// Indexes the photos in `photos`.
     #[must_use]
     pub const fn new(photos: PhotoStore, dictionaries: PhotoIndexStore) -> Self {
         Self { photos, dictionaries }
     }
 
-    /// Brings a user's dictionary in step with the folder: lists, writes, and lists again, until a listing that was
-    /// made after a write equals what was written. Only then is it sure that no other indexer, which listed earlier and
-    /// wrote later, has left something old behind the last event (`model.rs` checks it).
+    /// Brings a user's index up to date. Lists the folder, writes the index, and lists again until a listing made after
+    /// a write equals what was written. Otherwise another indexer that listed earlier and wrote later could leave an
+    /// outdated index after the last event (`model.rs` checks this).
     ///
-    /// This may be given up at any moment, as long as the folder is indexed again.
+    /// It may be cancelled at any moment if the folder is indexed again later.
     ///
     /// # Errors
-    /// The folder must be indexed again then.
+    /// After an error, the folder must be indexed again.
     pub async fn index(&self, folder: &UserKey) -> Result<Indexed, IndexError> {
         let mut protocol = Protocol::new(MAX_WRITES, EAGER_WRITES);
         loop {
@@ -96,8 +96,8 @@ impl Indexer {
     }
 }
 
-/// Decides what follows a listing. Apart from the storage, so that the model of `model.rs` runs the same code.
-/// `L` stands for what was listed.
+/// Decides what to do after a listing. It is separate from the storage, so that the model in `model.rs` runs the same
+/// code. `L` identifies what was listed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Protocol<L> {
     written: Option<L>,
@@ -107,16 +107,16 @@ pub(super) struct Protocol<L> {
     waited: bool,
 }
 
-/// After all but the last two comes a listing.
+/// The next step. `Write` and `Wait` are followed by another listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Write what was listed.
     Write,
-    /// Let the folder rest.
+    /// Wait for the folder to stop changing.
     Wait(Duration),
-    /// The dictionary is right.
+    /// The index is up to date.
     Done,
-    /// Let somebody else try, later.
+    /// Let a later run try again.
     GiveUp,
 }
 

@@ -1,4 +1,4 @@
-//! The image dictionary of each user, `index/{user}/images.json`. It follows the photos by their events.
+//! The photo index of each user, `index/{user}/images.json`. Events update it after each change of the photos.
 
 mod dictionary;
 mod events;

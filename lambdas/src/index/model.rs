@@ -1,14 +1,14 @@
-//! A model of how dictionaries follow folders, explored in full by a model checker: every order of what can happen with
-//! two photos, which are uploaded and deleted, and two indexers, which fail at any step. The indexers run [`Protocol`],
+//! A model of how photo indexes follow folders. A model checker explores it completely: every interleaving of two
+//! photos that are uploaded and deleted, and two indexers that may crash at any step. The indexers run [`Protocol`],
 //! the code of [`Indexer`](super::Indexer).
 //!
-//! What it takes for granted:
-//! - a page of a listing is what the folder holds in that moment, as S3 promises ("Amazon S3 data consistency model").
-//!   A whole listing is not: the folder may change between two pages. Here each photo is on a page of its own;
-//! - each change of a folder makes a message, at any time after it; a message is there until it was handled, and may be
-//!   handled once more after that;
-//! - a write that an indexer did not see the end of lands before its messages are handled again: they are hidden for
-//!   six times as long as a function can run.
+//! The model assumes:
+//! - A page of a listing shows the folder at one moment, as S3 guarantees ("Amazon S3 data consistency model"). A whole
+//!   listing does not, because the folder may change between two pages. In the model, each photo is on its own page.
+//! - Each change of a folder causes a message, at any later time. A message exists until it is handled, and may be
+//!   handled once more after that.
+//! - A write whose result the indexer did not see lands before its messages are handled again, because they stay hidden
+//!   for six times as long as a function can run.
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
@@ -20,15 +20,15 @@ type Photos = u8;
 const PHOTOS: usize = 2;
 const INDEXERS: usize = 2;
 
-/// How an indexer goes about it.
+/// How an indexer works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// As the code does.
+    /// Like the code.
     ListAgain,
     /// Without the listing after the write.
     ListOnce,
-    /// Without it, too, but the write succeeds only over the dictionary that was there before the listing, as told by
-    /// its `ETag`, which stands for its text.
+    /// Without it, too. But the write succeeds only if the index is still what it was before the listing, according to
+    /// its `ETag`, which identifies its text.
     WriteConditionally,
 }
 
@@ -37,20 +37,20 @@ struct Folder {
     way: Way,
     /// How often an indexer may fail.
     crashes: u8,
-    /// How often a message may come once more than it must.
+    /// How many messages may be delivered twice.
     copies: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
-    /// Of each photo: whether it was uploaded, and whether it was deleted after that.
+    /// For each photo, whether it was uploaded, and whether it was deleted after that.
     uploaded: Photos,
     deleted: Photos,
     dictionary: Photos,
-    /// Messages that wait. All say the same.
+    /// Waiting messages. All are equal.
     messages: u8,
     indexers: [Indexer; INDEXERS],
-    /// A write whose indexer is gone, and the messages that come back after it.
+    /// A write whose indexer crashed, and the messages that return to the queue after it.
     late: Option<(Photos, u8)>,
     crashes_left: u8,
     copies_left: u8,
@@ -65,10 +65,10 @@ enum Indexer {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Task {
-    /// How many messages wait for it.
+    /// How many messages it handles.
     messages: u8,
     protocol: Protocol<Photos>,
-    /// The dictionary before the listing.
+    /// The index before the listing.
     before: Photos,
 }
 
@@ -80,9 +80,9 @@ enum Action {
     Delete {
         photo: usize,
     },
-    /// A message is delivered again although it was handled, or is being handled.
+    /// A message is delivered again although it was handled or is being handled.
     Repeat,
-    /// An indexer takes a batch.
+    /// An indexer receives a batch.
     Take {
         indexer: usize,
         messages: u8,
@@ -91,11 +91,11 @@ enum Action {
     Step {
         indexer: usize,
     },
-    /// An indexer is gone. Its messages come back.
+    /// An indexer crashes. Its messages return to the queue.
     Crash {
         indexer: usize,
     },
-    /// An indexer is gone after it sent a write.
+    /// An indexer crashes after it sent a write.
     CrashInWrite {
         indexer: usize,
     },
@@ -108,7 +108,7 @@ impl State {
         self.uploaded & !self.deleted
     }
 
-    /// Every message was handled, and nobody does anything.
+    /// Every message was handled, and both indexers are idle.
     fn is_quiet(&self) -> bool {
         self.messages == 0 && self.late.is_none() && self.indexers.iter().all(|indexer| *indexer == Indexer::Idle)
     }
@@ -184,7 +184,7 @@ impl Model for Folder {
         for (indexer, phase) in state.indexers.iter().enumerate() {
             match phase {
                 Indexer::Idle => {
-                    // Two that do nothing are as good as each other.
+                    // Idle indexers are interchangeable, so only the first one takes a batch.
                     if !state.indexers.iter().take(indexer).any(|earlier| *earlier == Indexer::Idle) {
                         actions.extend((1..=state.messages).map(|messages| Action::Take { indexer, messages }));
                     }
@@ -280,7 +280,7 @@ fn no_interleaving_leaves_an_old_dictionary() {
     checker.assert_properties();
 }
 
-/// The model is fine enough to find the error that the second listing is there for.
+/// The model is detailed enough to find the error that the second listing prevents.
 #[test]
 fn without_the_second_listing_an_old_dictionary_is_left() {
     let model = Folder { way: Way::ListOnce, crashes: 0, copies: 0 };
@@ -290,8 +290,8 @@ fn without_the_second_listing_an_old_dictionary_is_left() {
     print_path(path);
 }
 
-/// A write that is conditional on the `ETag` does not do instead: the folder may go back to what it was, and its
-/// dictionary's `ETag` with it.
+/// A write that is conditional on the `ETag` is not enough: the folder may return to what it was before, and the `ETag`
+/// of its index with it.
 #[test]
 fn a_conditional_write_alone_leaves_an_old_dictionary() {
     let model = Folder { way: Way::WriteConditionally, crashes: 0, copies: 0 };

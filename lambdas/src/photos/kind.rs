@@ -9,7 +9,7 @@ pub enum PhotoType {
     Png,
     Gif,
     Webp,
-    /// A High Efficiency Image File coded with HEVC: the format of iPhones.
+    /// A High Efficiency Image File encoded with HEVC, as iPhones create it.
     Heic,
     Avif,
     Tiff,

@@ -11,17 +11,18 @@ pub use kind::PhotoType;
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
 pub use store::{Page, PhotoStore, StoreError};
 
-/// A stored photo, as all responses show it.
+/// A stored photo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Photo {
     /// Unique among the user's photos.
     pub filename: PhotoName,
-    /// Recognised by the first bytes at the upload.
+    /// Recognised by the first bytes of the file.
     #[serde(rename = "type")]
     pub kind: PhotoType,
     /// In bytes.
     pub size: u64,
-    /// RFC 3339, from the file name: no further request to S3 is needed.
+    // From the file name, so that no further request to S3 is needed.
+    /// When the photo was uploaded: the timestamp in the file name.
     #[schemars(extend("format" = "date-time"))]
     pub uploaded_at: String,
 }

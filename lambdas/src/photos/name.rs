@@ -13,10 +13,9 @@ pub const MAX_NAME_BYTES: usize = 100;
 /// The length of `YYYYMMDDTHHMMSSmmmZ`.
 const TIMESTAMP_BYTES: usize = 19;
 
+// The timestamp comes first because S3 lists keys in alphabetical order, so a listing is in order of upload. A
+// `PhotoName` never contains `/`, so a key made from it never leaves the user's folder.
 /// The file name of a stored photo: `{timestamp}_{name}.{ext}`.
-///
-/// The timestamp comes first because S3 lists keys in alphabetical order: this way a listing is in order of upload. A
-/// `PhotoName` never contains `/`, so a key made from it never leaves the user's folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String", inline)]
 pub struct PhotoName {

@@ -9,7 +9,7 @@ use crate::{
 
 /// Photos: `photos/{user}/{filename}`.
 pub const PHOTOS: &str = "photos/";
-/// Image dictionaries: `index/{user}/images.json`.
+/// Photo indexes: `index/{user}/images.json`.
 pub const INDEX: &str = "index/";
 /// Users' records: `users/{user}/record.json`.
 pub const USERS: &str = "users/";
@@ -35,7 +35,7 @@ pub fn incoming(user: &UserKey, upload: Uuid) -> String {
     format!("{INCOMING}{user}/{upload}")
 }
 
-/// A user's image dictionary.
+/// A user's photo index.
 #[must_use]
 pub fn index(user: &UserKey) -> String {
     format!("{INDEX}{user}/images.json")

@@ -1,8 +1,8 @@
-//! Uploads of any size. The bytes go straight to S3, in parts; this service signs the URLs, checks what arrived and
+//! Uploads of photos in parts. The bytes go directly to S3. This service signs the URLs, checks what arrived and
 //! promotes it to a photo.
 //!
-//! An upload is an S3 multipart upload to `incoming/{user}/{id}`, also when it has one part: once the upload ends, S3
-//! refuses every URL of it. Nothing under `incoming/` is ever served.
+//! An upload is an S3 multipart upload to `incoming/{user}/{id}`, even if it has a single part, because S3 rejects all
+//! of its URLs once it has ended. Nothing under `incoming/` is ever served.
 
 mod service;
 mod session;

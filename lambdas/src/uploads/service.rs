@@ -29,16 +29,16 @@ use crate::{
 /// How long `complete` waits for another call that checks the same upload.
 const WAIT: Duration = Duration::from_secs(8);
 
-/// How often it looks whether that call is done.
+/// How often it checks whether that call has finished.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How many names in a row may be taken before a photo is given up. Each attempt is one millisecond later.
+/// How many names are tried for a photo. Each is one millisecond later than the one before.
 const MAX_NAMES: usize = 100;
 
-/// The most missing parts that one response names.
+/// The maximum number of missing parts in one response.
 const MISSING_PER_RESPONSE: usize = 1_000;
 
-/// Uploads of any size.
+/// Uploads in parts.
 #[derive(Clone, Debug)]
 pub struct Uploads {
     store: UploadStore,
@@ -70,21 +70,21 @@ pub enum UploadError {
     /// The numbers of the parts, lowest first.
     #[error("{} parts are missing", .0.len())]
     PartsMissing(Vec<u32>),
-    #[error("refused: {}", .0.as_str())]
+    #[error("the upload is refused: {}", .0.as_str())]
     Refused(Refusal),
     /// Another call is checking the upload.
     #[error("another call is checking the upload")]
     Busy,
     #[error("no free name within {MAX_NAMES} ms")]
     Crowded,
-    #[error("the storage of uploads failed")]
+    #[error("the storage for uploads failed")]
     Storage(#[from] CloudError),
-    #[error("no presigned URL")]
+    #[error("the URL cannot be presigned")]
     Presign(#[from] PresignError),
 }
 
 impl Uploads {
-    /// The table, the bucket and the limit that the environment names.
+    /// Uses the table, the bucket and the limit in the environment.
     ///
     /// # Errors
     /// If one of them is missing or invalid.
@@ -97,7 +97,8 @@ impl Uploads {
         })
     }
 
-    /// Starts an upload. A repeated request with the same idempotency key and declaration gets the same upload.
+    /// Starts an upload. A repeated request with the same idempotency key and declaration returns the same
+    /// upload.
     ///
     /// # Errors
     /// [`UploadError::TooLarge`], [`UploadError::TooMany`], [`UploadError::KeyReused`], and failures of the storage.
@@ -120,7 +121,7 @@ impl Uploads {
         self.store.open(user, now()).await?;
         let id = Uuid::now_v7();
         let incoming = keys::incoming(user, id);
-        // The bytes are not checked yet, so they get no type that a browser would show.
+        // The bytes are not checked yet, so they get a type that no browser displays.
         let multipart = self.objects.start_multipart(&incoming, "application/octet-stream", &id.to_string()).await?;
         let session = Session::new(id, declaration, multipart, now());
         let stored = self.store.create(user, &session, key.as_ref()).await;
@@ -161,7 +162,7 @@ impl Uploads {
         Ok(views.await?.into_iter().flatten().collect())
     }
 
-    /// Fresh URLs for parts of an open upload. `Ok(Err(index))` if the number at `index` is not a part's.
+    /// New URLs for parts of an open upload. `Ok(Err(index))` if there is no part with the number at `index`.
     ///
     /// # Errors
     /// [`UploadError::NotFound`], [`UploadError::Ended`], and failures of the storage.
@@ -181,7 +182,7 @@ impl Uploads {
         Ok(Ok(self.sign(user, &session, numbers)?))
     }
 
-    /// Checks what has arrived, and stores it as a photo. A repeated call gets the same result.
+    /// Checks what has arrived and stores it as a photo. A repeated call returns the same result.
     ///
     /// Every step can be repeated. A call that dies leaves its lease, and the first call after the lease has expired
     /// continues. The photo's name is stored before the photo, and the photo says which upload made it, so no step
@@ -245,7 +246,7 @@ impl Uploads {
         Ok(session.view(now(), received, Some(parts)))
     }
 
-    /// Number and size of each part that has arrived.
+    /// The number and size of each part that has arrived.
     async fn arrived(&self, user: &UserKey, session: &Session) -> Result<Vec<(u32, u64)>, UploadError> {
         let parts = self.objects.arrived(&keys::incoming(user, session.id), &session.multipart).await?;
         Ok(parts.unwrap_or_default().iter().map(|part| (part.number, part.size)).collect())
@@ -266,7 +267,7 @@ impl Uploads {
         let incoming = keys::incoming(user, session.id);
         let assembled = match self.assemble(user, &session, lease, &incoming).await? {
             Some(version) => version,
-            // A call stored the photo and deleted the bytes, and died before it could say so.
+            // An earlier call stored the photo, and the bytes are gone, but the upload was not marked as done.
             None if self.is_stored(user, &session).await? => {
                 self.store.finish(user, &session, lease, None, now()).await?;
                 return outcome(&Session { state: State::Done, ..session });
@@ -289,7 +290,7 @@ impl Uploads {
         }
     }
 
-    /// Makes one object of the parts; `None` if there are neither parts nor the object.
+    /// Assembles the parts to one object. `None` if neither the parts nor the object exist.
     async fn assemble(
         &self,
         user: &UserKey,
@@ -308,7 +309,7 @@ impl Uploads {
             let parts: Vec<ArrivedPart> =
                 arrived.into_iter().filter(|part| session.size_of_part(part.number) == Some(part.size)).collect();
             match self.objects.complete_multipart(incoming, &session.multipart, &parts, false).await {
-                // The SDK has repeated a call whose response was lost.
+                // The SDK retried a call whose response was lost.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 completed => _ = completed?,
             }
@@ -316,14 +317,14 @@ impl Uploads {
         Ok(self.objects.version(incoming).await?)
     }
 
-    /// Whether the bytes are what the client declared: a photo by its first bytes, of the declared size and checksum.
+    /// Whether the bytes are a photo, by its first bytes, and have the declared size and checksum.
     async fn check(
         &self,
         session: &Session,
         incoming: &str,
         assembled: &ObjectVersion,
     ) -> Result<Result<PhotoType, Refusal>, UploadError> {
-        let broken = |error| CloudError::caused("the bytes of an upload broke off", error);
+        let broken = |error| CloudError::caused("reading the bytes of an upload failed", error);
         let first = self.objects.read_range(incoming, assembled, 0, PhotoType::SIGNATURE_BYTES as u64).await?;
         let first = first.collect().await.map_err(broken)?.into_bytes();
         let Some(kind) = PhotoType::detect(&first) else { return Ok(Err(Refusal::NotAPhoto)) };
@@ -343,7 +344,7 @@ impl Uploads {
         Ok(Ok(kind))
     }
 
-    /// Copies the bytes to the user's photos, under a name that is free. The name is stored first.
+    /// Copies the bytes to the user's photos, under a free name. The name is stored first.
     async fn promote(
         &self,
         user: &UserKey,
@@ -375,7 +376,7 @@ impl Uploads {
         Err(UploadError::Crowded)
     }
 
-    /// Whether this upload's photo is there.
+    /// Whether the photo of this upload is stored.
     async fn is_stored(&self, user: &UserKey, session: &Session) -> Result<bool, UploadError> {
         let Some(name) = &session.photo else { return Ok(false) };
         let stored = self.objects.version(&keys::photo(user, name)).await?;

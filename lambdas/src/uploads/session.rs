@@ -11,27 +11,28 @@ use crate::{
     time::rfc3339,
 };
 
-/// The most open uploads per user.
+/// The maximum number of open uploads per user.
 pub const MAX_OPEN: usize = 20;
 
 /// How long an upload stays open.
 pub(super) const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// How long an upload that has ended is shown.
+/// How long an upload is shown after it has ended.
 pub(super) const SHOWN_AFTER_END: Duration = Duration::from_hours(24);
 
-/// The most parts: as many as one response of `ListParts` has. S3 allows 10,000.
+/// The maximum number of parts: as many as one response of `ListParts` contains. S3 allows 10,000.
 const MAX_PARTS: u64 = 1_000;
 
-/// The size of a part, unless that makes more than [`MAX_PARTS`]. S3 wants at least 5 MiB for all parts but the last.
+/// The size of a part, unless it would result in more than [`MAX_PARTS`]. S3 requires at least 5 MiB for all parts but
+/// the last.
 const PART_BYTES: u64 = 16 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The most parts that one response lists.
+/// The maximum number of parts in one response.
 pub(super) const PARTS_PER_RESPONSE: usize = 100;
 
-/// What a client says about the file that it is going to upload.
+/// A client's description of the file that it is going to upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declaration {
     /// The client's name for the file.
@@ -48,16 +49,16 @@ pub struct Declaration {
 #[schemars(rename = "UploadState")]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Takes parts.
+    /// Accepts parts.
     Open,
-    /// A call of `complete` is checking it.
+    /// A call of POST /uploads/{id}/complete is checking the bytes.
     Checking,
     /// The photo is stored.
     Done,
-    /// The bytes were not what they should be; see [`Refusal`].
+    /// The bytes are not a photo, or not the file that was declared. See `problem`.
     Refused,
     Cancelled,
-    /// Nobody completed it in time.
+    /// It was not completed in time.
     Expired,
 }
 
@@ -106,7 +107,7 @@ impl Refusal {
 /// An upload as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// UUID version 7: its time is the time of creation.
+    /// UUID version 7, which contains the time of creation.
     pub id: Uuid,
     pub declaration: Declaration,
     pub state: State,
@@ -114,49 +115,60 @@ pub struct Session {
     pub multipart: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Set once the bytes were checked, and before the photo is stored.
+    /// Set after the bytes have been checked, before the photo is stored.
     pub photo: Option<PhotoName>,
     /// Set if the state is [`State::Refused`].
     pub refusal: Option<Refusal>,
 }
 
-/// A part that has not arrived yet, with a URL that takes it.
+/// A part of an upload, with a presigned URL to send it to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "UploadPart")]
 pub struct Part {
+    /// Counted from 1.
     pub number: u32,
-    /// In bytes. S3 refuses one byte more or less.
+    /// In bytes. S3 rejects a body that is longer or shorter.
     pub size: u64,
+    /// Send the bytes of the part to this URL with `PUT`.
     pub url: String,
-    /// The headers to send besides those that every client sends.
+    /// The headers to send in addition to those that every client sends.
     pub headers: NoHeaders,
+    /// When the URL expires.
     pub expires_at: String,
 }
 
-/// Always `{}`: a part needs no header of its own.
+/// Always `{}`, because a part needs no additional headers.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct NoHeaders {}
 
-/// An upload as every route shows it.
+/// An upload in parts.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Upload")]
 pub struct UploadView {
     pub id: Uuid,
+    /// Always `photo`.
     pub kind: &'static str,
+    /// The client's name for the file.
     pub filename: String,
+    /// The declared size in bytes.
     pub size: u64,
     pub state: State,
+    /// The size in bytes of all parts but the last.
     pub part_size: u64,
     pub part_count: u64,
+    /// The parts that have not arrived, at most 100 of them. Absent in GET /uploads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts: Option<Vec<Part>>,
-    /// The bytes that have arrived.
+    /// The number of bytes that have arrived.
     pub received: u64,
+    /// The stored photo; null until `state` is `done`.
     pub photo: Option<Photo>,
+    /// Always null.
     pub job: Option<()>,
-    /// The type of the problem for which the upload was refused.
+    /// The `type` of the problem for which the upload was refused, or null.
     pub problem: Option<String>,
     pub created_at: String,
+    /// When the upload expires unless it has been completed.
     pub expires_at: String,
 }
 
@@ -202,7 +214,7 @@ impl Session {
         (left > 0).then(|| left.min(self.part_size()))
     }
 
-    /// The numbers of the parts that are not among `arrived`, lowest first. A part of another size does not count.
+    /// The numbers of the parts that are not in `arrived`, lowest first. A part of the wrong size counts as missing.
     #[must_use]
     pub fn missing(&self, arrived: &[(u32, u64)]) -> Vec<u32> {
         (1..)
@@ -212,7 +224,7 @@ impl Session {
             .collect()
     }
 
-    /// The upload as it is shown. `parts` is `None` where a route leaves them out.
+    /// The upload as responses show it. `parts` is `None` if the route omits them.
     #[must_use]
     pub fn view(&self, now: Timestamp, received: u64, parts: Option<Vec<Part>>) -> UploadView {
         let state = self.state_at(now);
@@ -265,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_nobody_completes_expires() {
+    fn an_upload_that_is_not_completed_expires() {
         let open = session(1);
         assert_eq!(open.state_at(open.expires_at - Duration::from_millis(1)), State::Open);
         assert_eq!(open.state_at(open.expires_at), State::Expired);

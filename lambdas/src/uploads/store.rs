@@ -32,14 +32,14 @@ use crate::{
     users::UserKey,
 };
 
-/// How long a call of `complete` may check an upload. Longer than the function may run, so the holder of an expired
-/// lease is gone.
+/// How long a call of `complete` may check an upload. This is longer than the function can run, so the holder of an
+/// expired lease is dead.
 const LEASE: Duration = Duration::from_mins(1);
 
 /// How long an idempotency key is kept.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
-/// How often a transaction that met another one is repeated.
+/// The maximum number of attempts for a transaction that conflicts with another one.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// The item that lists a user's open uploads.
@@ -48,7 +48,7 @@ const OPEN_UPLOADS: &str = "uploads";
 /// The uploads in the table `library`, in the user's partition:
 /// - `upload#{id}`: a [`Session`], with `leaseUntil` and `lease` while it is checked, and `ttl` (epoch seconds), after
 ///   which it is not shown and DynamoDB may delete it;
-/// - `uploads`: the set `open` of the ids of uploads that have not ended. It bounds their number and lists them;
+/// - `uploads`: the set `open` of the ids of uploads that have not ended, for counting and listing them;
 /// - `idempotency#{hash}`: the upload that a request with an idempotency key created, and a hash of that request.
 #[derive(Clone, Debug)]
 pub struct UploadStore {
@@ -67,7 +67,7 @@ pub(super) enum Leased {
     Ours(Lease, Box<Session>),
     /// Another call is checking it.
     Held,
-    /// It has ended in this way.
+    /// The upload has ended.
     Ended(Box<Session>),
 }
 
@@ -76,11 +76,11 @@ pub(super) enum Stored {
     New,
     /// The user has [`MAX_OPEN`] open uploads.
     TooMany,
-    /// The key was used before: for this upload if the request was the same, else for another request.
+    /// The key was used before: for this upload if the requests are equal, or `None` if they differ.
     KeyUsed(Option<Uuid>),
 }
 
-/// An idempotency key with the request that it stands for.
+/// An idempotency key, and a hash of the request that it belongs to.
 pub(super) struct RequestKey {
     item: String,
     request: String,
@@ -94,7 +94,7 @@ impl RequestKey {
 }
 
 impl UploadStore {
-    /// The table that `LIBRARY_TABLE` names.
+    /// Uses the table named in `LIBRARY_TABLE`.
     ///
     /// # Errors
     /// If the variable is not set.
@@ -102,7 +102,7 @@ impl UploadStore {
         Ok(Self { dynamodb: aws::dynamodb(aws), table: required("LIBRARY_TABLE")? })
     }
 
-    /// Stores a new upload, counts it among the open ones and remembers its key, all or nothing.
+    /// Stores a new upload, counts it as open and stores its idempotency key, all in one transaction.
     pub(super) async fn create(
         &self,
         user: &UserKey,
@@ -136,7 +136,7 @@ impl UploadStore {
             item.insert("upload".to_owned(), text(&id));
             item.insert("request".to_owned(), text(&key.request));
             item.insert("ttl".to_owned(), epoch_seconds(session.created_at + KEY_LIFETIME));
-            // An expired key may wait for its deletion for days.
+            // DynamoDB may delete an expired key days later.
             let put = put(item)
                 .condition_expression("attribute_not_exists(#user) OR #ttl <= :now")
                 .expression_attribute_names("#ttl", "ttl")
@@ -153,14 +153,14 @@ impl UploadStore {
                 }))
             }
             Some(failed) if failed.first() == Some(&true) => {
-                // The id is new, so the SDK has repeated a call whose response was lost.
+                // The id is new, so the SDK retried a call whose response was lost.
                 Ok(Stored::New)
             }
             Some(_) => Ok(Stored::TooMany),
         }
     }
 
-    /// The upload that an idempotency key was used for; `None` if the request was another one.
+    /// The upload that an idempotency key was used for; `None` if it was used for another request.
     async fn used_for(&self, user: &UserKey, key: &RequestKey) -> Result<Option<Uuid>, CloudError> {
         let Some(item) = self.get_item(user, &key.item).await? else { return Ok(None) };
         let request = attribute(&item, "request", |text| Some(text.to_owned()))?;
@@ -168,7 +168,7 @@ impl UploadStore {
         Ok((request == key.request).then_some(upload))
     }
 
-    /// The upload that an unexpired idempotency key was used for: `Some(None)` if the request was another one.
+    /// The upload that an unexpired idempotency key was used for; `Some(None)` if it was used for another request.
     pub(super) async fn find_key(
         &self,
         user: &UserKey,
@@ -187,7 +187,7 @@ impl UploadStore {
         Ok(item.filter(|item| !is_past(item, now)).map(|item| from_item(id, &item)).transpose()?)
     }
 
-    /// The ids of the uploads that have not ended, oldest first. Those whose time is over are taken off the list.
+    /// The ids of the uploads that have not ended, oldest first. Removes expired ones from the list.
     pub(super) async fn open(&self, user: &UserKey, now: Timestamp) -> Result<Vec<Uuid>, CloudError> {
         let Some(item) = self.get_item(user, OPEN_UPLOADS).await? else { return Ok(Vec::new()) };
         let ids = item.get("open").and_then(|ids| ids.as_ss().ok()).map(Vec::as_slice).unwrap_or_default();
@@ -229,7 +229,8 @@ impl UploadStore {
             .expression_attribute_values(":now", time(now));
         match update.send().await {
             Ok(updated) => {
-                let item = updated.attributes.ok_or_else(|| CloudError::unusable("an update without attributes"))?;
+                let item =
+                    updated.attributes.ok_or_else(|| CloudError::unusable("the update returned no attributes"))?;
                 Ok(Leased::Ours(lease, Box::new(from_item(id, &item)?)))
             }
             Err(error) => {
@@ -237,7 +238,7 @@ impl UploadStore {
                 let item = item.ok_or_else(|| CloudError::of_kind(ErrorKind::NotFound, "no such upload"))?;
                 let session = from_item(id, &item)?;
                 if attribute(&item, "lease", |token| Some(token == lease.token)) == Ok(true) {
-                    // The SDK has repeated a call whose response was lost.
+                    // The SDK retried a call whose response was lost.
                     return Ok(Leased::Ours(lease, Box::new(session)));
                 }
                 Ok(match session.state_at(now) {
@@ -248,7 +249,7 @@ impl UploadStore {
         }
     }
 
-    /// Gives an upload back to its client: parts are missing.
+    /// Reopens an upload because parts are missing, and releases the lease.
     pub(super) async fn reopen(&self, user: &UserKey, id: Uuid, lease: &Lease) -> Result<(), CloudError> {
         let update = self.update(user, id).update_expression("SET #state = :open REMOVE lease, leaseUntil");
         update
@@ -261,8 +262,8 @@ impl UploadStore {
         Ok(())
     }
 
-    /// Remembers under which name the photo is going to be stored, so that an interrupted call is continued under the
-    /// same name.
+    /// Stores the name that the photo is going to have, so that a call that continues an interrupted one uses the same
+    /// name.
     pub(super) async fn name(
         &self,
         user: &UserKey,
@@ -280,7 +281,7 @@ impl UploadStore {
         Ok(())
     }
 
-    /// Ends an upload as done, or refused. It counts as open no more.
+    /// Marks an upload as done or refused. It no longer counts as open.
     pub(super) async fn finish(
         &self,
         user: &UserKey,
@@ -305,7 +306,7 @@ impl UploadStore {
         self.end(user, session.id, ended).await.map(|_| ())
     }
 
-    /// Cancels an upload that no call is checking. Returns whether it was open, or cancelled before.
+    /// Cancels an upload that no call is checking. Returns whether it was open or already cancelled.
     pub(super) async fn cancel(&self, user: &UserKey, id: Uuid, now: Timestamp) -> Result<bool, CloudError> {
         let ended = self
             .ended(user, id, State::Cancelled, now)
@@ -352,9 +353,9 @@ impl UploadStore {
         Ok(self.transact(writes).await?.is_none())
     }
 
-    /// Writes all or nothing. `None` if it is written; else for each write whether its condition failed.
+    /// Writes all items or none. `None` if they are written; else, for each write, whether its condition failed.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Option<Vec<bool>>, CloudError> {
-        // Tells a repetition by the SDK from another transaction.
+        // Distinguishes a retry by the SDK from another transaction.
         let token = Uuid::now_v7().to_string();
         for attempt in 0..MAX_ATTEMPTS {
             let transaction = self.dynamodb.transact_write_items().set_transact_items(Some(writes.clone()));
@@ -395,13 +396,13 @@ fn upload_item(id: Uuid) -> String {
     format!("upload#{id}")
 }
 
-/// The time in an id.
+/// The time of creation, which the id contains.
 fn created_at(id: Uuid) -> Timestamp {
     let seconds = id.get_timestamp().map_or(0, |time| time.to_unix().0);
     Timestamp::from_second(i64::try_from(seconds).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
 }
 
-/// DynamoDB may keep an item for two days after its time to live is over.
+/// Whether an item has outlived its `ttl`. DynamoDB may keep it for two more days.
 fn is_past(item: &Item, now: Timestamp) -> bool {
     required_number(item, "ttl").is_ok_and(|ttl| i64::try_from(ttl).is_ok_and(|ttl| ttl <= now.as_second()))
 }
@@ -441,7 +442,7 @@ fn from_item(id: Uuid, item: &Item) -> Result<Session, MalformedItem> {
     })
 }
 
-/// The item for which an update's condition failed; `None` if there is no item.
+/// The item that failed the condition of an update; `None` if there is no item.
 fn old_item(error: SdkError<UpdateItemError>) -> Result<Option<Item>, CloudError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {

@@ -74,18 +74,18 @@ pub struct Signup {
     pub username: String,
     /// Whether the user can log in already.
     pub confirmed: bool,
-    /// `None` if no code was sent.
+    /// Absent if no code was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Delivery")]
     pub delivery: Option<Delivery>,
 }
 
-/// Where a code was sent.
+/// Where the confirmation code was sent.
 #[derive(Serialize, JsonSchema)]
 pub struct Delivery {
     /// `EMAIL`
     pub medium: String,
-    /// Masked by the pool.
+    /// The email address, masked.
     pub destination: String,
 }
 

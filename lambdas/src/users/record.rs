@@ -15,14 +15,14 @@ pub struct Records {
     objects: Objects,
 }
 
-/// What is kept of a user. Its key names the user. The user name and the email address are not kept: they are in the
-/// caller's verified token, and a copy would be wrong once they change. The photos' totals are kept with the
-/// dictionary.
+/// What is stored about a user, under a key that names the user. The user name and the email address are not stored:
+/// they are in the caller's verified token, and a copy would be wrong once they change. The totals of the photos are
+/// stored with the photo index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// What the user wants to be called.
+    /// The user's preferred name.
     pub display_name: Option<String>,
-    /// When the record was made; RFC 3339 in UTC with milliseconds.
+    /// When the record was created; RFC 3339 in UTC with milliseconds.
     pub created_at: String,
 }
 

@@ -1,5 +1,5 @@
-//! Who calls: the token of a request, verified again, for a function must not trust that it was reached through the
-//! gateway.
+//! Identifies the caller. Each function verifies the token again, because it must not assume that it was reached
+//! through the gateway.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::{
     users::{TooLong, User},
 };
 
-/// Tells the caller of a request.
+/// Identifies the caller of a request.
 #[derive(Clone)]
 pub struct Auth {
     verifier: Arc<Verifier>,
 }
 
-/// Why nobody can be told.
+/// Why the caller cannot be identified.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The token is missing, refused, or cannot be checked.
+    /// The token is missing, invalid, or cannot be checked.
     #[error(transparent)]
     Token(#[from] VerifyError),
     /// The token is valid, but its user id cannot be part of a key.
@@ -29,10 +29,10 @@ pub enum AuthError {
 }
 
 impl Auth {
-    /// Trusts the issuers of `TRUSTED_ISSUERS`.
+    /// Trusts the issuers listed in `TRUSTED_ISSUERS`.
     ///
     /// # Errors
-    /// When the variable is not set or cannot be read.
+    /// If the variable is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         let issuers = Issuers::from_json(&required("TRUSTED_ISSUERS")?)
             .map_err(|why| ConfigError::Wrong { name: "TRUSTED_ISSUERS", why: why.to_string() })?;
@@ -42,7 +42,7 @@ impl Auth {
     /// The caller of a request with these headers.
     ///
     /// # Errors
-    /// Without a good token, with a user id that is too long, and when the issuer's keys cannot be had.
+    /// If the token is missing or invalid, if the issuer's keys are unavailable, or if the user id is too long.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<User, AuthError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let token = layer_jwt::token_from_headers(text("authorization"), text("jwt"))?;

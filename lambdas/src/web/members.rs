@@ -1,4 +1,4 @@
-//! The members of a request: of a JSON body, a form, or the query string.
+//! Reads the members of a request from a JSON body, a form or the query string.
 //!
 //! [`members!`](crate::members) declares a request's type once. The code that reads it and its schema in
 //! `docs/openapi.json` are both made from that declaration.
@@ -15,26 +15,26 @@ use serde_json::{Map, Value};
 use super::{Problem, Request, body_bytes, media_type, problem::InvalidMember};
 use crate::money::whole_number;
 
-/// What a client should do about a value, such as "must be a string".
+/// Tells a client how to correct a value: "must be a string".
 pub type Detail = Cow<'static, str>;
 
-/// A type of a member.
+/// A type that a member can have.
 pub trait Member: Sized {
     /// Reads the value of a JSON member.
     ///
     /// # Errors
-    /// When the value has the wrong type or breaks a rule.
+    /// If the value has the wrong type or breaks a rule.
     fn from_json(value: Value) -> Result<Self, Detail>;
 
     /// Reads the value of a form field or a query parameter, both of which are always text.
     ///
     /// # Errors
-    /// When the value breaks a rule.
+    /// If the value breaks a rule.
     fn from_text(text: String) -> Result<Self, Detail> {
         Self::from_json(Value::String(text))
     }
 
-    /// What stands for a member that was not sent; `None` if the member is required.
+    /// The value of a member that was not sent. `None` makes the member required.
     #[must_use]
     fn absent() -> Option<Self> {
         None
@@ -47,15 +47,15 @@ pub trait Member: Sized {
 pub trait Members: Sized {
     const NAMES: &'static [&'static str];
 
-    /// Takes every member from the inputs; `None` if one of them is wrong.
+    /// Takes every member from the inputs. If one is invalid, returns `None` and leaves the errors in the inputs.
     fn take(inputs: &mut Inputs) -> Option<Self>;
 
-    /// An object that may have no other members.
+    /// The schema of an object with these members and no others.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 }
 
-/// Declares a struct whose fields are the members of a request, each of a type that is a [`Member`]. The doc comments
-/// become descriptions in the OpenAPI document.
+/// Declares a struct whose fields are the members of a request. The type of each field implements [`Member`]. The doc
+/// comments become descriptions in the OpenAPI document.
 #[macro_export]
 macro_rules! members {
     (
@@ -117,12 +117,12 @@ pub fn object_schema(members: impl IntoIterator<Item = (&'static str, Schema, bo
     })
 }
 
-/// Reads a body that is a JSON object, whatever its `Content-Type` says, or a form. Never the query string: these
+/// Reads a body that is a JSON object, whatever its `Content-Type` says, or a form. Ignores the query string: these
 /// members may be secrets, and URLs are logged.
 ///
 /// # Errors
-/// 400 when the body is neither, or when a member is given twice with different values; 422 that lists every member
-/// that is missing, wrong or unknown. Unknown form fields are ignored.
+/// 400 if the body is neither, or if a member occurs twice with different values. 422, with a list of every member that
+/// is missing, invalid or unknown. Unknown form fields are ignored.
 pub fn read_body<T: Members>(request: &Request) -> Result<T, Problem> {
     let body = body_bytes(request);
     let mut inputs = Inputs::new::<T>();
@@ -149,8 +149,8 @@ pub fn read_json<T: Members>(request: &Request) -> Result<T, Problem> {
 /// Reads parameters from the query string and from the body, which may be empty, a JSON object or a form.
 ///
 /// # Errors
-/// 400 when the body cannot be read, and when a parameter is missing, empty, of the wrong type, or given twice with
-/// different values; 422 when a JSON body has unknown members. Unknown query parameters and form fields are ignored.
+/// 400 if the body cannot be read, or if a parameter is missing, empty, of the wrong type, or occurs twice with
+/// different values. 422 if a JSON body has unknown members. Unknown query parameters and form fields are ignored.
 pub fn read_parameters<T: Members>(request: &Request) -> Result<T, Problem> {
     let body = body_bytes(request);
     let mut inputs = Inputs::new::<T>();
@@ -169,7 +169,7 @@ pub fn read_parameters<T: Members>(request: &Request) -> Result<T, Problem> {
 /// Reads parameters from the query string alone.
 ///
 /// # Errors
-/// 400 as [`read_parameters`].
+/// 400 as for [`read_parameters`].
 pub fn read_query<T: Members>(request: &Request) -> Result<T, Problem> {
     let mut inputs = Inputs::new::<T>();
     inputs.add_text(request.uri().query().unwrap_or_default().as_bytes());
@@ -178,7 +178,7 @@ pub fn read_query<T: Members>(request: &Request) -> Result<T, Problem> {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What a request sends, member by member.
+/// The members that a request contains, and the errors found in them so far.
 pub struct Inputs {
     names: &'static [&'static str],
     given: Vec<(String, Input)>,
@@ -215,7 +215,7 @@ impl Inputs {
         }
     }
 
-    /// Takes a member. Errors are collected for the end of the reading.
+    /// Takes the value of a member. Collects errors, so that one response can list all of them.
     pub fn take<T: Member + PartialEq>(&mut self, name: &'static str) -> Option<T> {
         let (inputs, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.given).into_iter().partition(|(given, _)| given == name);
@@ -269,7 +269,7 @@ impl Inputs {
 }
 
 fn conflict(name: &str) -> Problem {
-    Problem::bad_request(format!("The parameter `{name}` is given twice, with different values."))
+    Problem::bad_request(format!("The parameter `{name}` occurs twice with different values. Send it once."))
 }
 
 /// The body as a JSON object, if it is one.
@@ -281,12 +281,12 @@ pub(super) fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-/// The problem of a body that should be a JSON object.
+/// The problem for a body that should be a JSON object.
 pub(super) fn not_an_object(body: &[u8]) -> Problem {
     if is_blank(body) {
-        Problem::bad_request("The body is empty; send a JSON object.")
+        Problem::bad_request("The body is empty. Send a JSON object.")
     } else {
-        Problem::bad_request("The body is not a JSON object.")
+        Problem::bad_request("The body is not a JSON object. Send one.")
     }
 }
 
@@ -294,7 +294,7 @@ fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// A text that is not empty.
+/// A non-empty string.
 impl Member for String {
     fn from_json(value: Value) -> Result<Self, Detail> {
         match value {
@@ -309,7 +309,7 @@ impl Member for String {
     }
 }
 
-/// A member that may be left out, but not be null.
+/// An optional member. It may be absent but not null.
 impl<T: Member> Member for Option<T> {
     fn from_json(value: Value) -> Result<Self, Detail> {
         T::from_json(value).map(Some)
@@ -328,7 +328,7 @@ impl<T: Member> Member for Option<T> {
     }
 }
 
-/// How many items a page may have: 1 to `MAX`, `DEFAULT` if it is left out.
+/// The maximum number of items on a page: 1 to `MAX`, `DEFAULT` if absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit<const DEFAULT: u16, const MAX: u16>(u16);
 
@@ -369,7 +369,7 @@ impl<const DEFAULT: u16, const MAX: u16> Member for Limit<DEFAULT, MAX> {
     }
 }
 
-/// The members of a JSON object in their order, including those that occur twice.
+/// The members of a JSON object in order, including duplicates.
 struct JsonMembers(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for JsonMembers {
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_come_as_json_a_form_or_a_query() {
+    fn parameters_may_be_json_a_form_or_a_query() {
         for request in [
             request("/list?limit=7", "", ""),
             request("/list", FORM, "limit=7"),
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_parameters_are_malformed() {
+    fn a_wrong_parameter_is_a_bad_request() {
         for request in [
             request("/list?limit=7&limit=8", "", ""),
             request("/list?limit=7", FORM, "limit=8"),
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_json_member_breaks_a_rule() {
+    fn an_unknown_json_member_is_invalid() {
         let problem = read_parameters::<Page>(&request("/list", "", "{\"limt\": 7}")).unwrap_err();
         let detail = "is unknown; remove it".to_owned();
         assert_eq!(invalid_members(&problem), [("/limt".to_owned(), detail)]);
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_member_of_a_body_is_listed() {
+    fn every_invalid_member_of_a_body_is_listed() {
         let body = json!({"username": 7, "a/b~c": 1}).to_string();
         let problem = read_body::<Credentials>(&request("/login", "", &body)).unwrap_err();
         let wrong = invalid_members(&problem);
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_may_have_unknown_fields_and_the_query_does_not_count() {
+    fn unknown_form_fields_and_the_query_are_ignored() {
         let form = request("/login?username=x", FORM, "username=ann&password=p&submit=Log+in");
         let expected = Credentials { username: "ann".to_owned(), password: "p".to_owned() };
         assert_eq!(read_body::<Credentials>(&form).unwrap(), expected);
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_says_what_is_required_and_closes_the_object() {
+    fn the_schema_lists_required_members_and_allows_no_others() {
         let schema = Page::schema(&mut SchemaGenerator::default()).to_value();
         assert_eq!(
             schema,

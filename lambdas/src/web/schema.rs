@@ -1,4 +1,4 @@
-//! Bodies that are checked by a JSON Schema, so that every wrong member is named at once.
+//! Validates bodies with a JSON Schema, so that one response lists every invalid member.
 
 use jsonschema::{
     ErrorIterator, JsonType, ValidationError,
@@ -13,14 +13,15 @@ use super::{
     problem::InvalidMember,
 };
 
-/// What in a body does not fit a schema (JSON Schema 2020-12): what [`jsonschema::validator`] makes of the schema's
-/// file when this is built, so that a start does not compile it, and a wrong schema does not get as far as a start.
+/// Returns what in a body does not match a JSON Schema (2020-12). [`jsonschema::validator`] generates this function
+/// from the schema's file at build time. So a Lambda function does not compile the schema when it starts, and an
+/// invalid schema does not build.
 pub type Check = for<'a> fn(&'a Value) -> ErrorIterator<'a>;
 
-/// Reads members that fit a schema. `T` must take whatever fits.
+/// Reads members that match a schema. `T` must accept everything that matches.
 ///
 /// # Errors
-/// 422 that names every member that does not fit.
+/// 422, with a list of every member that does not match.
 pub fn read<T: DeserializeOwned>(check: Check, members: Map<String, Value>) -> Result<T, Problem> {
     let body = Value::Object(members);
     let wrong: Vec<InvalidMember> = check(&body).flat_map(|error| invalid_members(&error)).collect();
@@ -33,7 +34,7 @@ pub fn read<T: DeserializeOwned>(check: Check, members: Map<String, Value>) -> R
 /// The members of a body that is a JSON object, whatever its `Content-Type` says.
 ///
 /// # Errors
-/// 400 when it is none.
+/// 400 if the body is not a JSON object.
 pub fn members(request: &Request) -> Result<Map<String, Value>, Problem> {
     let body = body_bytes(request);
     json_object(body).ok_or_else(|| not_an_object(body))
@@ -53,7 +54,8 @@ fn invalid_members(error: &ValidationError<'_>) -> Vec<InvalidMember> {
     }
 }
 
-/// What to do about it. The crate's own words repeat the value, and are made for those who know the schema.
+/// Tells the client how to correct a member. The crate's own messages repeat the value and assume that the reader knows
+/// the schema.
 fn detail(kind: &ValidationErrorKind) -> String {
     match kind {
         ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => format!("must be {}", name_of(*kind)),
@@ -72,7 +74,7 @@ fn detail(kind: &ValidationErrorKind) -> String {
         }
         ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} items"),
         ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
-        kind => format!("breaks the rule `{}` of the schema", kind.keyword()),
+        kind => format!("must satisfy the schema's rule `{}`", kind.keyword()),
     }
 }
 

@@ -28,7 +28,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 crate::members! {
     /// The query parameters of an upload whose body is the file itself.
     pub struct UploadQuery {
-        /// What the client calls the file.
+        /// The client's name for the file.
         filename: Option<String>,
     }
 }

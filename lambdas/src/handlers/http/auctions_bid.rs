@@ -13,7 +13,7 @@ use crate::{
     web::{Problem, Request, Response, Route, auth::Auth, json, path::auction_id, problem::Kind, schema},
 };
 
-/// Bids.
+/// Places a bid.
 pub struct AuctionsBid {
     pub auth: Auth,
     pub auctions: AuctionStore,
@@ -26,7 +26,7 @@ struct NewBid {
     amount: Amount,
 }
 
-/// What a body may hold.
+/// Validates the body.
 #[jsonschema::validator(
     path = "src/handlers/http/auctions_bid.schema.json",
     methods = { is_valid = false, validate = false, iter_errors = true }
@@ -36,7 +36,7 @@ struct Body;
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::new("PATCH /auctions/{id}/bid", "bid", "Auctions", Access::Token, "Bid")
+        Operation::new("PATCH /auctions/{id}/bid", "bid", "Auctions", Access::Token, "Place a bid")
             .id("The auction's id")
             .checked_body(include_str!("auctions_bid.schema.json"))
             .json::<AuctionView>(200, "The auction with the new highest bid")
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_amount_is_taken() {
+    fn the_largest_amount_is_accepted() {
         assert_eq!(read(json!({"amount": (1_u64 << 53) - 1})).unwrap().amount, Amount::MAX);
     }
 }

@@ -17,13 +17,13 @@ pub struct AuctionsCreate {
     pub auth: Auth,
     pub auctions: AuctionStore,
     pub handles: Handles,
-    /// What new auctions are in.
+    /// The currency of new auctions.
     pub currency: Currency,
-    /// The address of the API, with its stage and without a slash at its end.
+    /// The URL of the API, with its stage and without a trailing slash.
     pub api_url: String,
 }
 
-/// What a body may hold.
+/// Validates the body.
 #[jsonschema::validator(
     path = "src/handlers/http/auctions_create.schema.json",
     methods = { is_valid = false, validate = false, iter_errors = true }
@@ -55,7 +55,7 @@ impl Route for AuctionsCreate {
     }
 }
 
-/// A schema cannot trim, so the title is trimmed before.
+/// Trims the title before the validation, because a schema cannot.
 fn read(mut members: Map<String, Value>) -> Result<NewAuction, Problem> {
     if let Some(Value::String(title)) = members.get_mut("title") {
         *title = title.trim().to_owned();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_member_is_named_at_once() {
+    fn every_invalid_member_is_listed() {
         let wrong = read_body(json!({
             "title": " \t", "description": 5, "starting_price": -1, "duration_minutes": 10081, "a/b~c": true,
         }));

@@ -34,7 +34,7 @@ crate::members! {
     struct Selection {
         status: Status,
         limit: Limit<DEFAULT_LIMIT, MAX_LIMIT>,
-        /// The `cursor` of the page before.
+        /// The `cursor` of the previous page.
         cursor: Option<String>,
     }
 }
@@ -57,7 +57,7 @@ impl Member for Status {
 #[schemars(rename = "AuctionPage")]
 struct Listed {
     auctions: Vec<AuctionView>,
-    /// For the next page; null on the last one.
+    /// Send this to get the next page; null on the last page.
     cursor: Option<String>,
 }
 
@@ -84,8 +84,8 @@ impl Route for AuctionsList {
     }
 }
 
-/// A cursor is a place in the list of one status. Everybody may read all of both lists, so one that is made up can only
-/// get to another place in the list that was asked for.
+/// A cursor is a position in the list of one status. Everybody may read both lists completely, so a forged cursor only
+/// reaches another position in the requested list.
 fn cursor(status: Status, position: Position) -> String {
     URL_SAFE_NO_PAD.encode(format!("{} {} {}", status.as_str(), rfc3339(position.ending_at), position.id))
 }
@@ -96,11 +96,11 @@ fn parse_cursor(text: &str, status: Status) -> Result<Position, Problem> {
         let mut parts = decoded.splitn(3, ' ');
         let of_list = Status::parse(parts.next()?)?;
         let position = Position { ending_at: parts.next()?.parse().ok()?, id: Uuid::try_parse(parts.next()?).ok()? };
-        // Only the very text that this service writes: what comes of it goes into a key.
+        // Accept only what `cursor` generates, because the position becomes part of a key.
         (of_list == status && cursor(status, position) == text).then_some(position)
     };
     position().ok_or_else(|| {
-        Problem::bad_request("The `cursor` is not one of this list; leave it out to begin again, or send its `status`.")
+        Problem::bad_request("This `cursor` is not of this list. Send the `status` it came from, or leave it out.")
     })
 }
 
@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_comes_back_to_its_place() {
+    fn a_cursor_leads_back_to_its_position() {
         for status in [Status::Open, Status::Closed] {
             assert_eq!(parse_cursor(&cursor(status, position()), status).unwrap(), position());
         }
     }
 
     #[test]
-    fn a_cursor_of_one_list_is_none_of_the_other() {
+    fn a_cursor_is_valid_for_one_list_only() {
         assert!(parse_cursor(&cursor(Status::Closed, position()), Status::Open).is_err());
         assert!(parse_cursor(&cursor(Status::Open, position()), Status::Closed).is_err());
     }

@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// Gives an auction its picture.
+/// Sets the picture of an auction.
 pub struct AuctionsPicture {
     pub auth: Auth,
     pub auctions: AuctionStore,
     pub pictures: PictureStore,
     pub presigner: Presigner,
-    /// How large a picture may be.
+    /// The limit on the size of a picture.
     pub uploads: Uploads,
 }
 
@@ -41,15 +41,15 @@ pub fn operations() -> Vec<Operation> {
             "Set an auction's picture",
         )
         .id("The auction's id")
-        .upload("file", "A photo of at most 4,194,304 bytes, as it is or as base64 text")
+        .upload("file", "A photo of at most 4,194,304 bytes, raw or as base64 text")
         .json::<AuctionView>(200, "The auction with its picture")
         .problems(&[Kind::NOT_THE_SELLER, Kind::NO_SUCH_AUCTION, Kind::AUCTION_CLOSED, Kind::NOT_A_PHOTO]),
     ]
 }
 
 impl Route for AuctionsPicture {
-    /// The picture is stored first and shown second, and the one it replaces is removed last: what an auction shows is
-    /// always there. A process that is ended in between leaves a picture that nothing shows.
+    /// Stores the new picture, then makes the auction show it, then deletes the old one. So the picture that an auction
+    /// shows always exists. A process that is killed in between leaves an object that no auction shows.
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let caller = user.key().as_str();
@@ -71,7 +71,7 @@ impl Route for AuctionsPicture {
                     | AuctionError::NotSeller
                     | AuctionError::Closed
                     | AuctionError::Refused(_) => self.pictures.discard(&key).await,
-                    // The auction may show it.
+                    // The auction may already show the new picture.
                     AuctionError::Crowded | AuctionError::Inconsistent(_) | AuctionError::Storage(_) => {}
                 }
                 Err(error.into())
@@ -80,9 +80,9 @@ impl Route for AuctionsPicture {
     }
 }
 
-/// Reads a picture of at most `limit` bytes: a photo as it is, or as base64 text. The first bytes tell.
+/// Reads a picture of at most `limit` bytes: raw bytes or base64 text. The first bytes decide which.
 async fn read(request: Request, limit: usize) -> Result<(PhotoType, Bytes), Problem> {
-    // As text it is longer than the limit, which counts decoded bytes. Lambda limits the body.
+    // Base64 text may exceed the limit, which counts decoded bytes. Lambda's own limit bounds the body.
     let upload = Upload::read(request, "file", usize::MAX).await?.bytes;
     let (kind, picture) = match PhotoType::detect(&upload) {
         Some(kind) => (Some(kind), upload),
@@ -97,7 +97,7 @@ async fn read(request: Request, limit: usize) -> Result<(PhotoType, Bytes), Prob
     Ok((kind.ok_or_else(Problem::not_a_photo)?, picture))
 }
 
-/// Decodes base64 text; what makes a `data:` address of it (RFC 2397) may stand before.
+/// Decodes base64 text, which may be a `data:` URL (RFC 2397).
 fn decode_text(text: &[u8]) -> Option<Bytes> {
     let base64 = match text.strip_prefix(b"data:") {
         Some(rest) => rest.get(rest.iter().position(|byte| *byte == b',')? + 1..)?,
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_photo_is_refused() {
+    async fn anything_but_a_photo_is_refused() {
         for body in ["hello", "aGVsbG8=", "data:image/gif;base64", "BMW is a maker of cars"] {
             assert!(read_body("image/gif", body, 100).await.is_err(), "{body}");
         }

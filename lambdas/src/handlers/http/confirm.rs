@@ -8,7 +8,7 @@ use crate::{
     web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
-/// Confirms a sign-up with the code from the mail.
+/// Confirms a sign-up with the code from the email.
 pub struct Confirm {
     pub pool: UserPool,
 }

@@ -8,7 +8,7 @@ use crate::{
     web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
-/// Sends the code of a sign-up once more, and answers an unknown user the same.
+/// Sends the code of a sign-up again. The response is the same for an unknown user.
 pub struct ConfirmResend {
     pub pool: UserPool,
 }
@@ -30,7 +30,7 @@ pub fn operations() -> Vec<Operation> {
             "Send the code of a sign-up again",
         )
         .body::<Recipient>()
-        .empty(202, "Sent, if there is such a user")
+        .empty(202, "Sent if the user exists")
         .problems(&[Kind::TOO_MANY_ATTEMPTS]),
     ]
 }

@@ -16,9 +16,9 @@ pub struct Delete {
 
 crate::members! {
     struct Chosen {
-        /// The photo's `filename`. Required, unless `filename` is sent.
+        /// The photo's `filename`. Required unless `filename` is sent.
         file: Option<String>,
-        /// Another name of `file`.
+        /// Another name for `file`.
         filename: Option<String>,
     }
 }

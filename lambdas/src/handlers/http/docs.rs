@@ -15,7 +15,7 @@ use crate::{
 
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
 
-/// The page's URLs are relative to `/docs`: an API may be under the path of its stage.
+/// The page's URLs are relative to `/docs`, because the path of an API may begin with its stage.
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
@@ -32,11 +32,11 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// Without `validatorUrl: null` the page would send the document's URL to a service of Swagger's.
+/// Without `validatorUrl: null`, the page would send the document's URL to swagger.io.
 const START: &str = r##"SwaggerUIBundle({url: "openapi.json", dom_id: "#ui", deepLinking: true, validatorUrl: null});
 "##;
 
-/// Only this origin's scripts, styles and requests; `data:` for the icons inside the style sheet.
+/// Allows scripts, styles and requests of this origin only, and `data:` for the icons in the style sheet.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -47,7 +47,7 @@ const PNG: &str = "image/png";
 
 const FILES: &[&str] = &["favicon-32x32.png", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"];
 
-/// Serves the OpenAPI document, and a page that shows it with Swagger UI.
+/// Serves the OpenAPI document and a page that renders it with Swagger UI.
 pub struct Docs;
 
 #[must_use]
@@ -95,9 +95,9 @@ impl Route for Docs {
     }
 }
 
-/// A file of Swagger UI, which a crate has as the ZIP archive of its release.
+/// A file of Swagger UI. The crate contains its release as a ZIP archive.
 fn vendored(file: &str) -> Result<(&'static str, Body), Problem> {
-    let unknown = || Problem::new(Kind::NO_SUCH_FILE, "GET /docs refers to the files that exist.");
+    let unknown = || Problem::new(Kind::NO_SUCH_FILE, "GET /docs links to all files that exist.");
     if !FILES.contains(&file) {
         return Err(unknown());
     }

@@ -11,7 +11,7 @@ use crate::{
     web::{Problem, Request, Response, Route, auth::Auth, json, members, problem::Kind, with_location},
 };
 
-/// Answers with a presigned address of one of the caller's photos.
+/// Returns a presigned URL of one of the caller's photos.
 pub struct Download {
     pub auth: Auth,
     pub photos: PhotoStore,
@@ -25,7 +25,7 @@ struct Address<'a> {
     /// A presigned URL that serves the photo.
     #[schemars(extend("format" = "uri"))]
     url: &'a str,
-    /// In seconds.
+    /// How long the URL is valid, in seconds.
     expires_in: u64,
 }
 
@@ -68,7 +68,7 @@ impl Route for Download {
     }
 }
 
-/// Whether `Accept` names `application/json` itself: curl's and a browser's `*/*` want the photo.
+/// Whether `Accept` names `application/json` explicitly. `*/*`, which curl and browsers send, asks for the photo.
 fn names_json(request: &Request) -> bool {
     let accepted = request.headers().get_all(header::ACCEPT);
     accepted

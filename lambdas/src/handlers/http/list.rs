@@ -17,7 +17,7 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: u16 = 100;
-/// As many as S3 lists at once.
+/// The most that S3 lists in one request.
 const MAX_LIMIT: u16 = 1000;
 
 /// Lists the caller's photos, oldest first.
@@ -30,14 +30,14 @@ pub struct List {
 #[schemars(rename = "PhotoPage")]
 struct Listed {
     photos: Vec<Photo>,
-    /// For the next page; null on the last one.
+    /// Send this to get the next page; null on the last page.
     cursor: Option<String>,
 }
 
 crate::members! {
     struct Selection {
         limit: Limit<DEFAULT_LIMIT, MAX_LIMIT>,
-        /// The `cursor` of the page before.
+        /// The `cursor` of the previous page.
         cursor: Option<String>,
     }
 }
@@ -62,11 +62,11 @@ impl Route for List {
     }
 }
 
-/// A cursor is the name of the last photo of a page. It holds no folder: whoever makes one up gets to another place in
-/// their own.
+/// A cursor is the name of the last photo on a page. It does not contain a folder, so a forged cursor only reaches
+/// another position in the caller's own list.
 fn parse_cursor(cursor: &str) -> Result<PhotoName, Problem> {
     let name = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     name.and_then(|name| PhotoName::parse(&name).ok()).ok_or_else(|| {
-        Problem::bad_request("The `cursor` is not one that POST /list gave; leave it out to begin again.")
+        Problem::bad_request("This `cursor` is not from POST /list. Leave it out to start from the first page.")
     })
 }

@@ -13,7 +13,7 @@ use crate::{
 /// Exchanges a user name and a password for tokens.
 pub struct Login {
     pub pool: UserPool,
-    /// The id of that pool.
+    /// The id of the pool.
     pub pool_id: String,
 }
 
@@ -51,29 +51,30 @@ impl Route for Login {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let Credentials { username, password } = members::read_body(&request)?;
         let tokens = self.pool.log_in(&self.pool_id, &username.to_ascii_lowercase(), &password).await?;
-        answer(&tokens, &username)
+        respond(&tokens, &username)
     }
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct LoggedIn<'a> {
-    /// The ID token: the token to send with requests.
+    /// The ID token. Send it with requests, as `Authorization: Bearer {jwt}`.
     jwt: &'a str,
-    /// The user name.
+    /// The user name: as sent, or from the token after POST /login/refresh.
     credentials: &'a str,
+    /// Also accepted with requests, but it does not contain an email address.
     access_token: &'a str,
-    /// Absent when the tokens were refreshed.
+    /// Send it to POST /login/refresh. Absent in the response of that route.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     refresh_token: Option<&'a str>,
-    /// `Bearer`
+    /// Always `Bearer`.
     token_type: &'a str,
-    /// In seconds.
+    /// How long `jwt` and `access_token` are valid, in seconds.
     expires_in: i32,
 }
 
-/// What every route that logs in answers with. `credentials` is the user name.
-pub(super) fn answer(tokens: &Tokens, credentials: &str) -> Result<Response, Problem> {
+/// The response of every route that logs a user in. `credentials` is the user name.
+pub(super) fn respond(tokens: &Tokens, credentials: &str) -> Result<Response, Problem> {
     json(
         StatusCode::OK,
         &LoggedIn {

@@ -7,17 +7,17 @@ use crate::{
     web::{Problem, Request, Response, Route, members, problem::Kind},
 };
 
-/// Sets the new password that a log-in asked for, and logs in.
+/// Sets the new password that a log-in required, and logs in.
 pub struct LoginNewPassword {
     pub pool: UserPool,
-    /// The id of that pool.
+    /// The id of the pool.
     pub pool_id: String,
 }
 
 crate::members! {
     struct Renewal {
         username: String,
-        /// The `session` of the 409 of `POST /login`.
+        /// The `session` in the 409 response of POST /login.
         session: String,
         new_password: String,
     }
@@ -31,7 +31,7 @@ pub fn operations() -> Vec<Operation> {
             "loginNewPassword",
             "Users",
             Access::Public,
-            "Set the new password that a log-in asked for, and log in",
+            "Set the new password that a log-in required, and log in",
         )
         .body::<Renewal>()
         .json::<login::LoggedIn>(200, "Tokens")
@@ -51,6 +51,6 @@ impl Route for LoginNewPassword {
         let Renewal { username, session, new_password } = members::read_body(&request)?;
         let name = username.to_ascii_lowercase();
         let tokens = self.pool.new_password(&self.pool_id, &name, &session, &new_password).await?;
-        login::answer(&tokens, &username)
+        login::respond(&tokens, &username)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 /// Exchanges a refresh token for new tokens.
 pub struct LoginRefresh {
     pub pool: UserPool,
-    /// The id of that pool.
+    /// The id of the pool.
     pub pool_id: String,
 }
 
@@ -47,7 +47,7 @@ impl Route for LoginRefresh {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let Renewal { refresh_token } = members::read_body(&request)?;
         let tokens = self.pool.refresh(&self.pool_id, &refresh_token).await?;
-        let username = tokens.username().ok_or_else(|| Problem::internal("an ID token without a user name"))?;
-        login::answer(&tokens, &username)
+        let username = tokens.username().ok_or_else(|| Problem::internal("the ID token has no user name"))?;
+        login::respond(&tokens, &username)
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 
 const MAX_DISPLAY_NAME_CHARS: usize = 100;
 
-/// Shows the caller's record, or changes it.
+/// Shows or changes the caller's record.
 pub struct Me {
     pub auth: Auth,
     pub records: Records,
@@ -27,17 +27,24 @@ pub struct Me {
     pub dictionaries: PhotoIndexStore,
 }
 
-/// The record, with what is not kept in it: id, user name and email address are the token's, the totals the
-/// dictionary's.
+// Only `display_name` and `created_at` are stored in the record. The id, user name and email address come from the
+// token, and the totals from the photo index.
+/// The caller's record.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Me")]
 struct Shown<'a> {
+    /// Never changes and is never reused.
     id: &'a str,
+    /// The user name, or the id for a user of another issuer.
     user: &'a str,
+    /// The public name, which other users see.
     handle: &'a str,
+    /// The verified email address in the token; null if the token contains none.
     email: Option<&'a str>,
+    /// As set by PUT /me; null by default.
     display_name: Option<&'a str>,
     created_at: &'a str,
+    /// The totals of the photo index, which may lag by some seconds.
     images: Totals,
 }
 
@@ -85,7 +92,7 @@ impl Route for Me {
 
 crate::members! {
     struct Change {
-        /// How the user wants to be called, or null.
+        /// The user's preferred name, or null.
         display_name: DisplayName,
     }
 }

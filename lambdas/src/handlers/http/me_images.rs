@@ -13,10 +13,10 @@ use crate::{
     web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, with_location},
 };
 
-/// The largest dictionary that is in the answer itself, in bytes; Lambda's answers have 6 MB.
+/// The largest photo index that a response contains, in bytes. Lambda limits a response to 6 MB.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Answers with the dictionary of the caller's photos.
+/// Returns the index of the caller's photos.
 pub struct MeImages {
     pub auth: Auth,
     pub dictionaries: PhotoIndexStore,
@@ -26,23 +26,23 @@ pub struct MeImages {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DictionaryAddress")]
 struct Address<'a> {
-    /// A presigned URL that serves the dictionary.
+    /// A presigned URL that serves the photo index.
     #[schemars(extend("format" = "uri"))]
     url: &'a str,
-    /// In seconds.
+    /// How long the URL is valid, in seconds.
     expires_in: u64,
 }
 
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::new("GET /me/images", "images", "Me", Access::Token, "Get the dictionary of the caller's photos")
-            .request_header("If-None-Match", "The `ETag` of a dictionary that the client has.")
-            .json::<Vec<Entry>>(200, "The dictionary")
+        Operation::new("GET /me/images", "images", "Me", Access::Token, "Get the index of the caller's photos")
+            .request_header("If-None-Match", "The `ETag` of the index that the client has.")
+            .json::<Vec<Entry>>(200, "The photo index")
             .response_header(200, "ETag", true)
-            .json::<Address>(303, "A redirect to the dictionary, which is over 4 MiB")
+            .json::<Address>(303, "A redirect to an index of more than 4 MiB")
             .response_header(303, "Location", true)
-            .empty(304, "The client has the current dictionary")
+            .empty(304, "The client has the current index")
             .response_header(304, "ETag", true),
     ]
 }
@@ -53,24 +53,25 @@ impl Route for MeImages {
         let dictionary = self.dictionaries.open(user.key()).await?;
         let etag = dictionary.as_ref().map_or(EMPTY_ETAG, |dictionary| dictionary.etag.as_str()).to_owned();
         if etag::is_none_match_satisfied(request.headers(), &etag) {
-            let answer = match dictionary {
+            let response = match dictionary {
                 None => with_text(Bytes::from_static(EMPTY.as_bytes()))?,
                 Some(dictionary) if dictionary.size > MAX_BYTES => {
                     let url = PhotoIndexStore::presign(&self.presigner, user.key())?;
                     let address = Address { url: &url, expires_in: EXPIRES_IN.as_secs() };
-                    // No ETag: what is here is the address, which is another each time.
+                    // No ETag: the presigned URL changes on every call.
                     return with_location(json(StatusCode::SEE_OTHER, &address)?, &url);
                 }
                 Some(dictionary) => with_text(dictionary.read().await?)?,
             };
-            with_etag(answer, &etag)
+            with_etag(response, &etag)
         } else {
             with_etag(empty(StatusCode::NOT_MODIFIED), &etag)
         }
     }
 }
 
-/// JSON goes into Lambda's answer as text, whose quotes are escaped, or as base64: the shorter form is never over 6 MB.
+/// Lambda's response contains the JSON as text, with escaped quotes, or as base64. The shorter of the two always stays
+/// below 6 MB.
 fn with_text(text: Bytes) -> Result<Response, Problem> {
     let escapes = text.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     let body = if escapes > text.len() / 3 {
@@ -78,16 +79,16 @@ fn with_text(text: Bytes) -> Result<Response, Problem> {
     } else {
         Body::Text(String::from_utf8(text.into()).map_err(Problem::internal)?)
     };
-    let mut answer = Response::new(body);
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(answer)
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
-/// Only the caller may keep it, and must ask whether it still holds.
-fn with_etag(mut answer: Response, etag: &str) -> Result<Response, Problem> {
-    answer.headers_mut().insert(header::ETAG, HeaderValue::from_str(etag).map_err(Problem::internal)?);
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(answer)
+/// Only the caller may cache the response, and must revalidate it on each use.
+fn with_etag(mut response: Response, etag: &str) -> Result<Response, Problem> {
+    response.headers_mut().insert(header::ETAG, HeaderValue::from_str(etag).map_err(Problem::internal)?);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_text_fits_into_an_answer_of_lambda() {
+    fn the_largest_index_fits_a_response_of_lambda() {
         let quotes = Bytes::from("\\\"".repeat(2 * 1024 * 1024));
         let Body::Binary(bytes) = with_text(quotes).unwrap().into_body() else { panic!("not base64") };
         assert!(bytes.len().div_ceil(3) * 4 < 6_000_000);

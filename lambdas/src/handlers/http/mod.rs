@@ -1,5 +1,5 @@
-//! HTTP routes: each reads a request, calls the domain and makes a response. Its function `operations` describes it for
-//! the OpenAPI document.
+//! HTTP routes. Each reads a request, calls the domain and builds a response. Its function `operations` describes it
+//! for the OpenAPI document.
 
 use crate::openapi::Operation;
 

@@ -8,7 +8,7 @@ use crate::{
     web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
-/// Mails a code for a new password, and answers an unknown user the same.
+/// Sends a code for setting a new password. The response is the same for an unknown user.
 pub struct PasswordForgot {
     pub pool: UserPool,
 }
@@ -27,10 +27,10 @@ pub fn operations() -> Vec<Operation> {
             "passwordForgot",
             "Users",
             Access::Public,
-            "Send a code to set a new password with",
+            "Send a code for setting a new password",
         )
         .body::<Recipient>()
-        .empty(202, "Sent, if there is such a user")
+        .empty(202, "Sent if the user exists")
         .problems(&[Kind::TOO_MANY_ATTEMPTS]),
     ]
 }

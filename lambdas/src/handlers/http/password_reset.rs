@@ -8,7 +8,7 @@ use crate::{
     web::{Problem, Request, Response, Route, empty, members, problem::Kind},
 };
 
-/// Sets a new password with the code from the mail.
+/// Sets a new password with the code from the email.
 pub struct PasswordReset {
     pub pool: UserPool,
 }

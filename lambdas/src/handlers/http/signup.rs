@@ -22,13 +22,13 @@ pub struct Signup {
 crate::members! {
     struct NewUser {
         username: Username,
-        /// The user pool decides which passwords are strong enough.
+        /// A weak password is a 422 that says why.
         password: String,
         email: Email,
     }
 }
 
-/// What may be an email address. The code that is sent to it is the real test.
+/// Text that may be an email address. The code sent to it is the real test.
 #[derive(PartialEq)]
 struct Email(String);
 
@@ -53,7 +53,7 @@ impl Route for Signup {
 impl Member for Username {
     fn from_json(value: Value) -> Result<Self, Detail> {
         Self::parse(&String::from_json(value)?).ok_or_else(|| {
-            "must be 1 to 128 of letters (a-z), digits, and . _ - + @, not be . or .., and not begin with user-".into()
+            "must have 1 to 128 letters (a-z), digits and . _ - + @, not be . or .., and not begin with user-".into()
         })
     }
 

@@ -14,16 +14,16 @@ use crate::{
     web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload},
 };
 
-/// Kept of the function's time for writing the answer.
-const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// The time reserved for sending the response.
+const RESPONSE_TIME: Duration = Duration::from_secs(2);
 
 /// Stores every photo of a ZIP archive in the caller's folder.
 pub struct Unzip {
     pub auth: Auth,
     pub photos: PhotoStore,
-    /// How large an archive may be.
+    /// The limit on the size of an archive.
     pub uploads: Uploads,
-    /// What an archive may cost.
+    /// The limits on the work for one archive.
     pub limits: Limits,
 }
 
@@ -32,7 +32,7 @@ pub fn operations() -> Vec<Operation> {
     vec![
         Operation::new("POST /unzip", "unzip", "Photos", Access::Token, "Store every photo of a ZIP archive")
             .upload("archive", "A ZIP archive of at most 4,194,304 bytes and 1,000 entries")
-            .json::<Report>(200, "What became of each entry of the archive")
+            .json::<Report>(200, "The outcome of each entry of the archive")
             .problems(&[Kind::NOT_AN_ARCHIVE, Kind::DAMAGED_ARCHIVE, Kind::TOO_MANY_ENTRIES]),
     ]
 }
@@ -51,10 +51,10 @@ impl Route for Unzip {
     }
 }
 
-/// When the answer must be on its way, by the time at which Lambda ends the invocation.
+/// When unpacking must stop, so that the response is sent before Lambda ends the invocation.
 fn deadline(request: &Request) -> Instant {
     let ends = request.lambda_context_ref().map_or(0, |context| context.deadline);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let left = Duration::from_millis(ends).saturating_sub(now).saturating_sub(ANSWER_TIME);
+    let left = Duration::from_millis(ends).saturating_sub(now).saturating_sub(RESPONSE_TIME);
     Instant::now() + left
 }

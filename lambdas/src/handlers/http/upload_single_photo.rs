@@ -14,9 +14,9 @@ use crate::{
 pub struct UploadSinglePhoto {
     pub auth: Auth,
     pub photos: PhotoStore,
-    /// How large a photo may be.
+    /// The limit on the size of a photo.
     pub uploads: Uploads,
-    /// The address of the API, with its stage and without a slash at its end.
+    /// The URL of the API, with its stage and without a trailing slash.
     pub api_url: String,
 }
 

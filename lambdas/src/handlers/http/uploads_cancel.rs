@@ -19,7 +19,7 @@ pub fn operations() -> Vec<Operation> {
     vec![
         Operation::new("DELETE /uploads/{id}", "cancelUpload", "Uploads", Access::Token, "Cancel an upload")
             .id("The upload's id")
-            .empty(204, "Cancelled, or ended before without a photo")
+            .empty(204, "Cancelled, or already ended without a photo")
             .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
     ]
 }

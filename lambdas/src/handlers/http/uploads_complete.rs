@@ -8,7 +8,7 @@ use crate::{
     web::{Problem, Request, Response, Route, auth::Auth, json, path::upload_id, problem::Kind},
 };
 
-/// Checks what has arrived, and stores it as a photo.
+/// Checks the bytes that have arrived and stores them as a photo.
 pub struct UploadsComplete {
     pub auth: Auth,
     pub uploads: Uploads,

@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// Starts an upload of any size.
+/// Starts an upload in parts.
 pub struct UploadsCreate {
     pub auth: Auth,
     pub uploads: Uploads,
-    /// The URL of the API, with its stage and without a slash at the end.
+    /// The URL of the API, with its stage and without a trailing slash.
     pub api_url: String,
 }
 
@@ -34,7 +34,7 @@ fn idempotency_key(request: &Request) -> Result<Option<&str>, Problem> {
     let key = key.to_str().ok().filter(|key| (1..=128).contains(&key.len()));
     key.map(Some).ok_or_else(|| {
         Problem::bad_request(
-            "`Idempotency-Key` must have 1 to 128 printable ASCII characters; leave it out to go without.",
+            "`Idempotency-Key` must have 1 to 128 printable ASCII characters. Shorten it or leave it out.",
         )
     })
 }
@@ -45,7 +45,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new("POST /uploads", "createUpload", "Uploads", Access::Token, "Start an upload")
             .request_header(
                 "Idempotency-Key",
-                "1 to 128 characters. The same key and body return the same upload for a day.",
+                "1 to 128 printable ASCII characters. The same key and body return the same upload for a day.",
             )
             .checked_body(include_str!("uploads_create.schema.json"))
             .json::<UploadView>(201, "The new upload, with URLs for its parts")

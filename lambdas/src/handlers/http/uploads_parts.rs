@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Signs fresh URLs for parts of an upload.
+/// Signs new URLs for parts of an upload.
 pub struct UploadsParts {
     pub auth: Auth,
     pub uploads: Uploads,
@@ -47,17 +47,11 @@ struct Parts {
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     vec![
-        Operation::new(
-            "POST /uploads/{id}/parts",
-            "uploadParts",
-            "Uploads",
-            Access::Token,
-            "Sign fresh URLs for parts",
-        )
-        .id("The upload's id")
-        .checked_body(include_str!("uploads_parts.schema.json"))
-        .json::<Parts>(200, "The parts with their URLs")
-        .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
+        Operation::new("POST /uploads/{id}/parts", "uploadParts", "Uploads", Access::Token, "Sign new URLs for parts")
+            .id("The upload's id")
+            .checked_body(include_str!("uploads_parts.schema.json"))
+            .json::<Parts>(200, "The parts with their URLs")
+            .problems(&[Kind::NO_SUCH_UPLOAD, Kind::UPLOAD_ENDED]),
     ]
 }
 
@@ -66,11 +60,11 @@ impl Route for UploadsParts {
         let user = self.auth.caller(request.headers()).await?;
         let id = upload_id(&request)?;
         let Numbers { numbers } = schema::read(Body::iter_errors, schema::members(&request)?)?;
-        // The schema bounds them.
+        // All of them fit, because the schema limits them.
         let numbers: Vec<u32> = numbers.iter().filter_map(|Number(number)| u32::try_from(*number).ok()).collect();
         let parts = self.uploads.parts(user.key(), id, &numbers).await?;
         let parts = parts.map_err(|index| {
-            Problem::invalid(&[InvalidMember::new(format!("/numbers/{index}"), "is not the number of a part")])
+            Problem::invalid(&[InvalidMember::new(format!("/numbers/{index}"), "must be the number of a part")])
         })?;
         json(StatusCode::OK, &Parts { parts })
     }
