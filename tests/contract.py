@@ -1,6 +1,6 @@
 """Checks responses against the OpenAPI document.
 
-The document is closed: a status, a media type or a member that it does not have is an error.
+The document is closed: a status, media type or member that it does not contain is an error.
 """
 
 import json
@@ -15,12 +15,12 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 PATH = Path(__file__).parent.parent / "docs" / "openapi.json"
-# Schemas refer to each other by `#/components/…`: they are validated as parts of the document with this URI.
+# Schemas refer to each other as `#/components/…`, so they are validated inside the document with this URI.
 _URI = "urn:yourplace:openapi"
 
 
 class Violation(AssertionError):
-    """A response that the document does not describe."""
+    """The document does not describe a response."""
 
 
 def document() -> dict[str, Any]:
@@ -30,7 +30,7 @@ def document() -> dict[str, Any]:
 
 
 class Contract:
-    """What the document says of each response."""
+    """Validates responses against a document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         resource: Resource[Any] = Resource.from_contents(document, default_specification=DRAFT202012)
@@ -41,26 +41,26 @@ class Contract:
         ]
 
     def check(self, method: str, path: str, status: int, headers: httpx.Headers, body: bytes) -> None:
-        """Raises a Violation unless the response is one that the document has for this request."""
+        """Raises a Violation if the document does not describe this response to this request."""
         where = f"{method} {path} {status}"
-        if method == "OPTIONS":  # a browser's CORS question: the gateway responds, and not as a route
+        if method == "OPTIONS":  # a CORS preflight request, which the gateway answers itself
             return
         found = self._find(method, path)
         if found is None:
             if status not in (403, 404):
-                raise Violation(f"{where}: the document has no such operation")
+                raise Violation(f"{where}: undocumented operation")
             self._validate(where, {"$ref": f"{_URI}#/components/schemas/GatewayMessage"}, _parse(where, body))
             return
         location, operation = found
         response = operation["responses"].get(str(status))
         if response is None:
-            raise Violation(f"{where}: the document has no such status. The body is {body[:500]!r}")
+            raise Violation(f"{where}: undocumented status. The body is {body[:500]!r}")
         location = f"{location}/responses/{status}"
         self._check_headers(where, location, response.get("headers", {}), headers)
         self._check_body(where, location, response.get("content", {}), headers, body)
 
     def _find(self, method: str, path: str) -> tuple[str, dict[str, Any]] | None:
-        # A path without a parameter comes before one with.
+        # A path without parameters takes precedence.
         for pattern, template, item in sorted(self._routes, key=lambda route: "{" in route[1]):
             if pattern.fullmatch(path) and method.lower() in item:
                 pointer = (
@@ -90,11 +90,11 @@ class Contract:
     ) -> None:
         if not documented:
             if body:
-                raise Violation(f"{where}: the document has no body here, but there is {body[:500]!r}")
+                raise Violation(f"{where}: expected no body, not {body[:500]!r}")
             return
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in documented:
-            raise Violation(f"{where}: the document has {', '.join(documented)}, not {media_type!r}")
+            raise Violation(f"{where}: expected {' or '.join(documented)}, not {media_type!r}")
         is_json = media_type.endswith("json")
         value = _parse(where, body) if is_json else body.decode("utf-8", "replace")
         schema = f"{location}/content/{media_type.replace('/', '~1')}/schema"
@@ -110,7 +110,7 @@ class Contract:
 
 
 def hook(contract: Contract, base_url: str) -> Any:
-    """An event hook of httpx that checks every response of the service, and of nothing else."""
+    """An event hook for httpx that checks every response of the service and ignores all others."""
     base = urlsplit(base_url)
 
     def check(response: httpx.Response) -> None:

@@ -1,4 +1,4 @@
-"""The check of responses against the OpenAPI document finds every deviation."""
+"""Every deviation of a response from the OpenAPI document is found."""
 
 import copy
 import json
@@ -57,7 +57,7 @@ def test_a_wrong_type_is_found() -> None:
 
 
 def test_an_undocumented_status_is_found() -> None:
-    refused(None, "no such status", status=418)
+    refused(None, "undocumented status", status=418)
 
 
 def test_an_undocumented_media_type_is_found() -> None:
@@ -69,11 +69,11 @@ def test_a_missing_header_is_found() -> None:
 
 
 def test_a_body_where_none_is_documented_is_found() -> None:
-    refused({}, "no body here", status=204, request=("POST", "/delete"))
+    refused({}, "expected no body", status=204, request=("POST", "/delete"))
 
 
 def test_an_undocumented_operation_is_found() -> None:
-    refused({}, "no such operation", request=("GET", "/nothing"))
+    refused({}, "undocumented operation", request=("GET", "/nothing"))
     check({"message": "Not Found"}, status=404, request=("GET", "/nothing"))
 
 
@@ -93,7 +93,7 @@ def test_an_undocumented_kind_of_problem_is_found() -> None:
 
 @pytest.mark.parametrize("change", ["member missing", "status missing", "wrong type"])
 def test_a_wrong_document_is_found(change: str) -> None:
-    """The document is changed, and the response is as before: the check notices."""
+    """A response that matched the document does not match it after the change."""
     changed = copy.deepcopy(document())
     page = changed["components"]["schemas"]["PhotoPage"]
     if change == "member missing":

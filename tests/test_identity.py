@@ -1,4 +1,4 @@
-"""Who a user is: a stable id, which a later user of the same name does not get, and a public name."""
+"""Identity: a stable id, which a later user of the same name does not get, and a public name."""
 
 import json
 import random
@@ -31,7 +31,7 @@ Kind = tuple[str, Callable[[], User]]
 
 @pytest.fixture
 def sign_up(http: httpx.Client, pool: Pool, code_for: Callable[..., str]) -> Callable[[str], User]:
-    """sign_up(name): a person who signs up under this name, with an email address of their own."""
+    """sign_up(name): a new user with this name and a unique email address."""
 
     def make(name: str) -> User:
         email = f"{unique('mail')}@example.com"
@@ -64,11 +64,11 @@ class Former:
         assert response.status_code == 200, response.text
         self.bid_on = auctions.create(other)
         assert auctions.bid(user, self.bid_on, 5).status_code == 200
-        eventually(lambda: names_in_dictionary(user), [self.photo])
+        eventually(lambda: names_in_index(user), [self.photo])
         self.record = user.me()
 
 
-def names_in_dictionary(user: User) -> list[str]:
+def names_in_index(user: User) -> list[str]:
     response = user.get("/me/images")
     assert response.status_code == 200, response.text
     return [image["name"] for image in response.json()]
@@ -76,7 +76,7 @@ def names_in_dictionary(user: User) -> list[str]:
 
 @pytest.fixture
 def reused(sign_up: Callable[[str], User], pool: Pool, make_user: MakeUser) -> tuple[Former, User]:
-    """(former, newcomer): two people who signed up under one name, the second after the first was deleted."""
+    """(former, newcomer): two users with one name. The second signed up after the first was deleted."""
     name = unique("ann")
     former = Former(sign_up(name), make_user())
     pool.delete(former.user)
@@ -84,11 +84,11 @@ def reused(sign_up: Callable[[str], User], pool: Pool, make_user: MakeUser) -> t
 
 
 @pytest.mark.local_cloud
-def test_a_newcomer_gets_nothing_of_the_names_former_owner(reused: tuple[Former, User]) -> None:
+def test_a_newcomer_gets_nothing_of_the_former_owner(reused: tuple[Former, User]) -> None:
     former, newcomer = reused
     assert (newcomer.name, newcomer.id == former.user.id) == (former.user.name, False)
     assert newcomer.names() == []
-    assert names_in_dictionary(newcomer) == []
+    assert names_in_index(newcomer) == []
     assert_problem(newcomer.post("/download", json={"filename": former.photo}), 404)
     assert_problem(newcomer.post("/delete", json={"file": former.photo}), 404)
     record = newcomer.me()
@@ -136,26 +136,26 @@ def test_a_newcomer_does_not_hold_the_former_owners_bid(
 
 
 def subjects(inbox: Inbox, user: User) -> list[str]:
-    """The subjects of the emails about auctions: those of the pool have codes."""
+    """The subjects of the emails about auctions. The emails of the user pool contain codes."""
     found = [mail["Subject"] for mail in inbox(user.email)]
     return [subject for subject in found if "A lamp" in subject]
 
 
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("kind", ["id_token", "access_token"])
-def test_the_former_owners_tokens_reach_nothing_of_the_newcomers(
+def test_the_former_owners_tokens_reach_nothing_of_the_newcomer(
     reused: tuple[Former, User], http: httpx.Client, kind: str
 ) -> None:
-    """They stay valid for an hour after the user was deleted."""
+    """The tokens stay valid for up to an hour after the user is deleted."""
     former, newcomer = reused
     stored = newcomer.upload(photo("jpg", 2), "new.jpg")["filename"]
     assert newcomer.call("PUT", "/me", json={"display_name": "The newcomer"}).status_code == 200
-    eventually(lambda: names_in_dictionary(newcomer), [stored])
+    eventually(lambda: names_in_index(newcomer), [stored])
     record = newcomer.me()
 
     old = User(http, former.user.name, getattr(former.user, kind))
     assert old.names() == [former.photo]
-    assert names_in_dictionary(old) == [former.photo]
+    assert names_in_index(old) == [former.photo]
     for path in (stored, f"{newcomer.id}/{stored}", f"../{newcomer.id}/{stored}"):
         assert old.post("/download", json={"filename": path}).status_code in (400, 404)
         assert old.post("/delete", json={"file": path}).status_code in (400, 404)
@@ -185,7 +185,7 @@ def handle_name() -> str:
     ]
 )
 def private(request: pytest.FixtureRequest) -> Kind:
-    """(name, make): a name that nobody else may see, and a maker of the user who has it."""
+    """(name, make): a name that nobody else may see, and a function that creates its user."""
     if request.param == "another issuer":
         http: httpx.Client = request.getfixturevalue("http")
         issuer: Issuer = request.getfixturevalue("issuer")
@@ -311,7 +311,7 @@ def test_the_record_belongs_to_the_id_not_to_the_name(
 
 @pytest.fixture
 def logged(aws: Callable[[str], Any], backstage: Backstage) -> Callable[[str], Iterator[str]]:
-    """logged(function): the lines that a function has logged."""
+    """logged(function): the log lines of a function."""
     logs = aws("logs")
 
     def read(function: str) -> Iterator[str]:
@@ -331,7 +331,7 @@ def test_no_key_and_no_log_line_has_a_user_name_or_an_email_address(
 ) -> None:
     user = sign_up(email_name())
     stored = user.upload(photo())["filename"]
-    eventually(lambda: names_in_dictionary(user), [stored])
+    eventually(lambda: names_in_index(user), [stored])
     assert user.me()["images"]["count"] == 1
     auctions.create(user)
     assert auctions.bid(user, auctions.create(make_user()), 1).status_code == 200

@@ -1,4 +1,4 @@
-"""Wrong types, for every member and parameter of every route, made from the OpenAPI document."""
+"""Values of the wrong type for every member and parameter, generated from the OpenAPI document."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from service import User, assert_problem
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-#: One value of each type of JSON, and a number that is no integer.
+#: One value of each JSON type, and a number that is not an integer.
 VALUES: dict[str, Any] = {
     "null": None,
     "boolean": True,
@@ -22,7 +22,7 @@ VALUES: dict[str, Any] = {
     "array": ["text"],
     "object": {"text": 1},
 }
-#: Texts that are none of our integers.
+#: Texts that are not valid integer parameters.
 NOT_INTEGERS = ["text", "1.5", "true", "null", "-1", "+1", " 1", "0x1", "1e1", "[1]"]
 
 Operation = dict[str, Any]
@@ -42,12 +42,12 @@ def schema_of(operation: Operation, media_type: str) -> dict[str, Any] | None:
 
 
 def refused_with(operation: Operation) -> int:
-    """What a wrong member of a body gets: parameters that may be in the body are not checked by rules."""
+    """The status for a wrong member: 422, or 400 if it is a parameter that the query string may have, too."""
     return 422 if operation["requestBody"]["required"] else 400
 
 
 def is_type(schema: dict[str, Any], value: object) -> bool:
-    """Whether a value has a type that the schema allows, whatever else the schema asks."""
+    """Whether the schema allows the type of a value, regardless of its other rules."""
     types = {"type": schema["type"]} if "type" in schema else {"enum": schema["enum"]}
     valid: bool = Draft202012Validator(types).is_valid(value)
     return valid
@@ -102,7 +102,7 @@ def form_cases() -> Iterator[Any]:
 
 
 def wrong_texts(schema: dict[str, Any]) -> list[str]:
-    """Texts that a parameter with this schema cannot have. An empty one is always wrong."""
+    """Invalid texts for a parameter with this schema. Empty text is always invalid."""
     if schema.get("type") == "integer":
         return ["", *NOT_INTEGERS]
     return ["", "text"] if "enum" in schema else [""]
@@ -110,7 +110,7 @@ def wrong_texts(schema: dict[str, Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def send(caller: User) -> Send:
-    """Sends a request with a token; `{id}` is an auction of the caller's own."""
+    """Sends a request with a token; `{id}` is one of the caller's own auctions."""
     auction: list[str] = []
 
     def call(method: str, path: str, **request: Any) -> httpx.Response:
@@ -171,7 +171,7 @@ def test_a_wrong_form_field_is_refused(
 
 
 def raw(method: str, path: str) -> dict[str, Any]:
-    """A body for routes that must have one and read their query only beside the file itself."""
+    """A body for upload routes, which read the query string only if the body is the file itself."""
     operation = contract.document()["paths"][path][method.lower()]
     if "application/octet-stream" not in operation.get("requestBody", {}).get("content", {}):
         return {}

@@ -1,4 +1,4 @@
-"""Uploads of any size: POST /uploads and what follows."""
+"""Uploads in parts: POST /uploads and the routes below it."""
 
 import concurrent.futures
 import hashlib
@@ -29,7 +29,7 @@ ID = str(uuid.UUID(int=0))
 
 
 def large_photo(size: int, seed: int = 1) -> bytes:
-    """A JPEG followed by random bytes: as large as wanted, and like no other."""
+    """A JPEG followed by random bytes: `size` bytes, which differ for each seed."""
     head = photo("jpg", seed)
     return head + random.Random(seed).randbytes(size - len(head))
 
@@ -47,7 +47,7 @@ def chunk(upload: Upload, part: Upload, data: bytes) -> bytes:
 
 
 def send(part: Upload, content: bytes) -> httpx.Response:
-    """PUTs a part exactly as the contract says: to the URL, with its headers alone."""
+    """PUTs a part as the contract says: to its URL, with no headers but those of the part."""
     return httpx.put(part["url"], content=content, headers=part["headers"], timeout=60)
 
 
@@ -76,7 +76,7 @@ def problem(response: httpx.Response, status: int, name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def left_over(bucket: Bucket) -> LeftOver:
-    """left_over(upload): what S3 still has of an upload, in any version."""
+    """left_over(upload): what S3 still stores of an upload, in any version."""
 
     def find(upload: Upload) -> list[str]:
         client, name = bucket.client, bucket.name
@@ -90,7 +90,7 @@ def left_over(bucket: Bucket) -> LeftOver:
     return find
 
 
-# The way it is meant
+# Successful uploads
 
 
 def test_a_photo_of_60_mb_comes_back_byte_for_byte(user: User, left_over: LeftOver) -> None:
@@ -117,7 +117,7 @@ def test_a_photo_of_60_mb_comes_back_byte_for_byte(user: User, left_over: LeftOv
 
 
 @pytest.mark.parametrize("size", [1000, PART])
-def test_up_to_16_mib_there_is_one_part(user: User, size: int) -> None:
+def test_an_upload_of_at_most_16_mib_has_one_part(user: User, size: int) -> None:
     data = large_photo(max(size, len(photo("jpg", 1))))
     upload = start(user, data)
     assert [part["size"] for part in upload["parts"]] == [len(data)]
@@ -125,7 +125,7 @@ def test_up_to_16_mib_there_is_one_part(user: User, size: int) -> None:
     assert complete(user, upload).status_code == 201
 
 
-def test_the_location_is_the_upload(user: User) -> None:
+def test_the_location_leads_to_the_upload(user: User) -> None:
     response = user.post("/uploads", json={"filename": "a.jpg", "size": 5})
     found = user.get(response.headers["location"])
     assert found.status_code == 200
@@ -143,7 +143,7 @@ def test_parts_arrive_in_any_order_and_more_than_once(user: User) -> None:
     assert user.fetch(filename).content == data
 
 
-def test_an_interrupted_upload_goes_on_with_what_is_missing(user: User) -> None:
+def test_an_interrupted_upload_continues_with_the_missing_parts(user: User) -> None:
     data = large_photo(PART * 3)
     upload = start(user, data)
     second = upload["parts"][1]
@@ -157,7 +157,7 @@ def test_an_interrupted_upload_goes_on_with_what_is_missing(user: User) -> None:
     assert complete(user, upload).status_code == 201
 
 
-def test_fresh_urls_come_on_request(user: User) -> None:
+def test_new_urls_are_signed_on_request(user: User) -> None:
     data = large_photo(PART + 1)
     upload = start(user, data)
     response = user.post(f"/uploads/{upload['id']}/parts", json={"numbers": [2, 1]})
@@ -186,7 +186,7 @@ def test_open_uploads_are_listed_until_they_end(user: User) -> None:
 
 
 @pytest.mark.parametrize("change", [1, -1, -1000])
-def test_a_part_of_another_length_is_refused_by_s3(user: User, change: int) -> None:
+def test_s3_refuses_a_part_of_the_wrong_length(user: User, change: int) -> None:
     data = large_photo(50_000)
     upload = start(user, data)
     wrong = data + b"x" if change > 0 else data[:change]
@@ -200,7 +200,7 @@ def test_the_last_parts_url_does_not_take_another_parts_bytes(user: User) -> Non
     assert send(upload["parts"][1], chunk(upload, upload["parts"][0], data)).status_code == 403
 
 
-def test_bytes_that_are_no_photo_are_refused_and_deleted(user: User, left_over: LeftOver) -> None:
+def test_bytes_that_are_not_a_photo_are_refused_and_deleted(user: User, left_over: LeftOver) -> None:
     data = b"\x7fELF" + random.Random(1).randbytes(17 * MIB)
     upload = start(user, data, filename="holiday.jpg")
     send_all(upload, data)
@@ -233,7 +233,7 @@ def test_a_part_is_refused_once_the_upload_is_complete(user: User) -> None:
     problem(user.call("DELETE", f"/uploads/{upload['id']}"), 409, "upload-ended")
 
 
-def test_a_cancelled_upload_takes_nothing_more(user: User, left_over: LeftOver) -> None:
+def test_a_cancelled_upload_accepts_no_more_parts(user: User, left_over: LeftOver) -> None:
     data = large_photo(PART + 1)
     upload = start(user, data)
     send(upload["parts"][0], chunk(upload, upload["parts"][0], data))
@@ -265,7 +265,7 @@ def test_an_upload_may_not_be_larger_than_the_limit(user: User) -> None:
         ({"filename": "a", "size": 1, "name": "b"}, ["/name"]),
     ],
 )
-def test_what_breaks_a_rule_is_named(caller: User, body: dict[str, Any], pointers: list[str]) -> None:
+def test_every_invalid_member_is_listed(caller: User, body: dict[str, Any], pointers: list[str]) -> None:
     refused = problem(caller.post("/uploads", json=body), 422, "invalid")
     assert sorted({error["pointer"] for error in refused["errors"]}) == pointers
 
@@ -280,7 +280,7 @@ def test_what_breaks_a_rule_is_named(caller: User, body: dict[str, Any], pointer
         ([1] * 101, "/numbers"),
     ],
 )
-def test_numbers_that_are_no_parts_are_named(caller: User, numbers: list[Any], pointer: str) -> None:
+def test_a_number_that_is_not_a_part_is_refused(caller: User, numbers: list[Any], pointer: str) -> None:
     upload = start(caller, b"12345")
     response = caller.post(f"/uploads/{upload['id']}/parts", json={"numbers": numbers})
     assert problem(response, 422, "invalid")["errors"][0]["pointer"] == pointer
@@ -313,7 +313,7 @@ def test_nobody_reaches_another_users_upload(user: User, make_user: MakeUser) ->
 # Idempotency
 
 
-def test_an_idempotency_key_gets_the_same_upload(user: User) -> None:
+def test_a_repeated_idempotency_key_returns_the_same_upload(user: User) -> None:
     body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
     first = user.post("/uploads", json=body, headers=headers)
     again = user.post("/uploads", json=body, headers=headers)
@@ -336,7 +336,7 @@ def test_an_idempotency_key_has_1_to_128_characters(caller: User, key: str) -> N
     problem(response, 400, "bad-request")
 
 
-def test_the_same_key_at_the_same_time_makes_one_upload(user: User) -> None:
+def test_concurrent_requests_with_one_key_create_one_upload(user: User) -> None:
     body, headers = {"filename": "a.jpg", "size": 5}, {"Idempotency-Key": "key-1"}
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         tries = [pool.submit(user.post, "/uploads", json=body, headers=headers) for _ in range(6)]
@@ -346,7 +346,7 @@ def test_the_same_key_at_the_same_time_makes_one_upload(user: User) -> None:
     assert len(user.get("/uploads").json()["uploads"]) == 1
 
 
-# Several at once
+# Concurrency
 
 
 def test_a_user_has_at_most_20_open_uploads(user: User) -> None:
@@ -365,7 +365,7 @@ def test_a_user_has_at_most_20_open_uploads(user: User) -> None:
     assert user.post("/uploads", json={"filename": "a.jpg", "size": 5}).status_code == 201
 
 
-def test_two_completions_at_once_make_one_photo(user: User) -> None:
+def test_concurrent_completions_create_one_photo(user: User) -> None:
     data = large_photo(PART + 5)
     upload = start(user, data)
     send_all(upload, data)
@@ -378,7 +378,7 @@ def test_two_completions_at_once_make_one_photo(user: User) -> None:
     assert len(user.names()) == 1
 
 
-def test_cancel_and_completion_at_once_leave_a_photo_or_nothing(user: User, left_over: LeftOver) -> None:
+def test_a_concurrent_cancel_and_completion_leave_a_photo_or_nothing(user: User, left_over: LeftOver) -> None:
     for seed in range(4):
         data = large_photo(30_000, seed)
         upload = start(user, data)
@@ -395,7 +395,7 @@ def test_cancel_and_completion_at_once_leave_a_photo_or_nothing(user: User, left
             user.post("/delete", json={"file": name})
 
 
-def test_uploads_of_the_same_name_at_once_all_stay(user: User) -> None:
+def test_concurrent_uploads_with_one_name_are_all_kept(user: User) -> None:
     data = large_photo(20_000)
     uploads = [start(user, data) for _ in range(4)]
     for upload in uploads:
@@ -408,14 +408,15 @@ def test_uploads_of_the_same_name_at_once_all_stay(user: User) -> None:
 
 # A call of `complete` that dies at any step
 
-#: The calls to AWS of one `complete`: lease, list the parts, assemble, look, read, name, start the copy,
-#: copy, complete it, end the upload, look, delete the bytes.
+#: The calls to AWS of one `complete`: take the lease, list the parts, assemble them, look up the object, read
+#: its first bytes, store the name, start the copy, copy, complete the copy, mark the upload as done, look up
+#: the object, delete it.
 STEPS = 12
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the programs that are killed lie."""
+    """The folder for the programs that are killed."""
     return tmp_path_factory.mktemp("programs")
 
 

@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, right and wrong ones, against a local cloud of its own."""
+"""Valid and invalid requests, generated from the OpenAPI document, against a separate local cloud."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _REPORT = LOCAL / "reports" / "contract.xml"
 
 
 def contract() -> str:
-    """Schemathesis: responses are as documented, wrong requests are refused, links can be followed."""
+    """Schemathesis: responses match the document, invalid requests are refused, and links work."""
     python = virtual_environment("contract")
     with local_cloud(LOCAL / "contract") as cloud:
         cloud.start("--zips", str(zips()))
@@ -25,7 +25,7 @@ def contract() -> str:
 
 
 def attack(python: Path, base_url: str) -> None:
-    """Runs Schemathesis as the demo user, who in a new local cloud is nobody else's."""
+    """Runs Schemathesis as the demo user, whom no other test uses in this local cloud."""
     command: list[str | Path] = [
         python.with_name("schemathesis"),
         "--config-file",

@@ -1,4 +1,4 @@
-"""The Terraform steps of scripts/test: what is written is checked, and then made in a fresh local cloud.
+"""The Terraform steps of scripts/test: check the configuration, then apply it to a fresh local cloud.
 
 `python3 scripts/terraform_checks` runs them alone.
 """

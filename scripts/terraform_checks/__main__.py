@@ -1,4 +1,4 @@
-"""Checks the Terraform configuration, and proves it by applying it to a fresh local cloud."""
+"""Checks the Terraform configuration, then applies it to a fresh local cloud and tests the result."""
 
 import argparse
 import sys
@@ -14,17 +14,17 @@ from terraform_checks.terraform import Terraform, find  # noqa: E402
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the steps; a summary in plain words comes last."""
+    """Runs the steps and prints a summary."""
     parser = argparse.ArgumentParser(prog="python3 scripts/terraform_checks", description=__doc__)
-    parser.add_argument("--no-apply", action="store_true", help="check what is written, and make nothing")
+    parser.add_argument("--no-apply", action="store_true", help="check the configuration without applying it")
     parser.add_argument(
         "--authorizer",
         choices=("jwt", "lambda"),
         default="jwt",
-        help="what checks tokens (default: %(default)s)",
+        help="the authorizer of the API (default: %(default)s)",
     )
     parser.add_argument(
-        "--policies", action="store_true", help="print what each function may do, once it is made"
+        "--policies", action="store_true", help="print the permissions of each function after the apply"
     )
     options = parser.parse_args(arguments)
     summary = []

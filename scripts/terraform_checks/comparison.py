@@ -1,4 +1,4 @@
-"""Compares what scripts/local and Terraform have deployed: one service, described by one manifest."""
+"""Compares what scripts/local and Terraform have deployed from the same manifest."""
 
 import re
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from typing import Any
 
 # Paths that may differ, and why.
 ALLOWED: Mapping[str, str] = {
-    r".*/(Tags|UserPoolTags)/.*": "tags are for permissions and costs in AWS; locally for a program's digest",
+    r".*/(Tags|UserPoolTags)/.*": "tags: in AWS for permissions and costs, locally for a program's digest",
     r"api/stage/[^/]+/AccessLogSettings/.*": "the local cloud writes no access log",
     r"log//aws/apigateway/.*": "the local cloud writes no access log",
     r"function/[^/]+/Layers/.*": "the local cloud runs no extensions",
-    r"topic/alarms/.*": "nobody watches a local cloud",
+    r"topic/alarms/.*": "a local cloud has no alarms",
 }
 
 
 def differences(local: Mapping[str, Any], terraform: Mapping[str, Any]) -> list[str]:
-    """What differs and must not, and allowances that are no longer needed."""
+    """Differences that are not allowed, and allowances that are no longer needed."""
     found, needed = [], set()
     for path in sorted(local.keys() | terraform.keys()):
         if local.get(path) == terraform.get(path):

@@ -1,4 +1,4 @@
-"""The proof: Terraform deploys the service to a fresh local cloud with IAM enforced, its state included.
+"""Deploys the service with Terraform to a fresh local cloud with IAM enforced, which also stores the state.
 
 The end-to-end suite then runs against that deployment.
 """
@@ -32,7 +32,7 @@ session = botocore.session.get_session()
 client = session.create_client("s3", region_name=sys.argv[1], endpoint_url=sys.argv[2])
 client.create_bucket(Bucket=sys.argv[3])
 """
-# Ends when the queues and the bucket, with all its versions, are empty.
+# Waits until the queues are empty, then deletes all versions of all objects.
 _EMPTY_BUCKET = """
 import sys, time, botocore.session
 region, endpoint, seconds, bucket, *queues = sys.argv[1:]
@@ -49,7 +49,7 @@ deadline = time.monotonic() + float(seconds)
 for queue in queues:
     while found := left(queue):
         if time.monotonic() > deadline:
-            sys.exit(f"{queue} still has {found}: a message that fails; see its function's log")
+            sys.exit(f"{queue} still has {found}. A message keeps failing: see its function's log")
         time.sleep(0.5)
 while True:
     page = s3.list_object_versions(Bucket=bucket)
@@ -73,12 +73,12 @@ class Stage:
 
     @property
     def endpoint(self) -> str:
-        """The address for AWS clients."""
+        """The URL for AWS clients."""
         return f"http://localhost:{self.cloud.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """Sends AWS clients, Terraform's provider and its backend among them, to the local cloud."""
+        """Sends AWS clients, including Terraform's provider and backend, to the local cloud."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": _REGION,
@@ -88,11 +88,11 @@ class Stage:
         }
 
     def run(self, *arguments: str) -> Done:
-        """Runs a Terraform command on the root."""
+        """Runs a Terraform command on the root module."""
         return self.terraform.run(_TERRAFORM, *arguments, environment=self.environment)
 
     def plan(self, *arguments: str) -> Done:
-        """Plans with the stage's variables; what comes later on the command line overrides them."""
+        """Plans with the stage's variables, which `arguments` may override."""
         return self.run("plan", "-input=false", "-lock=false", f"-var-file={self.variables}", *arguments)
 
     @property
@@ -106,12 +106,12 @@ class Stage:
         return self.folder / "dist"
 
     def outputs(self) -> dict[str, Any]:
-        """The outputs of what was applied."""
+        """The outputs of the applied root module."""
         return {name: output["value"] for name, output in self.run("output", "-json").expect().json().items()}
 
 
 def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterator[str]:
-    """Deploys the stage, uses it, and destroys it; after each part, says what was shown."""
+    """Deploys the stage, tests it and destroys it. Yields the result of each part."""
     folder = WORK / "proof"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -179,7 +179,7 @@ def _prepare(stage: Stage, authorizer: str) -> None:
 
 
 def _mistakes_are_refused(stage: Stage) -> str:
-    """The plan fails for each, says what to do, and nothing is created."""
+    """For each mistake, the plan fails and says what to do."""
     architecture = json.loads(stage.variables.read_text())["architecture"]
     incomplete = stage.folder / "incomplete"
     shutil.copytree(stage.dist, incomplete)
@@ -194,11 +194,11 @@ def _mistakes_are_refused(stage: Stage) -> str:
     }
     for mistake, (variable, message) in mistakes.items():
         done = stage.plan(f"-var={variable}").expect(1)
-        # Terraform breaks and frames its messages.
+        # Terraform wraps its messages and draws a frame around them.
         words = re.sub(r"[\s│]+", " ", done.output)
         if not re.search(message, words):
             raise Failure(f'With {mistake} the plan does not say "{message}":\n{done.output}')
-    return f"refused before anything is made: {', '.join(mistakes)}"
+    return f"refused before anything is created: {', '.join(mistakes)}"
 
 
 def _apply_while_another_waits(stage: Stage) -> str:
@@ -224,7 +224,7 @@ def _apply_while_another_waits(stage: Stage) -> str:
     Done(arguments, first.returncode, planned + rest).expect()
     made = re.search(r"Resources: (\d+) added, 0 changed, 0 destroyed", rest)
     if not made:
-        raise Failure(f"The apply does not say what it made:\n{rest}")
+        raise Failure(f"The apply does not say what it created:\n{rest}")
     return f"applied: {made[1]} resources; a second apply at the same time was refused by the lock"
 
 
@@ -297,13 +297,13 @@ def _new_code_deploys_one_function(stage: Stage) -> str:
         changes = _changes(stage)
     expected = {'module.function["list"].aws_lambda_function.this': "update"}
     if changes != expected:
-        raise Failure(f"New code of one function changes more than that: {json.dumps(changes, indent=2)}")
+        raise Failure(f"New code of one function changes others, too: {json.dumps(changes, indent=2)}")
     return "new code of one function deploys only that function"
 
 
 @contextlib.contextmanager
 def _changed_package(stage: Stage) -> Iterator[Path]:
-    """The folder with the manifest and the zips, to be changed; afterwards it is restored."""
+    """The folder with the manifest and the zips, for a change that is undone afterwards."""
     folder = next(stage.dist.iterdir())
     kept = folder.with_suffix(".kept")
     shutil.copytree(folder, kept)
@@ -315,7 +315,7 @@ def _changed_package(stage: Stage) -> Iterator[Path]:
 
 
 def _changes(stage: Stage, *arguments: str) -> dict[str, str]:
-    """What a plan would do: the action by the resource's address."""
+    """The actions of a plan, by resource address."""
     plan = stage.folder / "changes.tfplan"
     stage.plan(f"-out={plan}", *arguments).expect()
     shown = stage.run("show", "-json", str(plan)).expect().json()
@@ -347,7 +347,7 @@ def _end_to_end(stage: Stage) -> str:
 
 
 def _call_cloud(stage: Stage, script: str, *arguments: str) -> None:
-    """Runs a few lines of Python with an AWS client."""
+    """Runs a Python script that uses an AWS client."""
     python = virtual_environment("local")
     done = subprocess.run(
         [str(python), "-c", script, _REGION, stage.endpoint, *arguments],

@@ -1,4 +1,4 @@
-"""What can be said of the configuration without making anything."""
+"""Checks of the configuration that create nothing."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _FOLDERS = ("terraform", "modules")
 
 
 def check_format() -> str:
-    """Every file is formatted as `terraform fmt` does it."""
+    """Every file is formatted by `terraform fmt`."""
     command = ["terraform", "fmt", "-check", "-recursive", "-diff"]
     for folder in _FOLDERS:
         done = subprocess.run([*command, str(ROOT / folder)], capture_output=True, text=True)
@@ -22,7 +22,7 @@ def check_format() -> str:
 
 
 def check_modules(terraform: Terraform) -> str:
-    """Every module is valid by itself, and its tests, with a mocked provider, pass."""
+    """Every module is valid on its own, and its tests pass with a mocked provider."""
     tests = 0
     modules = configurations()
     for folder in modules:
@@ -40,11 +40,11 @@ def check_modules(terraform: Terraform) -> str:
 
 
 def check_security() -> str:
-    """Checkov finds nothing that is not suppressed, with its reason, beside the code."""
+    """Checkov finds nothing that is not suppressed in the code with a reason."""
     checkov = virtual_environment("checkov").with_name("checkov")
     command = [str(checkov), "--framework", "terraform", "--skip-download", "--compact", "--quiet"]
     directories = [part for folder in _FOLDERS for part in ("--directory", str(ROOT / folder))]
-    # It is a guest here: no look-ups, and no caches in the checkout.
+    # Prints errors only, without colours. `--skip-download` above avoids network requests.
     environment = {**os.environ, "LOG_LEVEL": "ERROR", "ANSI_COLORS_DISABLED": "1"}
     done = subprocess.run(
         [*command, *directories],
@@ -67,6 +67,6 @@ def check_security() -> str:
 
 
 def configurations() -> list[Path]:
-    """The root, what comes before it, and every module."""
+    """The root module, the bootstrap module, and every other module."""
     candidates = [ROOT / "terraform", ROOT / "terraform" / "bootstrap", *sorted((ROOT / "modules").iterdir())]
     return [folder for folder in candidates if (folder / "main.tf").is_file()]

@@ -1,4 +1,4 @@
-"""The static checks in their order."""
+"""Runs the static checks in order."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _NEED_A_PROVIDER = "validate and the modules' tests"
 
 
 def static_steps() -> Iterator[str]:
-    """Runs each check that makes nothing; yields what it showed, or why it did not run."""
+    """Runs each static check. Yields its result, or why it did not run."""
     if not has_terraform():
         yield f"{NOT_RUN}, since {find()}: formatting, {_NEED_A_PROVIDER}"
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from support.common import LOCAL, ROOT, Failure
 
 WORK = LOCAL / "terraform"
-# Beside the checkout, for machines that have no registry; another place is named by TERRAFORM_OFFLINE.
+# For machines without access to the registry. TERRAFORM_OFFLINE names another folder.
 _STAND_IN = ROOT.parent / "shared" / "terraform-offline"
 _ANY_CONFIGURATION = (
     'terraform { required_providers { aws = { source = "hashicorp/aws", version = "~> 6.25" } } }'
@@ -23,7 +23,7 @@ _ANY_CONFIGURATION = (
 
 @dataclass(frozen=True)
 class Terraform:
-    """How Terraform is called on this machine: `prefix` stands before the command `terraform`."""
+    """How to run Terraform on this machine. `prefix` precedes the command `terraform`."""
 
     provider: str
     prefix: tuple[str, ...]
@@ -33,7 +33,7 @@ class Terraform:
         return [*self.prefix, "terraform", f"-chdir={folder}", *arguments]
 
     def run(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> "Done":
-        """Runs a command to its end. Its own files go to .local: nobody's work in the folder is disturbed."""
+        """Runs a command. Its data goes to .local, so it does not interfere with work in the folder."""
         done = subprocess.run(
             self.command(folder, *arguments),
             env=self.environment(folder, environment),
@@ -70,19 +70,19 @@ class Done:
     output: str = field(repr=False)
 
     def expect(self, *codes: int) -> "Done":
-        """Itself, or a Failure if the exit status is none of these (0 when none is given)."""
+        """Returns itself, or raises a Failure if the exit status is not in `codes` (default: 0)."""
         if self.code not in (codes or (0,)):
             raise Failure(f"`terraform {' '.join(self.arguments)}` ended with {self.code}:\n{self.output}")
         return self
 
     def json(self) -> Any:
-        """What it printed, read as JSON."""
+        """The output, parsed as JSON."""
         return json.loads(self.output)
 
 
 @functools.cache
 def find() -> "Terraform | str":
-    """Terraform with a provider; without either, why there is none, in words for the summary."""
+    """Terraform with a provider, or the reason why one of them is missing, for the summary."""
     if shutil.which("terraform") is None:
         return "the command `terraform` is not installed (1.11 or newer)"
     named = os.environ.get("TERRAFORM_OFFLINE")
@@ -96,9 +96,9 @@ def find() -> "Terraform | str":
         (Path(folder) / "main.tf").write_text(_ANY_CONFIGURATION)
         if registry.run(Path(folder), "init", "-input=false").code == 0:
             return registry
-    return "no AWS provider can be had: the registry is not reached, and TERRAFORM_OFFLINE names no stand-in"
+    return "there is no AWS provider: the registry cannot be reached, and TERRAFORM_OFFLINE names no stand-in"
 
 
 def has_terraform() -> bool:
-    """Whether the command is there at all, with or without a provider."""
+    """Whether Terraform is installed, with or without a provider."""
     return shutil.which("terraform") is not None
