@@ -36,8 +36,7 @@ fn the_committed_document_is_current() {
 
 #[test]
 fn the_document_has_exactly_the_routes_of_the_manifest() {
-    let manifest = if file("service.json").exists() { "service.json" } else { "functions.json" };
-    let functions = read(manifest)["functions"].as_object().unwrap().clone();
+    let functions = read("service.json")["functions"].as_object().unwrap().clone();
     let declared: BTreeSet<String> = functions
         .values()
         .flat_map(|function| function["trigger"]["http"].as_array().cloned().unwrap_or_default())
@@ -48,9 +47,8 @@ fn the_document_has_exactly_the_routes_of_the_manifest() {
 
 #[test]
 fn a_route_needs_a_token_in_the_document_if_it_does_in_the_manifest() {
-    let manifest = if file("service.json").exists() { "service.json" } else { "functions.json" };
     let document = document();
-    for function in read(manifest)["functions"].as_object().unwrap().values() {
+    for function in read("service.json")["functions"].as_object().unwrap().values() {
         for route in function["trigger"]["http"].as_array().into_iter().flatten() {
             let (method, path) = route.as_str().unwrap().split_once(' ').unwrap();
             let security = &document["paths"][path][method.to_lowercase()]["security"];
