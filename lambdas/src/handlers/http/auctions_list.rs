@@ -100,7 +100,7 @@ fn parse_cursor(text: &str, status: Status) -> Result<Position, Problem> {
         (of_list == status && cursor(status, position) == text).then_some(position)
     };
     position().ok_or_else(|| {
-        Problem::bad_request("This `cursor` is not of this list. Send the `status` it came from, or leave it out.")
+        Problem::bad_request("This `cursor` does not belong to this list. Send its `status`, or leave the cursor out.")
     })
 }
 
