@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import hashlib
+import json
 import random
 import time
 import uuid
@@ -448,3 +449,41 @@ def test_a_completion_that_dies_is_continued(
     assert user.fetch(filename).content == data
     assert user.get("/uploads").json()["uploads"] == []
     assert left_over(upload) == []
+
+
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_creation_that_dies_can_be_repeated_with_its_key(
+    user: User, backstage: auctions.Backstage, programs: Path, when: str
+) -> None:
+    data = large_photo(20_000)
+    body = {"filename": "a.jpg", "size": len(data)}
+    headers = {"authorization": f"Bearer {user.id_token}", "idempotency-key": "key-1"}
+    event = http_request("POST /uploads", headers, json.dumps(body), stage=backstage.settings.stage)
+    Victim(backstage, "uploads_create", programs).run(event, "TransactWriteItems", when)
+    upload = user.post("/uploads", json=body, headers={"Idempotency-Key": "key-1"}).json()
+    assert len(user.get("/uploads").json()["uploads"]) == 1
+    send_all(upload, data)
+    assert complete(user, upload).status_code == 201
+
+
+@pytest.mark.local_cloud
+def test_a_photo_that_may_be_stored_cannot_be_cancelled(
+    user: User, backstage: auctions.Backstage, programs: Path
+) -> None:
+    data = large_photo(20_000)
+    upload = start(user, data)
+    send_all(upload, data)
+    headers = {"authorization": f"Bearer {user.id_token}"}
+    event = http_request("POST /uploads/{id}/complete", headers, stage=backstage.settings.stage)
+    event["pathParameters"] = {"id": upload["id"]}
+    # The photo is stored, and the upload is not marked as done.
+    Victim(backstage, "uploads_complete", programs).run(event, "TransactWriteItems", "before")
+    assert len(user.names()) == 1
+    checking = get(user, upload)
+    assert (checking["state"], checking["received"], checking["parts"]) == ("checking", len(data), [])
+    parts = user.post(f"/uploads/{upload['id']}/parts", json={"numbers": [1]})
+    assert (problem(parts, 503, "busy"), "retry-after" in parts.headers)[1]
+    problem(user.call("DELETE", f"/uploads/{upload['id']}"), 409, "upload-ended")
+    backstage.end_upload_lease(user, upload["id"])
+    assert complete(user, upload).json()["photo"]["filename"] == user.names()[0]

@@ -18,7 +18,7 @@ resource "aws_apigatewayv2_api" "this" {
       allow_origins  = cors_configuration.value
       allow_methods  = ["DELETE", "GET", "PATCH", "POST", "PUT"]
       allow_headers  = ["accept", "authorization", "content-disposition", "content-type", "idempotency-key", "if-none-match", "jwt"]
-      expose_headers = ["content-disposition", "etag", "location", "www-authenticate"]
+      expose_headers = ["content-disposition", "etag", "location", "retry-after", "www-authenticate"]
       max_age        = 3600
     }
   }

@@ -41,7 +41,7 @@ def create_api(aws: Aws, functions: list[Function], issuer: str, client_id: str,
                 "if-none-match",
                 "jwt",
             ],
-            "ExposeHeaders": ["content-disposition", "etag", "location", "www-authenticate"],
+            "ExposeHeaders": ["content-disposition", "etag", "location", "retry-after", "www-authenticate"],
             "MaxAge": 3600,
         },
     )

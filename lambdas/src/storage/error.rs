@@ -8,7 +8,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Error codes that mean "slow down" ("Error handling" and "Common errors" in the API references of S3, `DynamoDB`,
 /// SQS, SES and Cognito).
-const THROTTLING: [&str; 11] = [
+const THROTTLING: [&str; 13] = [
     "LimitExceededException",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
@@ -20,6 +20,8 @@ const THROTTLING: [&str; 11] = [
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
 ];
 
 /// What the caller of a failed operation can do about it.
@@ -120,7 +122,13 @@ where
 fn kind(code: Option<&str>, status: Option<u16>) -> ErrorKind {
     match (code, status) {
         (Some(code), _) if THROTTLING.contains(&code) => ErrorKind::Throttled,
-        (Some("ConditionalCheckFailedException" | "PreconditionFailed" | "ConditionalRequestConflict"), _)
+        // `InvalidPart`: a part was replaced after it was listed.
+        (
+            Some(
+                "ConditionalCheckFailedException" | "PreconditionFailed" | "ConditionalRequestConflict" | "InvalidPart",
+            ),
+            _,
+        )
         | (_, Some(409 | 412)) => ErrorKind::Precondition,
         // A missing bucket is a wrong configuration, not a missing object.
         (Some("NoSuchBucket"), _) => ErrorKind::Other,
@@ -155,6 +163,8 @@ mod tests {
             (Some("ConditionalCheckFailedException"), Some(400), ErrorKind::Precondition),
             (Some("PreconditionFailed"), Some(412), ErrorKind::Precondition),
             (Some("ConditionalRequestConflict"), Some(409), ErrorKind::Precondition),
+            (Some("TransactionConflictException"), Some(400), ErrorKind::Throttled),
+            (Some("InvalidPart"), Some(400), ErrorKind::Precondition),
             (Some("NoSuchKey"), Some(404), ErrorKind::NotFound),
             (None, Some(404), ErrorKind::NotFound),
             (Some("NoSuchBucket"), Some(404), ErrorKind::Other),

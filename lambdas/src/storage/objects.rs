@@ -1,8 +1,10 @@
 //! Objects in the bucket.
 
+use std::time::Duration;
+
 use aws_sdk_s3::{
     Client,
-    config::retry::RetryConfig,
+    config::{StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         get_object::GetObjectOutput, head_object::HeadObjectOutput, list_objects_v2::ListObjectsV2Output,
@@ -12,12 +14,19 @@ use aws_sdk_s3::{
     types::{CompletedMultipartUpload, CompletedPart, EncodingType},
 };
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::error::{CloudError, ErrorKind};
 
-/// The most that one `UploadPartCopy` copies: 5 GiB ("Amazon S3 multipart upload limits").
-const MAX_COPY_BYTES: u64 = 5 << 30;
+/// How much one `UploadPartCopy` copies. A larger object is copied in parts, several at a time.
+const COPY_BYTES: u64 = 64 << 20;
+
+/// How many parts are copied at a time.
+const COPIES_AT_ONCE: usize = 16;
+
+/// How long S3 may take to copy or assemble bytes. Other calls are short, and have shorter timeouts.
+const COPY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The source of a copy is percent-encoded, slashes excepted.
 const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -279,10 +288,12 @@ impl Objects {
         }
     }
 
-    /// Makes an object of parts. With `only_if_new`, returns false and makes nothing if the key is taken.
+    /// Makes an object of parts. Returns false and makes nothing if a part was replaced after it was listed, or, with
+    /// `only_if_new`, if the key is taken.
     ///
     /// # Errors
-    /// Any [`CloudError`]; [`ErrorKind::NotFound`] if the upload was completed or aborted before.
+    /// Any [`CloudError`]; [`ErrorKind::NotFound`] if the upload was completed or aborted before, and
+    /// [`ErrorKind::Throttled`] while another write of the same key is in progress.
     pub async fn complete_multipart(
         &self,
         key: &str,
@@ -297,7 +308,14 @@ impl Objects {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.iter().map(part).collect())).build();
         let complete = self.s3.complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(multipart);
         let complete = complete.multipart_upload(parts).set_if_none_match(only_if_new.then(|| "*".to_owned()));
-        unless_precondition(complete.send().await.map(|_| ()).map_err(CloudError::from))
+        let completed = complete.customize().config_override(patient()).send().await;
+        match completed.map(|_| ()).map_err(CloudError::from) {
+            // That write may be this one: the SDK retries a call whose response was lost. Its outcome is not known yet.
+            Err(error) if error.status() == Some(409) => {
+                Err(CloudError::of_kind(ErrorKind::Throttled, "another write of the same key is in progress"))
+            }
+            completed => unless_precondition(completed),
+        }
     }
 
     /// Aborts a multipart upload and deletes its parts. An upload that is gone already is no error.
@@ -340,31 +358,45 @@ impl Objects {
         key: &str,
         multipart: &str,
     ) -> Result<bool, CloudError> {
+        let count = u32::try_from(version.size.div_ceil(COPY_BYTES)).unwrap_or(u32::MAX);
+        let numbers: Vec<u32> = (1..=count).collect();
         let mut parts = Vec::new();
-        let mut from = 0;
-        for number in 1.. {
-            if from >= version.size {
-                break;
-            }
-            let to = version.size.min(from + MAX_COPY_BYTES);
-            let copy = self
-                .s3
-                .upload_part_copy()
-                .bucket(&self.bucket)
-                .key(key)
-                .upload_id(multipart)
-                .part_number(number)
-                .copy_source(format!("{}/{}", self.bucket, utf8_percent_encode(source, COPY_SOURCE)))
-                .copy_source_range(format!("bytes={from}-{}", to - 1))
-                .copy_source_if_match(&version.etag)
-                .send()
-                .await?;
-            let etag = copy.copy_part_result.and_then(|part| part.e_tag);
-            let etag = etag.ok_or_else(|| CloudError::unusable("a copied part without ETag"))?;
-            parts.push(ArrivedPart { number: number.unsigned_abs(), size: to - from, etag });
-            from = to;
+        for numbers in numbers.chunks(COPIES_AT_ONCE) {
+            let copies = numbers.iter().map(|number| self.copy_part(source, version, key, multipart, *number));
+            parts.extend(try_join_all(copies).await?);
         }
         self.complete_multipart(key, multipart, &parts, true).await
+    }
+
+    async fn copy_part(
+        &self,
+        source: &str,
+        version: &ObjectVersion,
+        key: &str,
+        multipart: &str,
+        number: u32,
+    ) -> Result<ArrivedPart, CloudError> {
+        let from = u64::from(number.saturating_sub(1)) * COPY_BYTES;
+        let to = version.size.min(from + COPY_BYTES);
+        // S3 copies a range only of an object over 5 MB ("UploadPartCopy", Amazon S3 API Reference).
+        let range = (version.size > COPY_BYTES).then(|| format!("bytes={from}-{}", to - 1));
+        let copied = self
+            .s3
+            .upload_part_copy()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(multipart)
+            .part_number(i32::try_from(number).unwrap_or(i32::MAX))
+            .copy_source(format!("{}/{}", self.bucket, utf8_percent_encode(source, COPY_SOURCE)))
+            .set_copy_source_range(range)
+            .copy_source_if_match(&version.etag)
+            .customize()
+            .config_override(patient())
+            .send()
+            .await?;
+        let etag = copied.copy_part_result.and_then(|part| part.e_tag);
+        let etag = etag.ok_or_else(|| CloudError::unusable("a copied part without ETag"))?;
+        Ok(ArrivedPart { number, size: to - from, etag })
     }
 
     /// The object at `key`; `None` if there is none.
@@ -406,6 +438,14 @@ impl Objects {
         delete.set_version_id(version.version.clone()).send().await?;
         Ok(())
     }
+}
+
+/// For calls during which S3 moves bytes. While it does, no byte of the response arrives, which is not a stalled stream.
+fn patient() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().read_timeout(COPY_TIMEOUT).operation_timeout(COPY_TIMEOUT).build();
+    aws_sdk_s3::config::Builder::new()
+        .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 /// False after a failed precondition. 412: the key is taken. 409: another write of the same key is in progress.

@@ -161,6 +161,17 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(1_795_226_645);
 
+    fn client(presigner: &Presigner, endpoint: Option<&str>) -> Client {
+        let credentials = presigner.credentials.data::<Credentials>().unwrap().clone();
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(presigner.region.clone()))
+            .credentials_provider(credentials)
+            .force_path_style(endpoint.is_some());
+        config.set_endpoint_url(endpoint.map(str::to_owned));
+        Client::from_conf(config.build())
+    }
+
     /// The URL that the S3 client creates for the same object.
     async fn by_the_sdk(
         presigner: &Presigner,
@@ -169,21 +180,36 @@ mod tests {
         content_type: &str,
         disposition: Option<&str>,
     ) -> String {
-        let credentials = presigner.credentials.data::<Credentials>().unwrap().clone();
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(presigner.region.clone()))
-            .credentials_provider(credentials)
-            .force_path_style(endpoint.is_some());
-        config.set_endpoint_url(endpoint.map(str::to_owned));
         let presigning =
             PresigningConfig::builder().start_time(SystemTime::UNIX_EPOCH + NOW).expires_in(EXPIRES_IN).build();
-        let request = Client::from_conf(config.build())
+        let request = client(presigner, endpoint)
             .get_object()
             .bucket("photos-of-all")
             .key(key)
             .response_content_type(content_type)
             .set_response_content_disposition(disposition.map(str::to_owned))
+            .presigned(presigning.unwrap());
+        request.await.unwrap().uri().to_owned()
+    }
+
+    /// The URL of a part that the S3 client makes.
+    async fn part_by_the_sdk(
+        presigner: &Presigner,
+        endpoint: Option<&str>,
+        key: &str,
+        multipart: &str,
+        number: i32,
+        size: i64,
+    ) -> String {
+        let presigning =
+            PresigningConfig::builder().start_time(SystemTime::UNIX_EPOCH + NOW).expires_in(PART_EXPIRES_IN).build();
+        let request = client(presigner, endpoint)
+            .upload_part()
+            .bucket("photos-of-all")
+            .key(key)
+            .upload_id(multipart)
+            .part_number(number)
+            .content_length(size)
             .presigned(presigning.unwrap());
         request.await.unwrap().uri().to_owned()
     }
@@ -215,6 +241,23 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let theirs = runtime.block_on(by_the_sdk(&presigner, endpoint, &key, &content_type, disposition));
             prop_assert_eq!(sorted(&ours), sorted(&theirs));
+        }
+
+        #[test]
+        fn a_url_of_a_part_is_the_one_that_the_sdk_creates(
+            key in "incoming/[ -~é]{1,40}",
+            multipart in "[A-Za-z0-9._~-]{1,60}",
+            number in 1..10_000_i32,
+            size in 1..5_i64 << 30,
+            endpoint in proptest::option::of(Just("http://127.0.0.1:4566")),
+        ) {
+            let credentials = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCY", None, None, "test");
+            let presigner = Presigner::new(credentials, "eu-central-1".to_owned(), "photos-of-all", endpoint);
+            let now = SystemTime::UNIX_EPOCH + NOW;
+            let ours = presigner.presign_part_at(now, &key, &multipart, number.unsigned_abs(), size.unsigned_abs());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let theirs = runtime.block_on(part_by_the_sdk(&presigner, endpoint, &key, &multipart, number, size));
+            prop_assert_eq!(sorted(&ours.unwrap()), sorted(&theirs));
         }
     }
 }

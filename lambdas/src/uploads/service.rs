@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Declaration, Part, Refusal, Session, State, UploadStore, UploadView,
     session::{NoHeaders, PARTS_PER_RESPONSE},
-    store::{Lease, Leased, RequestKey, Stored},
+    store::{End, Lease, Leased, RequestKey, Stored},
 };
 use crate::{
     aws,
@@ -124,11 +124,15 @@ impl Uploads {
         // The bytes are not checked yet, so they get a type that no browser displays.
         let multipart = self.objects.start_multipart(&incoming, "application/octet-stream", &id.to_string()).await?;
         let session = Session::new(id, declaration, multipart, now());
-        let stored = self.store.create(user, &session, key.as_ref()).await;
-        if !matches!(stored, Ok(Stored::New)) {
-            self.objects.abort_multipart(&incoming, &session.multipart).await?;
+        // If this fails, nobody knows whether the upload is stored. So its multipart upload stays: it is needed if so, and
+        // else the bucket's lifecycle rules abort it.
+        let stored = self.store.create(user, &session, key.as_ref()).await?;
+        if !matches!(stored, Stored::New)
+            && let Err(error) = self.objects.abort_multipart(&incoming, &session.multipart).await
+        {
+            tracing::warn!(error = %Chain(&error), "an unused multipart upload was not aborted");
         }
-        match stored? {
+        match stored {
             Stored::New => Ok(Created(self.view(user, &session).await?)),
             Stored::TooMany => Err(UploadError::TooMany),
             Stored::KeyUsed(upload) => self.created_before(user, upload).await,
@@ -155,9 +159,11 @@ impl Uploads {
         let open = self.store.open(user, now()).await?;
         let views = try_join_all(open.into_iter().map(async |id| {
             let Some(session) = self.store.get(user, id, now()).await? else { return Ok(None) };
-            let shown = matches!(session.state_at(now()), State::Open | State::Checking);
-            let received = if shown { received(&session, &self.arrived(user, &session).await?) } else { 0 };
-            Ok::<_, UploadError>(shown.then(|| session.view(now(), received, None)))
+            if !matches!(session.state_at(now()), State::Open | State::Checking) {
+                return Ok(None);
+            }
+            let arrived = self.arrived(user, &session).await?;
+            Ok::<_, UploadError>(Some(session.view(now(), received(&session, arrived.as_deref()), None)))
         }));
         Ok(views.await?.into_iter().flatten().collect())
     }
@@ -173,8 +179,10 @@ impl Uploads {
         numbers: &[u32],
     ) -> Result<Result<Vec<Part>, usize>, UploadError> {
         let session = self.find(user, id).await?;
-        if session.state_at(now()) != State::Open {
-            return Err(UploadError::Ended);
+        match session.state_at(now()) {
+            State::Open => {}
+            State::Checking => return Err(UploadError::Busy),
+            State::Done | State::Refused | State::Cancelled | State::Expired => return Err(UploadError::Ended),
         }
         if let Some(index) = numbers.iter().position(|number| session.size_of_part(*number).is_none()) {
             return Ok(Err(index));
@@ -197,6 +205,7 @@ impl Uploads {
                 Ok(Leased::Ours(lease, session)) => return self.accept(user, *session, &lease).await,
                 Ok(Leased::Held) if Instant::now() < give_up => sleep(LOOK).await,
                 Ok(Leased::Held) => return Err(UploadError::Busy),
+                Err(error) if error.kind() == ErrorKind::Throttled && Instant::now() < give_up => sleep(LOOK).await,
                 Ok(Leased::Ended(session)) => {
                     // The call that ended it may have died before it deleted the bytes.
                     self.clean_up(&keys::incoming(user, id)).await;
@@ -215,11 +224,17 @@ impl Uploads {
     /// checked, and failures of the storage.
     pub async fn cancel(&self, user: &UserKey, id: Uuid) -> Result<(), UploadError> {
         let session = self.find(user, id).await?;
-        if !self.store.cancel(user, id, now()).await? {
+        // A call of `complete` that died may have stored the photo.
+        if self.is_stored(user, &session).await? {
+            return Err(UploadError::Ended);
+        }
+        let open = matches!(session.state_at(now()), State::Open | State::Checking);
+        if open && !self.store.cancel(user, id, now()).await? {
             match self.find(user, id).await?.state_at(now()) {
                 State::Done => return Err(UploadError::Ended),
-                State::Checking => return Err(UploadError::Busy),
-                State::Open | State::Refused | State::Cancelled | State::Expired => {}
+                // A call of `complete` had the lease, and may have given it back.
+                State::Open | State::Checking => return Err(UploadError::Busy),
+                State::Refused | State::Cancelled | State::Expired => {}
             }
         }
         let incoming = keys::incoming(user, id);
@@ -236,20 +251,21 @@ impl Uploads {
         let (received, parts) = match session.state_at(now()) {
             State::Open => {
                 let arrived = self.arrived(user, session).await?;
-                let mut missing = session.missing(&arrived);
+                let mut missing = session.missing(arrived.as_deref().unwrap_or_default());
                 missing.truncate(PARTS_PER_RESPONSE);
-                (received(session, &arrived), self.sign(user, session, &missing)?)
+                (received(session, arrived.as_deref()), self.sign(user, session, &missing)?)
             }
-            State::Checking | State::Done => (session.declaration.size, Vec::new()),
+            State::Checking => (received(session, self.arrived(user, session).await?.as_deref()), Vec::new()),
+            State::Done => (session.declaration.size, Vec::new()),
             State::Refused | State::Cancelled | State::Expired => (0, Vec::new()),
         };
         Ok(session.view(now(), received, Some(parts)))
     }
 
-    /// The number and size of each part that has arrived.
-    async fn arrived(&self, user: &UserKey, session: &Session) -> Result<Vec<(u32, u64)>, UploadError> {
+    /// The number and size of each part that has arrived; `None` once the parts are assembled or deleted.
+    async fn arrived(&self, user: &UserKey, session: &Session) -> Result<Option<Vec<(u32, u64)>>, UploadError> {
         let parts = self.objects.arrived(&keys::incoming(user, session.id), &session.multipart).await?;
-        Ok(parts.unwrap_or_default().iter().map(|part| (part.number, part.size)).collect())
+        Ok(parts.map(|parts| parts.iter().map(|part| (part.number, part.size)).collect()))
     }
 
     fn sign(&self, user: &UserKey, session: &Session, numbers: &[u32]) -> Result<Vec<Part>, UploadError> {
@@ -265,28 +281,37 @@ impl Uploads {
 
     async fn accept(&self, user: &UserKey, session: Session, lease: &Lease) -> Result<Completed, UploadError> {
         let incoming = keys::incoming(user, session.id);
-        let assembled = match self.assemble(user, &session, lease, &incoming).await? {
-            Some(version) => version,
-            // An earlier call stored the photo, and the bytes are gone, but the upload was not marked as done.
-            None if self.is_stored(user, &session).await? => {
-                self.store.finish(user, &session, lease, None, now()).await?;
-                return outcome(&Session { state: State::Done, ..session });
+        let checked = match self.assemble(user, &session, lease, &incoming).await {
+            Ok(Some(assembled)) => {
+                self.check(&session, &incoming, &assembled).await.map(|kind| Some((assembled, kind)))
             }
-            // The bucket's lifecycle rules have deleted the bytes.
-            None => return Err(UploadError::Ended),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
         };
-        match self.check(&session, &incoming, &assembled).await? {
-            Ok(kind) => {
-                let session = self.promote(user, session, lease, &incoming, &assembled, kind).await?;
-                self.store.finish(user, &session, lease, None, now()).await?;
-                self.clean_up(&incoming).await;
-                outcome(&Session { state: State::Done, ..session })
+        let (session, end) = match checked {
+            Ok(Some((assembled, Ok(kind)))) => {
+                (self.promote(user, session, lease, &incoming, &assembled, kind).await?, End::Done)
             }
-            Err(refusal) => {
-                self.store.finish(user, &session, lease, Some(refusal), now()).await?;
-                self.clean_up(&incoming).await;
-                Err(UploadError::Refused(refusal))
+            Ok(Some((_, Err(refusal)))) => (session, End::Refused(refusal)),
+            // The bytes are gone: a lifecycle rule of the bucket deleted them. The photo may be stored.
+            Ok(None) if self.is_stored(user, &session).await? => (session, End::Done),
+            Ok(None) => (session, End::Lost),
+            // The upload is open again, and the lease is gone.
+            Err(error @ UploadError::PartsMissing(_)) => return Err(error),
+            Err(error) => {
+                // Nothing is stored yet, so the next call may begin at once.
+                if let Err(error) = self.store.release(user, session.id, lease).await {
+                    tracing::info!(error = %Chain(&error), "a lease was not released");
+                }
+                return Err(error);
             }
+        };
+        self.store.finish(user, &session, lease, end, now()).await?;
+        self.clean_up(&incoming).await;
+        match end {
+            End::Done => outcome(&Session { state: State::Done, ..session }),
+            End::Refused(refusal) => Err(UploadError::Refused(refusal)),
+            End::Lost => Err(UploadError::Ended),
         }
     }
 
@@ -309,9 +334,12 @@ impl Uploads {
             let parts: Vec<ArrivedPart> =
                 arrived.into_iter().filter(|part| session.size_of_part(part.number) == Some(part.size)).collect();
             match self.objects.complete_multipart(incoming, &session.multipart, &parts, false).await {
+                Ok(true) => {}
+                // The client has sent a part again since the parts were listed.
+                Ok(false) => return Err(UploadError::Busy),
                 // The SDK retried a call whose response was lost.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                completed => _ = completed?,
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(self.objects.version(incoming).await?)
@@ -364,11 +392,12 @@ impl Uploads {
                 name
             };
             let key = keys::photo(user, &name);
-            let copied = self.objects.copy_to_new(incoming, assembled, &key, kind.media_type(), &upload).await?;
             session.photo = Some(name.clone());
-            if copied || self.is_stored(user, &session).await? {
+            let copied = self.objects.copy_to_new(incoming, assembled, &key, kind.media_type(), &upload).await;
+            if matches!(copied, Ok(true)) || self.is_stored(user, &session).await? {
                 return Ok(session);
             }
+            copied?;
             let next = name.next();
             self.store.name(user, session.id, lease, &next).await?;
             session.photo = Some(next);
@@ -406,7 +435,9 @@ fn outcome(session: &Session) -> Result<Completed, UploadError> {
     }
 }
 
-fn received(session: &Session, arrived: &[(u32, u64)]) -> u64 {
+/// The bytes that have arrived: all of them once the parts are assembled.
+fn received(session: &Session, arrived: Option<&[(u32, u64)]>) -> u64 {
+    let Some(arrived) = arrived else { return session.declaration.size };
     let expected = |(number, size): &&(u32, u64)| session.size_of_part(*number) == Some(*size);
     arrived.iter().filter(expected).map(|(_, size)| size).sum()
 }

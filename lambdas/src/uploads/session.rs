@@ -17,6 +17,10 @@ pub const MAX_OPEN: usize = 20;
 /// How long an upload stays open.
 pub(super) const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
+/// How long a call of `complete` may check an upload. This is longer than the function can run, so the holder of an
+/// expired lease is dead.
+pub(super) const LEASE: Duration = Duration::from_mins(1);
+
 /// How long an upload is shown after it has ended.
 pub(super) const SHOWN_AFTER_END: Duration = Duration::from_hours(24);
 
@@ -186,11 +190,13 @@ impl Session {
         }
     }
 
-    /// The state at `now`: an upload that was not completed in time has expired.
+    /// The state at `now`: an upload that was not completed in time has expired. One whose photo has a name may be stored,
+    /// so it does not expire: completing it tells. While a lease may last, a call may be checking the upload.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> State {
         match self.state {
-            State::Open | State::Checking if self.expires_at <= now => State::Expired,
+            State::Open if self.expires_at <= now => State::Expired,
+            State::Checking if self.photo.is_none() && self.expires_at + LEASE <= now => State::Expired,
             state => state,
         }
     }
@@ -281,6 +287,12 @@ mod tests {
         let open = session(1);
         assert_eq!(open.state_at(open.expires_at - Duration::from_millis(1)), State::Open);
         assert_eq!(open.state_at(open.expires_at), State::Expired);
+        let checking = Session { state: State::Checking, ..open.clone() };
+        assert_eq!(checking.state_at(checking.expires_at), State::Checking);
+        assert_eq!(checking.state_at(checking.expires_at + LEASE), State::Expired);
+        let photo = PhotoName::parse("20261121T020304056Z_a.jpg").ok();
+        let named = Session { photo, ..checking };
+        assert_eq!(named.state_at(named.expires_at + LEASE), State::Checking);
         let done = Session { state: State::Done, ..open };
         assert_eq!(done.state_at(done.expires_at), State::Done);
     }

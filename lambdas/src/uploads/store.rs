@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
-    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    error::{ProvideErrorMetadata as _, SdkError},
+    operation::{
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    },
     types::{
         AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
         Update,
@@ -16,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Declaration, MAX_OPEN, Refusal, Session, State,
-    session::{LIFETIME, SHOWN_AFTER_END},
+    session::{LEASE, LIFETIME, SHOWN_AFTER_END},
 };
 use crate::{
     aws,
@@ -29,18 +32,18 @@ use crate::{
             Item, MalformedItem, epoch_seconds, number, optional, required as attribute, required_number, text, time,
         },
     },
+    time::now,
     users::UserKey,
 };
-
-/// How long a call of `complete` may check an upload. This is longer than the function can run, so the holder of an
-/// expired lease is dead.
-const LEASE: Duration = Duration::from_mins(1);
 
 /// How long an idempotency key is kept.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
-/// The maximum number of attempts for a transaction that conflicts with another one.
+/// The maximum number of attempts for a write that conflicts with another one on the same item.
 const MAX_ATTEMPTS: u32 = 8;
+
+/// Why a transaction is worth repeating ("`TransactWriteItems`", `DynamoDB` API Reference).
+const RETRYABLE: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 /// The item that lists a user's open uploads.
 const OPEN_UPLOADS: &str = "uploads";
@@ -60,6 +63,16 @@ pub struct UploadStore {
 #[derive(Debug)]
 pub(super) struct Lease {
     token: String,
+}
+
+/// How an upload ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// The photo is stored.
+    Done,
+    Refused(Refusal),
+    /// Its bytes are gone.
+    Lost,
 }
 
 /// The result of asking for a lease.
@@ -90,6 +103,13 @@ impl RequestKey {
     pub(super) fn new(key: &str, declaration: &Declaration) -> Self {
         let request = serde_json::to_vec(declaration).unwrap_or_default();
         Self { item: format!("idempotency#{}", hex(&Sha256::digest(key))), request: hex(&Sha256::digest(request)) }
+    }
+
+    /// The upload in the key's item; `None` if it was created by another request.
+    fn upload(&self, item: &Item) -> Result<Option<Uuid>, MalformedItem> {
+        let request = attribute(item, "request", |text| Some(text.to_owned()))?;
+        let upload = attribute(item, "upload", |id| Uuid::try_parse(id).ok())?;
+        Ok((request == self.request).then_some(upload))
     }
 }
 
@@ -162,10 +182,10 @@ impl UploadStore {
 
     /// The upload that an idempotency key was used for; `None` if it was used for another request.
     async fn used_for(&self, user: &UserKey, key: &RequestKey) -> Result<Option<Uuid>, CloudError> {
-        let Some(item) = self.get_item(user, &key.item).await? else { return Ok(None) };
-        let request = attribute(&item, "request", |text| Some(text.to_owned()))?;
-        let upload = attribute(&item, "upload", |id| Uuid::try_parse(id).ok())?;
-        Ok((request == key.request).then_some(upload))
+        Ok(match self.get_item(user, &key.item).await? {
+            Some(item) => key.upload(&item)?,
+            None => None,
+        })
     }
 
     /// The upload that an unexpired idempotency key was used for; `Some(None)` if it was used for another request.
@@ -176,7 +196,7 @@ impl UploadStore {
         now: Timestamp,
     ) -> Result<Option<Option<Uuid>>, CloudError> {
         match self.get_item(user, &key.item).await? {
-            Some(item) if !is_past(&item, now) => self.used_for(user, key).await.map(Some),
+            Some(item) if !is_past(&item, now) => Ok(Some(key.upload(&item)?)),
             _ => Ok(None),
         }
     }
@@ -195,15 +215,15 @@ impl UploadStore {
             ids.iter().filter_map(|id| Uuid::try_parse(id).ok()).partition(|id| created_at(*id) + LIFETIME <= now);
         if !over.is_empty() {
             let ids = over.iter().map(Uuid::to_string).collect();
-            self.dynamodb
+            let update = self
+                .dynamodb
                 .update_item()
                 .table_name(&self.table)
                 .set_key(Some(item_key(user, OPEN_UPLOADS)))
                 .update_expression("DELETE #open :ids")
                 .expression_attribute_names("#open", "open")
-                .expression_attribute_values(":ids", AttributeValue::Ss(ids))
-                .send()
-                .await?;
+                .expression_attribute_values(":ids", AttributeValue::Ss(ids));
+            send(update).await?;
         }
         open.sort_unstable();
         Ok(open)
@@ -220,14 +240,15 @@ impl UploadStore {
             .update_expression("SET #state = :checking, lease = :lease, leaseUntil = :until")
             .expression_attribute_names("#state", "state")
             .condition_expression(
-                "expiresAt > :now AND (#state = :open OR (#state = :checking AND leaseUntil <= :now))",
+                "(expiresAt > :now OR attribute_exists(photo)) AND \
+                 (#state = :open OR (#state = :checking AND leaseUntil <= :now))",
             )
             .expression_attribute_values(":checking", text(State::Checking.as_str()))
             .expression_attribute_values(":open", text(State::Open.as_str()))
             .expression_attribute_values(":lease", text(&lease.token))
             .expression_attribute_values(":until", time(now + LEASE))
             .expression_attribute_values(":now", time(now));
-        match update.send().await {
+        match send(update).await {
             Ok(updated) => {
                 let item =
                     updated.attributes.ok_or_else(|| CloudError::unusable("the update returned no attributes"))?;
@@ -252,13 +273,24 @@ impl UploadStore {
     /// Reopens an upload because parts are missing, and releases the lease.
     pub(super) async fn reopen(&self, user: &UserKey, id: Uuid, lease: &Lease) -> Result<(), CloudError> {
         let update = self.update(user, id).update_expression("SET #state = :open REMOVE lease, leaseUntil");
-        update
+        let update = update
             .condition_expression("lease = :lease")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":open", text(State::Open.as_str()))
+            .expression_attribute_values(":lease", text(&lease.token));
+        send(update).await?;
+        Ok(())
+    }
+
+    /// Ends a lease early, so that the next call need not wait until it expires. Not once the photo is being stored: a
+    /// request whose outcome is unknown may still store it.
+    pub(super) async fn release(&self, user: &UserKey, id: Uuid, lease: &Lease) -> Result<(), CloudError> {
+        let update = self.update(user, id).update_expression("SET leaseUntil = :now");
+        let update = update
+            .condition_expression("lease = :lease")
             .expression_attribute_values(":lease", text(&lease.token))
-            .send()
-            .await?;
+            .expression_attribute_values(":now", time(now()));
+        send(update).await?;
         Ok(())
     }
 
@@ -273,24 +305,30 @@ impl UploadStore {
     ) -> Result<(), CloudError> {
         let update =
             self.update(user, id).update_expression("SET photo = :photo").condition_expression("lease = :lease");
-        update
+        let update = update
             .expression_attribute_values(":photo", text(name.as_str()))
-            .expression_attribute_values(":lease", text(&lease.token))
-            .send()
-            .await?;
+            .expression_attribute_values(":lease", text(&lease.token));
+        send(update).await?;
         Ok(())
     }
 
-    /// Marks an upload as done or refused. It no longer counts as open.
+    /// Marks an upload as done, refused or cancelled. It no longer counts as open.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; [`ErrorKind::Throttled`] if another call has the lease now, and will end it.
     pub(super) async fn finish(
         &self,
         user: &UserKey,
         session: &Session,
         lease: &Lease,
-        refusal: Option<Refusal>,
+        end: End,
         now: Timestamp,
     ) -> Result<(), CloudError> {
-        let state = if refusal.is_some() { State::Refused } else { State::Done };
+        let (state, refusal) = match end {
+            End::Done => (State::Done, None),
+            End::Refused(refusal) => (State::Refused, Some(refusal)),
+            End::Lost => (State::Cancelled, None),
+        };
         let ended = self
             .ended(user, session.id, state, now)
             .update_expression(match refusal {
@@ -303,7 +341,11 @@ impl UploadStore {
             Some(refusal) => ended.expression_attribute_values(":refusal", text(refusal.as_str())),
             None => ended,
         };
-        self.end(user, session.id, ended).await.map(|_| ())
+        if self.end(user, session.id, ended).await? {
+            Ok(())
+        } else {
+            Err(CloudError::of_kind(ErrorKind::Throttled, "the lease was lost"))
+        }
     }
 
     /// Cancels an upload that no call is checking. Returns whether it was open or already cancelled.
@@ -365,10 +407,10 @@ impl UploadStore {
             if reasons.iter().any(|reason| is(reason, "ConditionalCheckFailed")) {
                 return Ok(Some(reasons.iter().map(|reason| is(reason, "ConditionalCheckFailed")).collect()));
             }
-            if !reasons.iter().any(|reason| is(reason, "TransactionConflict")) {
+            if !RETRYABLE.iter().any(|code| reasons.iter().any(|reason| is(reason, code))) {
                 return Err(error.into());
             }
-            tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "other requests kept writing the same items"))
     }
@@ -378,11 +420,7 @@ impl UploadStore {
         Ok(get.consistent_read(true).send().await?.item)
     }
 
-    fn update(
-        &self,
-        user: &UserKey,
-        id: Uuid,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn update(&self, user: &UserKey, id: Uuid) -> UpdateItemFluentBuilder {
         self.dynamodb
             .update_item()
             .table_name(&self.table)
@@ -450,6 +488,24 @@ fn old_item(error: SdkError<UpdateItemError>) -> Result<Option<Item>, CloudError
         }
         _ => Err(error.into()),
     }
+}
+
+/// Sends an update, again if it meets a transaction that writes the same item.
+async fn send(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
+    for attempt in 0..MAX_ATTEMPTS {
+        match update.clone().send().await {
+            Err(error) if error.code() == Some("TransactionConflictException") => pause(attempt).await,
+            result => return result,
+        }
+    }
+    update.send().await
+}
+
+/// Waits longer after each attempt, and for a random time, so that two writers do not meet again.
+async fn pause(attempt: u32) {
+    let longest = 20_u128 << attempt;
+    let random = Uuid::now_v7().as_u128() % longest;
+    tokio::time::sleep(Duration::from_millis(u64::try_from(random).unwrap_or(u64::MAX))).await;
 }
 
 fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
