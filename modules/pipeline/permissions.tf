@@ -266,10 +266,19 @@ resource "aws_iam_policy" "functions_boundary" {
           Resource = ["${local.arn.logs}:log-group:/aws/lambda/${local.prefix[each.key]}-*"]
         },
         {
-          Sid      = "Objects"
-          Effect   = "Allow"
-          Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          Sid    = "Objects"
+          Effect = "Allow"
+          Action = [
+            "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
+          ]
           Resource = ["${local.photo_buckets[each.key]}/*"]
+        },
+        {
+          # Only bytes that were never accepted may be deleted for good. Photos stay restorable.
+          Sid      = "IncomingVersions"
+          Effect   = "Allow"
+          Action   = ["s3:DeleteObjectVersion"]
+          Resource = ["${local.photo_buckets[each.key]}/incoming/*"]
         },
         {
           Sid      = "ListObjects"

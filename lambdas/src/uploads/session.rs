@@ -134,10 +134,12 @@ pub struct Part {
     /// In bytes. S3 rejects a body that is longer or shorter.
     pub size: u64,
     /// Send the bytes of the part to this URL with `PUT`.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
     /// The headers to send in addition to those that every client sends.
     pub headers: NoHeaders,
     /// When the URL expires.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 
@@ -162,6 +164,7 @@ pub struct UploadView {
     pub part_count: u64,
     /// The parts that have not arrived, at most 100 of them. Absent in GET /uploads.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<Part>")]
     pub parts: Option<Vec<Part>>,
     /// The number of bytes that have arrived.
     pub received: u64,
@@ -171,8 +174,10 @@ pub struct UploadView {
     pub job: Option<()>,
     /// The `type` of the problem for which the upload was refused, or null.
     pub problem: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When the upload expires unless it has been completed.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 

@@ -43,6 +43,7 @@ struct Shown<'a> {
     email: Option<&'a str>,
     /// As set by PUT /me; null by default.
     display_name: Option<&'a str>,
+    #[schemars(extend("format" = "date-time"))]
     created_at: &'a str,
     /// The totals of the photo index, which may lag by some seconds.
     images: Totals,
