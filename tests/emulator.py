@@ -297,6 +297,6 @@ def test_without_the_extension_the_function_fetches(sandbox: Sandbox, restartabl
     with sandbox.started(extension=False):
         assert [sandbox.user(token) for _ in range(3)] == 3 * [id_of(name)]
         assert issuer.fetches == 1
-        assert "there is no extension: this function fetches the issuers' keys itself" in sandbox.log(
+        assert "there is no extension; this function fetches the issuers' keys itself" in sandbox.log(
             "function"
         )

@@ -25,11 +25,12 @@ class Functions:
         self,
         path: str,
         token: str | None = None,
-        method: str = "POST",
+        method: str | None = None,
         headers: dict[str, str] | None = None,
         **parts: Any,
     ) -> httpx.Response:
-        """The response of a route's function."""
+        """The response of a route's function. Without a method, the one that the route has."""
+        method = method or ("POST" if path in TOKEN_ROUTES else "GET")
         headers = {"content-type": "application/json"} | (headers or {})
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
