@@ -440,7 +440,8 @@ impl Objects {
     }
 }
 
-/// For calls during which S3 moves bytes. While it does, no byte of the response arrives, which is not a stalled stream.
+/// For calls during which S3 moves bytes. While it does, no byte of the response arrives, which is not a stalled
+/// stream.
 fn patient() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().read_timeout(COPY_TIMEOUT).operation_timeout(COPY_TIMEOUT).build();
     aws_sdk_s3::config::Builder::new()

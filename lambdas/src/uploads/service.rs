@@ -124,8 +124,8 @@ impl Uploads {
         // The bytes are not checked yet, so they get a type that no browser displays.
         let multipart = self.objects.start_multipart(&incoming, "application/octet-stream", &id.to_string()).await?;
         let session = Session::new(id, declaration, multipart, now());
-        // If this fails, nobody knows whether the upload is stored. So its multipart upload stays: it is needed if so, and
-        // else the bucket's lifecycle rules abort it.
+        // If this fails, nobody knows whether the upload is stored. So its multipart upload stays: it is needed if so,
+        // and else the bucket's lifecycle rules abort it.
         let stored = self.store.create(user, &session, key.as_ref()).await?;
         if !matches!(stored, Stored::New)
             && let Err(error) = self.objects.abort_multipart(&incoming, &session.multipart).await

@@ -195,8 +195,8 @@ impl Session {
         }
     }
 
-    /// The state at `now`: an upload that was not completed in time has expired. One whose photo has a name may be stored,
-    /// so it does not expire: completing it tells. While a lease may last, a call may be checking the upload.
+    /// The state at `now`: an upload that was not completed in time has expired. One whose photo has a name may be
+    /// stored, so it does not expire: completing it tells. While a lease may last, a call may be checking the upload.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> State {
         match self.state {
