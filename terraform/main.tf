@@ -45,6 +45,9 @@ locals {
       trusted_issuers     = jsonencode(local.trusted_issuers)
       api_url             = local.api_url
       currency            = var.currency
+      quota_bytes         = format("%.0f", var.quota_bytes)
+      quota_photos        = format("%.0f", var.quota_photos)
+      max_photo_bytes     = format("%.0f", var.max_photo_bytes)
     },
     merge([for name, table in module.table : {
       "${name}_table"     = table.name

@@ -163,6 +163,42 @@ variable "currency" {
   }
 }
 
+variable "quota_bytes" {
+  description = "The bytes that a user may store"
+  type        = number
+  default     = 53687091200 # 50 GiB
+  nullable    = false
+
+  validation {
+    condition     = var.quota_bytes >= 1 && floor(var.quota_bytes) == var.quota_bytes
+    error_message = "The quota must be a whole number of bytes, at least 1."
+  }
+}
+
+variable "quota_photos" {
+  description = "The number of photos that a user may store"
+  type        = number
+  default     = 500000
+  nullable    = false
+
+  validation {
+    condition     = var.quota_photos >= 1 && floor(var.quota_photos) == var.quota_photos
+    error_message = "The quota must be a whole number of photos, at least 1."
+  }
+}
+
+variable "max_photo_bytes" {
+  description = "The size in bytes of the largest photo that is uploaded in parts"
+  type        = number
+  default     = 209715200 # 200 MiB
+  nullable    = false
+
+  validation {
+    condition     = var.max_photo_bytes >= 1 && var.max_photo_bytes <= 5368709120000 && floor(var.max_photo_bytes) == var.max_photo_bytes
+    error_message = "The largest photo must have a whole number of bytes, at most 5,000 GiB: S3 stores no larger object."
+  }
+}
+
 variable "alarm_email" {
   description = "The email address that receives alarms once it has confirmed the subscription; null for none"
   type        = string

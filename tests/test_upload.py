@@ -70,7 +70,7 @@ def test_what_is_refused_is_not_stored(user: User) -> None:
 
 def test_the_response_is_the_photo(user: User) -> None:
     stored = user.upload(photo(), "holiday.jpg")
-    assert set(stored) == {"filename", "type", "size", "uploaded_at"}
+    assert set(stored) == PHOTO_MEMBERS
     assert stored["size"] == len(photo())
     assert PHOTO_NAME.fullmatch(stored["filename"])
     assert TIME.fullmatch(stored["uploaded_at"])

@@ -18,7 +18,7 @@ use crate::{
 
 /// The version of the contract. Increase it with every change that an existing client could notice: the tests compare
 /// the document with the last committed one.
-const VERSION: &str = "1.1.0";
+const VERSION: &str = "1.2.0";
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -152,17 +152,22 @@ impl Operation {
 
     /// The parameter `{id}` in the path.
     #[must_use]
-    pub fn id(mut self, description: &str) -> Self {
-        let schema = json!({"type": "string", "format": "uuid"});
-        self.parameters
-            .push(json!({"name": "id", "in": "path", "required": true, "schema": schema, "description": description}));
-        self
+    pub fn id(self, description: &str) -> Self {
+        self.path_parameter("id", &json!({"type": "string", "format": "uuid"}), description)
     }
 
     /// A parameter in the path that takes one of these values.
     #[must_use]
     pub fn path(mut self, name: &str, values: &[&str]) -> Self {
         self.parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"enum": values}}));
+        self
+    }
+
+    /// A parameter in the path with this schema.
+    #[must_use]
+    pub fn path_parameter(mut self, name: &str, schema: &Value, description: &str) -> Self {
+        self.parameters
+            .push(json!({"name": name, "in": "path", "required": true, "schema": schema, "description": description}));
         self
     }
 

@@ -52,6 +52,9 @@ def deploy(
         "api_url": api.base_url(aws.cloud),
         "currency": CURRENCY,
         "mail_sender": MAIL_SENDER,
+        "max_photo_bytes": str(200 << 20),
+        "quota_bytes": str(50 << 30),
+        "quota_photos": "500000",
         "mail_identity_arn": arn("ses", f"identity/{MAIL_SENDER}"),
         **_ensure_data(aws, manifest),
     }

@@ -154,6 +154,7 @@ where
 {
     let outcome = match put.await {
         Ok(Ok(photo)) => Ok(photo),
+        Ok(Err(StoreError::Exceeded(_))) => Err(Failed::Quota.into()),
         Ok(Err(error)) => {
             tracing::error!(%error, "a photo from an archive was not stored");
             Err(Failed::Storage.into())

@@ -5,7 +5,7 @@ use crate::photos::Photo;
 
 // Lambda limits a response to 6 MB of JSON, which contains the report as an escaped string. A report on 1,000 entries
 // stays below the limit: a name has at most 1,024 bytes, each of which takes at most four (a quotation mark, escaped
-// twice), and the rest of an entry takes less than 900 bytes.
+// twice), and the rest of an entry takes less than 1,500 bytes.
 /// The outcome of each entry of an archive. Each entry is in exactly one list, in the order of the archive's directory.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
@@ -67,6 +67,8 @@ pub enum Failed {
     OutOfTime,
     /// The storage returned an error.
     Storage,
+    /// The photo exceeds what is left of the user's quota.
+    Quota,
 }
 
 impl Skipped {
@@ -91,6 +93,7 @@ impl Failed {
             Self::OverTotal => "The archive is too large when unpacked. Send this file in another archive.",
             Self::OutOfTime => "Time ran out. If this photo is not in your list, send it in another archive.",
             Self::Storage => "The photo could not be stored. Send it again.",
+            Self::Quota => "Your quota is exceeded. Delete photos and send this one again. GET /me shows your quota.",
         }
     }
 }
@@ -144,7 +147,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photos::{PhotoName, PhotoType};
+    use crate::photos::{PhotoName, PhotoRecord, PhotoType};
 
     #[test]
     fn reasons_are_serialised_as_documented() {
@@ -172,7 +175,8 @@ mod tests {
     fn the_longest_report_on_a_thousand_entries_is_under_6_mb() {
         let entry = super::super::name::shown(&"\"".repeat(70_000));
         let name = PhotoName::new(&"\"".repeat(200), PhotoType::Webp, jiff::Timestamp::UNIX_EPOCH);
-        let stored = |at| Processed { at, entry: entry.clone(), outcome: Ok(Photo::new(name.clone(), u64::MAX)) };
+        let photo = Photo::from(PhotoRecord::new(name, u64::MAX));
+        let stored = |at| Processed { at, entry: entry.clone(), outcome: Ok(photo.clone()) };
         let failed = |at| Processed { at, entry: entry.clone(), outcome: Err(Failed::OutOfTime.into()) };
         for report in [Report::new((0..1_000).map(stored).collect()), Report::new((0..1_000).map(failed).collect())] {
             let body = serde_json::to_string(&report).unwrap();

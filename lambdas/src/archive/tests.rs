@@ -14,7 +14,7 @@ use tokio::{runtime::Builder, task::yield_now};
 use zip::{AesMode, CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::{report::Reason, *};
-use crate::photos::PhotoName;
+use crate::photos::{PhotoName, PhotoRecord};
 
 const MIB: usize = 1024 * 1024;
 
@@ -203,7 +203,7 @@ impl Store {
 }
 
 fn stored_photo(name: &str, kind: PhotoType, size: usize) -> Photo {
-    Photo::new(PhotoName::new(name, kind, Timestamp::UNIX_EPOCH), size.try_into().unwrap())
+    PhotoRecord::new(PhotoName::new(name, kind, Timestamp::UNIX_EPOCH), size.try_into().unwrap()).into()
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -328,6 +328,20 @@ fn the_report_is_serialised_as_documented() {
                 "type": "jpg",
                 "size": 99,
                 "uploaded_at": "1970-01-01T00:00:00.000Z",
+                "sha256": null,
+                "width": null,
+                "height": null,
+                "taken_at": "1970-01-01T00:00:00.000",
+                "taken_at_source": "upload",
+                "place": null,
+                "camera": null,
+                "favourite": false,
+                "trashed_at": null,
+                "rendition": "pending",
+                "thumbnail_url": null,
+                "preview_url": null,
+                "thumbhash": null,
+                "duplicate_of": null,
             }],
             "skipped": [{
                 "entry": "a/c.txt",

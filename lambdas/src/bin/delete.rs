@@ -1,12 +1,19 @@
 //! `POST /delete`
 
-use yourplace::{aws, handlers::http::delete::Delete, photos::PhotoStore, web, web::auth::Auth};
+use yourplace::{
+    aws,
+    handlers::http::delete::Delete,
+    photos::{Library, PhotoStore},
+    web,
+    web::auth::Auth,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let photos = PhotoStore::new(aws::objects(&aws::sdk_config()?)?);
-        Ok(Delete { auth: Auth::from_env()?, photos })
+        let config = aws::sdk_config()?;
+        let (photos, library) = (PhotoStore::new(aws::objects(&config)?), Library::from_env(&config)?);
+        Ok(Delete { auth: Auth::from_env()?, photos, library })
     })
     .await
 }

@@ -1,19 +1,19 @@
-//! Events of the bucket
+//! The queue `index`
 
 use yourplace::{
     aws,
     handlers::{queue::index_images::IndexImages, worker},
-    index::{Indexer, PhotoIndexStore},
-    photos::PhotoStore,
+    index::{IndexSchedule, Indexer, PhotoIndexStore},
+    photos::Library,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     worker::serve(|| {
-        let objects = aws::objects(&aws::sdk_config()?)?;
-        let bucket = objects.bucket().to_owned();
-        let indexer = Indexer::new(PhotoStore::new(objects.clone()), PhotoIndexStore::new(objects));
-        Ok(IndexImages { indexer, bucket })
+        let config = aws::sdk_config()?;
+        let (library, schedule) = (Library::from_env(&config)?, IndexSchedule::from_env(&config)?);
+        let indexes = PhotoIndexStore::new(aws::objects(&config)?);
+        Ok(IndexImages { indexer: Indexer { library, indexes, schedule } })
     })
     .await
 }

@@ -3,7 +3,8 @@
 use yourplace::{
     aws,
     handlers::http::me::Me,
-    index::PhotoIndexStore,
+    photos::{Library, Quota},
+    uploads::UploadStore,
     users::{Handles, Records},
     web,
     web::auth::Auth,
@@ -13,9 +14,10 @@ use yourplace::{
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let config = aws::sdk_config()?;
-        let (objects, handles) = (aws::objects(&config)?, Handles::from_env(&config)?);
-        let (records, dictionaries) = (Records::new(objects.clone()), PhotoIndexStore::new(objects));
-        Ok(Me { auth: Auth::from_env()?, records, handles, dictionaries })
+        let (records, handles) = (Records::new(aws::objects(&config)?), Handles::from_env(&config)?);
+        let (library, uploads) = (Library::from_env(&config)?, UploadStore::from_env(&config)?);
+        let (auth, quota) = (Auth::from_env()?, Quota::from_env()?);
+        Ok(Me { auth, records, handles, library, uploads, quota })
     })
     .await
 }

@@ -1,15 +1,23 @@
 //! `POST /unzip`
 
 use yourplace::{
-    archive::Limits, aws, config::Uploads, handlers::http::unzip::Unzip, photos::PhotoStore, web, web::auth::Auth,
+    archive::Limits,
+    aws,
+    config::Uploads,
+    handlers::http::unzip::Unzip,
+    photos::{Library, PhotoStore, Quota},
+    web,
+    web::auth::Auth,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let photos = PhotoStore::new(aws::objects(&aws::sdk_config()?)?);
+        let config = aws::sdk_config()?;
+        let (photos, library) = (PhotoStore::new(aws::objects(&config)?), Library::from_env(&config)?);
         let (uploads, limits) = (Uploads::from_env()?, Limits::from_env()?);
-        Ok(Unzip { auth: Auth::from_env()?, photos, uploads, limits })
+        let (auth, quota) = (Auth::from_env()?, Quota::from_env()?);
+        Ok(Unzip { auth, photos, library, quota, uploads, limits })
     })
     .await
 }

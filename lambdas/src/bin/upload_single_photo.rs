@@ -4,7 +4,7 @@ use yourplace::{
     aws,
     config::{Uploads, required},
     handlers::http::upload_single_photo::UploadSinglePhoto,
-    photos::PhotoStore,
+    photos::{Library, PhotoStore, Quota},
     web,
     web::auth::Auth,
 };
@@ -12,9 +12,11 @@ use yourplace::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let photos = PhotoStore::new(aws::objects(&aws::sdk_config()?)?);
+        let config = aws::sdk_config()?;
+        let (photos, library) = (PhotoStore::new(aws::objects(&config)?), Library::from_env(&config)?);
         let (uploads, api_url) = (Uploads::from_env()?, required("API_URL")?);
-        Ok(UploadSinglePhoto { auth: Auth::from_env()?, photos, uploads, api_url })
+        let (auth, quota) = (Auth::from_env()?, Quota::from_env()?);
+        Ok(UploadSinglePhoto { auth, photos, library, quota, uploads, api_url })
     })
     .await
 }

@@ -1,11 +1,13 @@
-//! The photo index of each user, `index/{user}/images.json`. Events update it after each change of the photos.
+//! The photo index of each user, `index/{user}/images.json`. It is written again after changes of the photos, at most
+//! once a minute.
 
-mod dictionary;
-mod events;
+mod images;
 mod indexer;
 #[cfg(test)]
 mod model;
+mod protocol;
+mod schedule;
 
-pub use dictionary::{EMPTY, EMPTY_ETAG, Entry, PhotoIndex, PhotoIndexBuilder, PhotoIndexStore, Stored, Totals};
-pub use events::{Notice, read_notice};
-pub use indexer::{IndexError, Indexed, Indexer};
+pub use images::{Entry, PhotoIndex, PhotoIndexStore, Stored};
+pub use indexer::{Indexed, Indexer};
+pub use schedule::{IndexSchedule, Message};

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Photo, PhotoName, PhotoType};
+use super::{Exceeded, PhotoName, PhotoRecord, PhotoType, ReserveError};
 use crate::{
     storage::{
         CloudError, Objects, keys,
@@ -47,15 +47,17 @@ pub enum StoreError {
     Storage(#[from] CloudError),
     #[error("no presigned URL")]
     Presign(#[from] PresignError),
+    #[error("the quota is exceeded")]
+    Exceeded(Exceeded),
 }
 
-/// One page of a user's photos.
-#[derive(Debug)]
-pub struct Page {
-    /// Oldest first.
-    pub photos: Vec<Photo>,
-    /// The next page starts after this photo; `None` on the last page.
-    pub next: Option<PhotoName>,
+impl From<ReserveError> for StoreError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Exceeded(exceeded) => Self::Exceeded(exceeded),
+            ReserveError::Storage(error) => Self::Storage(error),
+        }
+    }
 }
 
 impl PhotoStore {
@@ -75,40 +77,16 @@ impl PhotoStore {
         original: &str,
         kind: PhotoType,
         photo: Bytes,
-    ) -> Result<Photo, StoreError> {
+    ) -> Result<PhotoRecord, StoreError> {
         let size = photo.len() as u64;
         let mut name = PhotoName::new(original, kind, crate::time::now());
         for _ in 0..MAX_ATTEMPTS {
             if self.objects.put_new(&keys::photo(user, &name), kind.media_type(), photo.clone()).await? {
-                return Ok(Photo::new(name, size));
+                return Ok(PhotoRecord::new(name, size));
             }
             name = name.next();
         }
         Err(StoreError::Crowded)
-    }
-
-    /// At most `limit` photos, oldest first, starting after `after`.
-    ///
-    /// # Errors
-    /// [`StoreError::Storage`].
-    pub async fn list(&self, user: &UserKey, limit: u16, after: Option<&PhotoName>) -> Result<Page, StoreError> {
-        let prefix = keys::photos(user);
-        let mut token = None;
-        loop {
-            let after = after.map(|name| keys::photo(user, name));
-            let listing = self.objects.list(&prefix, limit, after, token).await?;
-            // Objects with other names were not stored by an upload, so they are not photos.
-            let photo = |(key, size): &(String, u64)| {
-                Some(Photo::new(PhotoName::parse(key.strip_prefix(&prefix)?).ok()?, *size))
-            };
-            let photos: Vec<Photo> = listing.objects.iter().filter_map(photo).collect();
-            token = listing.next;
-            let next = token.as_ref().and_then(|_| photos.last().map(|photo| photo.filename.clone()));
-            // A page of other objects names no photo to continue from, but is not the end.
-            if next.is_some() || token.is_none() {
-                return Ok(Page { photos, next });
-            }
-        }
     }
 
     /// A presigned URL that serves the photo with its type, as an attachment under its original name.
@@ -123,13 +101,12 @@ impl PhotoStore {
         Ok(presigner.presign(&key, name.kind().media_type(), Some(&attachment(name.original())))?)
     }
 
-    /// Deletes a photo permanently.
+    /// Deletes a photo's bytes permanently. Returns whether there were any. Two concurrent calls may both return true.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] and [`StoreError::Storage`]. Two concurrent calls may both succeed.
-    pub async fn delete(&self, user: &UserKey, name: &PhotoName) -> Result<(), StoreError> {
-        let deleted = self.objects.delete_existing(&keys::photo(user, name)).await?;
-        if deleted { Ok(()) } else { Err(StoreError::NotFound) }
+    /// [`StoreError::Storage`].
+    pub async fn delete(&self, user: &UserKey, name: &PhotoName) -> Result<bool, StoreError> {
+        Ok(self.objects.delete_existing(&keys::photo(user, name)).await?)
     }
 }
 
@@ -185,7 +162,7 @@ mod tests {
     }
 
     /// The result of a deletion, and the requests that S3 got for it.
-    async fn delete(deletion: (u16, &'static str), listed: bool) -> (Result<(), StoreError>, Vec<String>) {
+    async fn delete(deletion: (u16, &'static str), listed: bool) -> (Result<bool, StoreError>, Vec<String>) {
         let s3 = S3 { deletion, listed, requests: Arc::default() };
         let requests = Arc::clone(&s3.requests);
         let connector = SharedHttpConnector::new(s3);
@@ -205,11 +182,11 @@ mod tests {
     #[tokio::test]
     async fn an_existing_photo_is_deleted_by_one_request() {
         let (deleted, requests) = delete((204, ""), false).await;
-        assert!(deleted.is_ok());
+        assert!(deleted.unwrap());
         assert_eq!(requests, ["DELETE *"]);
         for gone in [(404, "NoSuchKey"), (409, "ConditionalRequestConflict"), (412, "PreconditionFailed")] {
             let (deleted, requests) = delete(gone, true).await;
-            assert!(matches!(deleted, Err(StoreError::NotFound)), "{gone:?}");
+            assert!(!deleted.unwrap(), "{gone:?}");
             assert_eq!(requests, ["DELETE *"], "{gone:?}");
         }
     }
@@ -217,7 +194,7 @@ mod tests {
     #[tokio::test]
     async fn after_a_403_a_listing_decides_whether_the_photo_exists() {
         let (deleted, requests) = delete((403, "AccessDenied"), false).await;
-        assert!(matches!(deleted, Err(StoreError::NotFound)));
+        assert!(!deleted.unwrap());
         assert_eq!(requests, ["DELETE *", "GET"]);
         for fault in [(403, "AccessDenied"), (404, "NoSuchBucket"), (500, "InternalError")] {
             assert!(matches!(delete(fault, true).await.0, Err(StoreError::Storage(_))), "{fault:?}");

@@ -11,6 +11,8 @@ use crate::{
 pub const PHOTOS: &str = "photos/";
 /// Photo indexes: `index/{user}/images.json`.
 pub const INDEX: &str = "index/";
+/// Photo indexes that a response redirects to: `snapshots/{user}/{changes}.json`. They expire after a day.
+pub const SNAPSHOTS: &str = "snapshots/";
 /// Users' records: `users/{user}/record.json`.
 pub const USERS: &str = "users/";
 /// Auction pictures: `auctions/{auction}/{timestamp}.{ext}`.
@@ -41,6 +43,12 @@ pub fn index(user: &UserKey) -> String {
     format!("{INDEX}{user}/images.json")
 }
 
+/// A user's photo index after so many changes of the photos.
+#[must_use]
+pub fn snapshot(user: &UserKey, changes: u64) -> String {
+    format!("{SNAPSHOTS}{user}/{changes}.json")
+}
+
 #[must_use]
 pub fn record(user: &UserKey) -> String {
     format!("{USERS}{user}/record.json")
@@ -52,9 +60,9 @@ pub fn picture(auction: Uuid, timestamp: &str, kind: PhotoType) -> String {
     format!("{AUCTIONS}{auction}/{timestamp}.{}", kind.extension())
 }
 
-/// The user whose photo is at `key`; `None` if the key is not under [`PHOTOS`].
+/// The user and the name of the photo at `key`; `None` if no photo has such a key.
 #[must_use]
-pub fn owner_of_photo(key: &str) -> Option<UserKey> {
-    let (user, _) = key.strip_prefix(PHOTOS)?.split_once('/')?;
-    UserKey::from_segment(user)
+pub fn parse_photo(key: &str) -> Option<(UserKey, PhotoName)> {
+    let (user, name) = key.strip_prefix(PHOTOS)?.split_once('/')?;
+    Some((UserKey::from_segment(user)?, PhotoName::parse(name).ok()?))
 }

@@ -105,7 +105,7 @@ impl Objects {
         }
     }
 
-    /// Writes a JSON document with metadata, whatever is there, in one attempt.
+    /// Writes a JSON document with one item of metadata, whatever is there, in one attempt.
     ///
     /// # Errors
     /// Any [`CloudError`]; the document may be written nevertheless, even later.
@@ -113,13 +113,10 @@ impl Objects {
         &self,
         key: &str,
         json: Bytes,
-        metadata: [(&str, String); 2],
+        (name, value): (&str, String),
     ) -> Result<(), CloudError> {
-        let mut put = self.document(key, json);
-        for (name, value) in metadata {
-            put = put.metadata(name, value);
-        }
-        let no_retries = aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled());
+        let put = self.document(key, json).metadata(name, value);
+        let no_retries = patient().retry_config(RetryConfig::disabled());
         put.customize().config_override(no_retries).send().await?;
         Ok(())
     }

@@ -1,15 +1,178 @@
-//! Items of `DynamoDB` tables.
+//! `DynamoDB` tables and their items.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{
+    Client,
+    error::{BuildError, ProvideErrorMetadata as _, SdkError},
+    operation::{
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    },
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+        builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder},
+    },
+};
+use aws_types::SdkConfig;
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::error::CloudError;
-use crate::time::rfc3339;
+use super::error::{CloudError, ErrorKind};
+use crate::{
+    aws,
+    config::{ConfigError, required as variable},
+    time::rfc3339,
+    users::UserKey,
+};
+
+/// The maximum number of attempts for a write that conflicts with another one on the same item.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Why a transaction is worth repeating ("`TransactWriteItems`", `DynamoDB` API Reference).
+const RETRYABLE: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 /// An item by the names of its attributes.
 pub type Item = HashMap<String, AttributeValue>;
+
+/// A table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub client: Client,
+    pub name: String,
+}
+
+/// A write of a transaction that has not been built yet.
+#[derive(Clone, Debug)]
+pub enum Write {
+    Check(ConditionCheckBuilder),
+    Delete(DeleteBuilder),
+    Put(PutBuilder),
+    Update(UpdateBuilder),
+}
+
+impl Table {
+    /// The table named by the environment variable `name`.
+    ///
+    /// # Errors
+    /// If the variable is not set.
+    pub fn from_env(aws: &SdkConfig, name: &'static str) -> Result<Self, ConfigError> {
+        Ok(Self { client: aws::dynamodb(aws), name: variable(name)? })
+    }
+
+    /// The table `library`, which `LIBRARY_TABLE` names: everything that belongs to one user.
+    ///
+    /// # Errors
+    /// If the variable is not set.
+    pub fn library(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        Self::from_env(aws, "LIBRARY_TABLE")
+    }
+
+    /// Reads an item, consistently.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn get(&self, key: Item) -> Result<Option<Item>, CloudError> {
+        let get = self.client.get_item().table_name(&self.name).set_key(Some(key));
+        Ok(get.consistent_read(true).send().await?.item)
+    }
+
+    /// Writes all items or none. `None` if they are written; else, for each write, whether its condition failed.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; [`ErrorKind::Throttled`] if other requests keep writing the same items.
+    pub async fn transact(&self, writes: Vec<Write>) -> Result<Option<Vec<bool>>, CloudError> {
+        let writes = writes.into_iter().map(Write::build).collect::<Result<Vec<_>, _>>();
+        let writes = writes.map_err(|error| CloudError::caused("a write cannot be built", error))?;
+        // Distinguishes a retry by the SDK from another transaction.
+        let token = Uuid::now_v7().to_string();
+        for attempt in 0..MAX_ATTEMPTS {
+            let transaction = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
+            let Err(error) = transaction.client_request_token(&token).send().await else { return Ok(None) };
+            let Some(reasons) = cancellation(&error) else { return Err(error.into()) };
+            let is = |reason: &CancellationReason, code: &str| reason.code() == Some(code);
+            if reasons.iter().any(|reason| is(reason, "ConditionalCheckFailed")) {
+                return Ok(Some(reasons.iter().map(|reason| is(reason, "ConditionalCheckFailed")).collect()));
+            }
+            if !RETRYABLE.iter().any(|code| reasons.iter().any(|reason| is(reason, code))) {
+                return Err(error.into());
+            }
+            pause(attempt).await;
+        }
+        Err(CloudError::of_kind(ErrorKind::Throttled, "other requests kept writing the same items"))
+    }
+
+    /// A check of an item in a transaction.
+    #[must_use]
+    pub fn check(&self, key: Item) -> ConditionCheckBuilder {
+        ConditionCheck::builder().table_name(&self.name).set_key(Some(key))
+    }
+
+    /// A deletion in a transaction.
+    #[must_use]
+    pub fn delete(&self, key: Item) -> DeleteBuilder {
+        Delete::builder().table_name(&self.name).set_key(Some(key))
+    }
+
+    /// A put in a transaction.
+    #[must_use]
+    pub fn put(&self, item: Item) -> PutBuilder {
+        Put::builder().table_name(&self.name).set_item(Some(item))
+    }
+
+    /// An update in a transaction.
+    #[must_use]
+    pub fn update(&self, key: Item) -> UpdateBuilder {
+        Update::builder().table_name(&self.name).set_key(Some(key))
+    }
+}
+
+impl Write {
+    fn build(self) -> Result<TransactWriteItem, BuildError> {
+        let write = TransactWriteItem::builder();
+        Ok(match self {
+            Self::Check(check) => write.condition_check(check.build()?),
+            Self::Delete(delete) => write.delete(delete.build()?),
+            Self::Put(put) => write.put(put.build()?),
+            Self::Update(update) => write.update(update.build()?),
+        }
+        .build())
+    }
+}
+
+/// Sends an update, again if it meets a transaction that writes the same item.
+///
+/// # Errors
+/// Those of the update.
+pub async fn send(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
+    for attempt in 0..MAX_ATTEMPTS {
+        match update.clone().send().await {
+            Err(error) if error.code() == Some("TransactionConflictException") => pause(attempt).await,
+            result => return result,
+        }
+    }
+    update.send().await
+}
+
+/// Waits longer after each attempt, and for a random time, so that two writers do not meet again.
+async fn pause(attempt: u32) {
+    let longest = 20_u128 << attempt;
+    let random = Uuid::now_v7().as_u128() % longest;
+    tokio::time::sleep(Duration::from_millis(u64::try_from(random).unwrap_or(u64::MAX))).await;
+}
+
+fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
+        _ => None,
+    }
+}
+
+/// The key of an item of the table `library`.
+#[must_use]
+pub fn item_key(user: &UserKey, item: &str) -> Item {
+    Item::from([("user".to_owned(), text(user.as_str())), ("item".to_owned(), text(item))])
+}
 
 /// An attribute is missing or does not have the form that this service writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +191,12 @@ pub fn text(value: impl Into<String>) -> AttributeValue {
 
 #[must_use]
 pub fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn millis(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
@@ -75,4 +244,16 @@ pub fn optional<T>(
 pub fn required_number(item: &Item, attribute: &'static str) -> Result<u64, MalformedItem> {
     let number = item.get(attribute).and_then(|value| value.as_n().ok());
     number.and_then(|number| number.parse().ok()).ok_or(MalformedItem(attribute))
+}
+
+/// A number that may be absent; `None` too if it is not a whole number of this range.
+#[must_use]
+pub fn optional_number(item: &Item, attribute: &'static str) -> Option<u64> {
+    required_number(item, attribute).ok()
+}
+
+/// Whether an item has outlived its `ttl`. `DynamoDB` may keep it for two more days.
+#[must_use]
+pub fn is_past(item: &Item, now: Timestamp) -> bool {
+    optional_number(item, "ttl").is_some_and(|ttl| i64::try_from(ttl).is_ok_and(|ttl| ttl <= now.as_second()))
 }

@@ -8,6 +8,6 @@ mod service;
 mod session;
 mod store;
 
-pub use service::{Completed, Created, UploadError, Uploads};
+pub use service::{UploadError, Uploads};
 pub use session::{Declaration, MAX_OPEN, Part, Refusal, Session, State, UploadView};
 pub use store::UploadStore;

@@ -15,7 +15,7 @@ use crate::{
     aws,
     config::{self, ConfigError},
     hex::hex,
-    photos::{PhotoName, PhotoType},
+    photos::{Exceeded, PhotoName, PhotoRecord, PhotoType, Quota},
     storage::{
         CloudError, ErrorKind, Objects, keys,
         objects::{ArrivedPart, ObjectVersion},
@@ -46,13 +46,8 @@ pub struct Uploads {
     presigner: Presigner,
     /// The largest photo in bytes.
     max_photo_bytes: u64,
+    quota: Quota,
 }
-
-/// A new upload, or the one that an earlier request with the same idempotency key created.
-pub struct Created(pub UploadView);
-
-/// A completed upload, with its photo.
-pub struct Completed(pub UploadView);
 
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
@@ -65,6 +60,8 @@ pub enum UploadError {
     TooLarge { limit: u64 },
     #[error("too many open uploads")]
     TooMany,
+    #[error("the quota is exceeded")]
+    Exceeded(Exceeded),
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The numbers of the parts, lowest first.
@@ -94,6 +91,7 @@ impl Uploads {
             objects: aws::objects(aws)?,
             presigner: aws::presigner()?,
             max_photo_bytes: config::Uploads::max_photo_bytes()?,
+            quota: Quota::from_env()?,
         })
     }
 
@@ -101,13 +99,14 @@ impl Uploads {
     /// upload.
     ///
     /// # Errors
-    /// [`UploadError::TooLarge`], [`UploadError::TooMany`], [`UploadError::KeyReused`], and failures of the storage.
+    /// [`UploadError::TooLarge`], [`UploadError::TooMany`], [`UploadError::Exceeded`], [`UploadError::KeyReused`], and
+    /// failures of the storage.
     pub async fn create(
         &self,
         user: &UserKey,
         declaration: Declaration,
         idempotency_key: Option<&str>,
-    ) -> Result<Created, UploadError> {
+    ) -> Result<UploadView, UploadError> {
         if declaration.size > self.max_photo_bytes {
             return Err(UploadError::TooLarge { limit: self.max_photo_bytes });
         }
@@ -117,8 +116,6 @@ impl Uploads {
         {
             return self.created_before(user, upload).await;
         }
-        // Expired uploads do not count as open.
-        self.store.open(user, now()).await?;
         let id = Uuid::now_v7();
         let incoming = keys::incoming(user, id);
         // The bytes are not checked yet, so they get a type that no browser displays.
@@ -126,21 +123,22 @@ impl Uploads {
         let session = Session::new(id, declaration, multipart, now());
         // If this fails, nobody knows whether the upload is stored. So its multipart upload stays: it is needed if so,
         // and else the bucket's lifecycle rules abort it.
-        let stored = self.store.create(user, &session, key.as_ref()).await?;
+        let stored = self.store.create(user, &session, self.quota, key.as_ref()).await?;
         if !matches!(stored, Stored::New)
             && let Err(error) = self.objects.abort_multipart(&incoming, &session.multipart).await
         {
             tracing::warn!(error = %Chain(&error), "an unused multipart upload was not aborted");
         }
         match stored {
-            Stored::New => Ok(Created(self.view(user, &session).await?)),
+            Stored::New => self.view(user, &session).await,
             Stored::TooMany => Err(UploadError::TooMany),
+            Stored::Exceeded(exceeded) => Err(UploadError::Exceeded(exceeded)),
             Stored::KeyUsed(upload) => self.created_before(user, upload).await,
         }
     }
 
-    async fn created_before(&self, user: &UserKey, upload: Option<Uuid>) -> Result<Created, UploadError> {
-        self.get(user, upload.ok_or(UploadError::KeyReused)?).await.map(Created)
+    async fn created_before(&self, user: &UserKey, upload: Option<Uuid>) -> Result<UploadView, UploadError> {
+        self.get(user, upload.ok_or(UploadError::KeyReused)?).await
     }
 
     /// An upload, with URLs for the first of the parts that have not arrived.
@@ -157,15 +155,11 @@ impl Uploads {
     /// Failures of the storage.
     pub async fn list(&self, user: &UserKey) -> Result<Vec<UploadView>, UploadError> {
         let open = self.store.open(user, now()).await?;
-        let views = try_join_all(open.into_iter().map(async |id| {
-            let Some(session) = self.store.get(user, id, now()).await? else { return Ok(None) };
-            if !matches!(session.state_at(now()), State::Open | State::Checking) {
-                return Ok(None);
-            }
+        let views = open.into_iter().map(async |session| {
             let arrived = self.arrived(user, &session).await?;
-            Ok::<_, UploadError>(Some(session.view(now(), received(&session, arrived.as_deref()), None)))
-        }));
-        Ok(views.await?.into_iter().flatten().collect())
+            Ok::<_, UploadError>(session.view(now(), received(&session, arrived.as_deref()), None))
+        });
+        try_join_all(views).await
     }
 
     /// New URLs for parts of an open upload. `Ok(Err(index))` if there is no part with the number at `index`.
@@ -198,7 +192,7 @@ impl Uploads {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub async fn complete(&self, user: &UserKey, id: Uuid) -> Result<Completed, UploadError> {
+    pub async fn complete(&self, user: &UserKey, id: Uuid) -> Result<UploadView, UploadError> {
         let give_up = Instant::now() + WAIT;
         loop {
             match self.store.lease(user, id, now()).await {
@@ -225,11 +219,12 @@ impl Uploads {
     pub async fn cancel(&self, user: &UserKey, id: Uuid) -> Result<(), UploadError> {
         let session = self.find(user, id).await?;
         // A call of `complete` that died may have stored the photo.
-        if self.is_stored(user, &session).await? {
+        if let Some(name) = self.stored(user, &session).await? {
+            self.store.record(user, id, &PhotoRecord::new(name, session.declaration.size)).await?;
             return Err(UploadError::Ended);
         }
         let open = matches!(session.state_at(now()), State::Open | State::Checking);
-        if open && !self.store.cancel(user, id, now()).await? {
+        if open && !self.store.cancel(user, &session, now()).await? {
             match self.find(user, id).await?.state_at(now()) {
                 State::Done => return Err(UploadError::Ended),
                 // A call of `complete` had the lease, and may have given it back.
@@ -279,7 +274,7 @@ impl Uploads {
         sizes.map(part).collect()
     }
 
-    async fn accept(&self, user: &UserKey, session: Session, lease: &Lease) -> Result<Completed, UploadError> {
+    async fn accept(&self, user: &UserKey, session: Session, lease: &Lease) -> Result<UploadView, UploadError> {
         let incoming = keys::incoming(user, session.id);
         let checked = match self.assemble(user, &session, lease, &incoming).await {
             Ok(Some(assembled)) => {
@@ -294,7 +289,7 @@ impl Uploads {
             }
             Ok(Some((_, Err(refusal)))) => (session, End::Refused(refusal)),
             // The bytes are gone: a lifecycle rule of the bucket deleted them. The photo may be stored.
-            Ok(None) if self.is_stored(user, &session).await? => (session, End::Done),
+            Ok(None) if self.stored(user, &session).await?.is_some() => (session, End::Done),
             Ok(None) => (session, End::Lost),
             // The upload is open again, and the lease is gone.
             Err(error @ UploadError::PartsMissing(_)) => return Err(error),
@@ -306,7 +301,10 @@ impl Uploads {
                 return Err(error);
             }
         };
-        self.store.finish(user, &session, lease, end, now()).await?;
+        if !self.store.finish(user, &session, lease, end, now()).await? {
+            // An event has recorded the photo, or another call goes on with the upload.
+            return outcome(&self.find(user, session.id).await?);
+        }
         self.clean_up(&incoming).await;
         match end {
             End::Done => outcome(&Session { state: State::Done, ..session }),
@@ -394,7 +392,7 @@ impl Uploads {
             let key = keys::photo(user, &name);
             session.photo = Some(name.clone());
             let copied = self.objects.copy_to_new(incoming, assembled, &key, kind.media_type(), &upload).await;
-            if matches!(copied, Ok(true)) || self.is_stored(user, &session).await? {
+            if matches!(copied, Ok(true)) || self.stored(user, &session).await?.is_some() {
                 return Ok(session);
             }
             copied?;
@@ -405,11 +403,12 @@ impl Uploads {
         Err(UploadError::Crowded)
     }
 
-    /// Whether the photo of this upload is stored.
-    async fn is_stored(&self, user: &UserKey, session: &Session) -> Result<bool, UploadError> {
-        let Some(name) = &session.photo else { return Ok(false) };
-        let stored = self.objects.version(&keys::photo(user, name)).await?;
-        Ok(stored.and_then(|stored| stored.upload) == Some(session.id.to_string()))
+    /// The photo of this upload, if it is stored.
+    async fn stored(&self, user: &UserKey, session: &Session) -> Result<Option<PhotoName>, UploadError> {
+        let Some(name) = &session.photo else { return Ok(None) };
+        let object = self.objects.version(&keys::photo(user, name)).await?;
+        let is_ours = object.and_then(|object| object.upload) == Some(session.id.to_string());
+        Ok(is_ours.then(|| name.clone()))
     }
 
     /// Deletes the bytes of an upload that has ended. If that fails, the bucket's lifecycle rules delete them later.
@@ -427,10 +426,11 @@ impl Uploads {
     }
 }
 
-fn outcome(session: &Session) -> Result<Completed, UploadError> {
+fn outcome(session: &Session) -> Result<UploadView, UploadError> {
     match (session.state_at(now()), session.refusal) {
-        (State::Done, _) => Ok(Completed(session.view(now(), session.declaration.size, Some(Vec::new())))),
+        (State::Done, _) => Ok(session.view(now(), session.declaration.size, Some(Vec::new()))),
         (_, Some(refusal)) => Err(UploadError::Refused(refusal)),
+        (State::Open | State::Checking, None) => Err(UploadError::Busy),
         _ => Err(UploadError::Ended),
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     money::whole_number,
-    photos::{Photo, PhotoName},
+    photos::{Photo, PhotoName, PhotoRecord},
     time::rfc3339,
 };
 
@@ -67,8 +67,7 @@ pub enum State {
 }
 
 impl State {
-    /// The states that are stored. `Expired` follows from the time.
-    const STORED: [Self; 5] = [Self::Open, Self::Checking, Self::Done, Self::Refused, Self::Cancelled];
+    const ALL: [Self; 6] = [Self::Open, Self::Checking, Self::Done, Self::Refused, Self::Cancelled, Self::Expired];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -83,7 +82,7 @@ impl State {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::STORED.into_iter().find(|state| state.as_str() == text)
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 
@@ -119,6 +118,8 @@ pub struct Session {
     pub multipart: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// When it was completed, refused, cancelled or released.
+    pub ended_at: Option<Timestamp>,
     /// Set after the bytes have been checked, before the photo is stored.
     pub photo: Option<PhotoName>,
     /// Set if the state is [`State::Refused`].
@@ -190,20 +191,28 @@ impl Session {
             multipart,
             created_at: now,
             expires_at: now + LIFETIME,
+            ended_at: None,
             photo: None,
             refusal: None,
         }
     }
 
-    /// The state at `now`: an upload that was not completed in time has expired. One whose photo has a name may be
-    /// stored, so it does not expire: completing it tells. While a lease may last, a call may be checking the upload.
+    /// The state at `now`: an upload that was not completed in time has expired. While a lease may last, a call may be
+    /// checking the upload.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> State {
         match self.state {
             State::Open if self.expires_at <= now => State::Expired,
-            State::Checking if self.photo.is_none() && self.expires_at + LEASE <= now => State::Expired,
+            State::Checking if self.expires_at + LEASE <= now => State::Expired,
             state => state,
         }
+    }
+
+    /// Whether responses show the upload at `now`: for a day after its end.
+    #[must_use]
+    pub fn is_shown_at(&self, now: Timestamp) -> bool {
+        let ended_at = self.ended_at.or((self.state_at(now) == State::Expired).then_some(self.expires_at));
+        ended_at.is_none_or(|ended_at| ended_at + SHOWN_AFTER_END > now)
     }
 
     /// The size of all parts but the last.
@@ -250,7 +259,7 @@ impl Session {
             part_count: self.part_count(),
             parts,
             received,
-            photo: photo.map(|name| Photo::new(name, self.declaration.size)),
+            photo: photo.map(|name| PhotoRecord::new(name, self.declaration.size).into()),
             job: None,
             problem: self.refusal.map(|refusal| format!("urn:yourplace:problem:{}", refusal.as_str())),
             created_at: rfc3339(self.created_at),
@@ -295,11 +304,20 @@ mod tests {
         let checking = Session { state: State::Checking, ..open.clone() };
         assert_eq!(checking.state_at(checking.expires_at), State::Checking);
         assert_eq!(checking.state_at(checking.expires_at + LEASE), State::Expired);
-        let photo = PhotoName::parse("20261121T020304056Z_a.jpg").ok();
-        let named = Session { photo, ..checking };
-        assert_eq!(named.state_at(named.expires_at + LEASE), State::Checking);
         let done = Session { state: State::Done, ..open };
         assert_eq!(done.state_at(done.expires_at), State::Done);
+    }
+
+    #[test]
+    fn an_upload_is_shown_for_a_day_after_its_end() {
+        let open = session(1);
+        let day_after = |time: Timestamp| time + Duration::from_hours(24);
+        assert!(open.is_shown_at(day_after(open.expires_at) - Duration::from_millis(1)));
+        assert!(!open.is_shown_at(day_after(open.expires_at)));
+        let ended_at = open.created_at + Duration::from_hours(1);
+        let done = Session { state: State::Done, ended_at: Some(ended_at), ..open };
+        assert!(done.is_shown_at(day_after(ended_at) - Duration::from_millis(1)));
+        assert!(!done.is_shown_at(day_after(ended_at)));
     }
 
     proptest! {

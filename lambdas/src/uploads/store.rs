@@ -1,35 +1,29 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    Client,
-    error::{ProvideErrorMetadata as _, SdkError},
-    operation::{
-        transact_write_items::TransactWriteItemsError,
-        update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
-    },
-    types::{
-        AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-        Update,
-    },
+    error::SdkError,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure, builders::UpdateBuilder},
 };
 use aws_types::SdkConfig;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
     Declaration, MAX_OPEN, Refusal, Session, State,
-    session::{LEASE, LIFETIME, SHOWN_AFTER_END},
+    session::{LEASE, SHOWN_AFTER_END},
 };
 use crate::{
-    aws,
-    config::{ConfigError, required},
+    config::ConfigError,
     hex::hex,
-    photos::PhotoName,
+    photos::{Amount, Delta, Exceeded, Library, PhotoName, PhotoRecord, Quota, ReserveError, UsageChange},
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, epoch_seconds, number, optional, required as attribute, required_number, text, time,
+            Item, MalformedItem, Table, Write, epoch_seconds, is_past, item_key, number, optional,
+            required as attribute, required_number, send, text, time,
         },
     },
     time::now,
@@ -39,24 +33,16 @@ use crate::{
 /// How long an idempotency key is kept.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
-/// The maximum number of attempts for a write that conflicts with another one on the same item.
-const MAX_ATTEMPTS: u32 = 8;
-
-/// Why a transaction is worth repeating ("`TransactWriteItems`", `DynamoDB` API Reference).
-const RETRYABLE: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-
-/// The item that lists a user's open uploads.
-const OPEN_UPLOADS: &str = "uploads";
-
 /// The uploads in the table `library`, in the user's partition:
-/// - `upload#{id}`: a [`Session`], with `leaseUntil` and `lease` while it is checked, and `ttl` (epoch seconds), after
-///   which it is not shown and DynamoDB may delete it;
-/// - `uploads`: the set `open` of the ids of uploads that have not ended, for counting and listing them;
+/// - `upload#{id}`: a [`Session`], with `leaseUntil` and `lease` while it is checked, and `ttl` (epoch seconds) once it
+///   has ended: it is not shown after that, and DynamoDB may delete it;
 /// - `idempotency#{hash}`: the upload that a request with an idempotency key created, and a hash of that request.
+///
+/// The ids of the uploads that have not ended are in the user's [`Usage`](crate::photos::Usage). An id leaves them in the same write that
+/// uses or releases what the upload has reserved, so that happens once.
 #[derive(Clone, Debug)]
 pub struct UploadStore {
-    dynamodb: Client,
-    table: String,
+    library: Library,
 }
 
 /// The exclusive right to check an upload.
@@ -84,11 +70,18 @@ pub(super) enum Leased {
     Ended(Box<Session>),
 }
 
+/// What became of the condition on the upload when a transaction failed.
+enum OwnWrite {
+    Held,
+    Failed,
+}
+
 /// The result of storing a new upload.
 pub(super) enum Stored {
     New,
     /// The user has [`MAX_OPEN`] open uploads.
     TooMany,
+    Exceeded(Exceeded),
     /// The key was used before: for this upload if the requests are equal, or `None` if they differ.
     KeyUsed(Option<Uuid>),
 }
@@ -119,41 +112,41 @@ impl UploadStore {
     /// # Errors
     /// If the variable is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { dynamodb: aws::dynamodb(aws), table: required("LIBRARY_TABLE")? })
+        Ok(Self { library: Library::from_env(aws)? })
     }
 
-    /// Stores a new upload, counts it as open and stores its idempotency key, all in one transaction.
+    const fn table(&self) -> &Table {
+        self.library.table()
+    }
+
+    /// Stores a new upload, reserves its quota, counts it as open and stores its idempotency key, all in one
+    /// transaction. After a refusal, what expired uploads and dead requests hold is released, and the limits are
+    /// checked once more.
     pub(super) async fn create(
         &self,
         user: &UserKey,
         session: &Session,
+        quota: Quota,
         key: Option<&RequestKey>,
     ) -> Result<Stored, CloudError> {
-        let id = session.id.to_string();
+        let amount = Amount::photo(session.declaration.size);
         let mut item = to_item(session);
         item.extend(item_key(user, &upload_item(session.id)));
         let put = |item: Item| {
-            Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(#user)")
-                .expression_attribute_names("#user", "user")
+            let put = self.table().put(item).condition_expression("attribute_not_exists(#user)");
+            put.expression_attribute_names("#user", "user")
         };
-        let open = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(item_key(user, OPEN_UPLOADS)))
-            .update_expression("ADD #open :ids")
-            .condition_expression("attribute_not_exists(#open) OR size(#open) < :max")
-            .expression_attribute_names("#open", "open")
-            .expression_attribute_values(":ids", AttributeValue::Ss(vec![id.clone()]))
-            .expression_attribute_values(":max", number(MAX_OPEN as u64));
-        let mut writes = vec![
-            TransactWriteItem::builder().put(put(item).build().map_err(unbuilt)?).build(),
-            TransactWriteItem::builder().update(open.build().map_err(unbuilt)?).build(),
-        ];
+        let usage = UsageChange {
+            total: Delta::Add(amount),
+            reserved: Delta::Add(amount),
+            within: Some(quota),
+            opened: Some((session.id, MAX_OPEN)),
+            ..UsageChange::default()
+        };
+        let mut writes = vec![Write::Put(put(item)), usage.write(self.table(), user)];
         if let Some(key) = key {
             let mut item = item_key(user, &key.item);
-            item.insert("upload".to_owned(), text(&id));
+            item.insert("upload".to_owned(), text(session.id.to_string()));
             item.insert("request".to_owned(), text(&key.request));
             item.insert("ttl".to_owned(), epoch_seconds(session.created_at + KEY_LIFETIME));
             // DynamoDB may delete an expired key days later.
@@ -161,28 +154,41 @@ impl UploadStore {
                 .condition_expression("attribute_not_exists(#user) OR #ttl <= :now")
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":now", epoch_seconds(session.created_at));
-            writes.push(TransactWriteItem::builder().put(put.build().map_err(unbuilt)?).build());
+            writes.push(Write::Put(put));
         }
-        match self.transact(writes).await? {
-            None => Ok(Stored::New),
-            Some(failed) if failed.get(2) == Some(&true) => {
-                let key = key.map(|key| self.used_for(user, key));
-                Ok(Stored::KeyUsed(match key {
-                    Some(upload) => upload.await?,
-                    None => None,
-                }))
-            }
-            Some(failed) if failed.first() == Some(&true) => {
+        for _ in 0..2 {
+            let fits = amount.bytes <= quota.bytes && amount.photos <= quota.photos;
+            let failed = if fits { self.table().transact(writes.clone()).await? } else { Some(Vec::new()) };
+            match failed {
+                None => return Ok(Stored::New),
+                Some(failed) if failed.get(2) == Some(&true) => {
+                    let upload = match key {
+                        Some(key) => self.used_for(user, key).await?,
+                        None => None,
+                    };
+                    return Ok(Stored::KeyUsed(upload));
+                }
                 // The id is new, so the SDK retried a call whose response was lost.
-                Ok(Stored::New)
+                Some(failed) if failed.first() == Some(&true) => return Ok(Stored::New),
+                Some(_) => {
+                    self.library.release_expired(user).await?;
+                    self.release_expired(user).await?;
+                }
             }
-            Some(_) => Ok(Stored::TooMany),
+        }
+        let usage = self.library.usage(user).await?;
+        if usage.uploads.len() >= MAX_OPEN {
+            return Ok(Stored::TooMany);
+        }
+        match self.library.exceeded(user, quota).await? {
+            ReserveError::Exceeded(exceeded) => Ok(Stored::Exceeded(exceeded)),
+            ReserveError::Storage(error) => Err(error),
         }
     }
 
     /// The upload that an idempotency key was used for; `None` if it was used for another request.
     async fn used_for(&self, user: &UserKey, key: &RequestKey) -> Result<Option<Uuid>, CloudError> {
-        Ok(match self.get_item(user, &key.item).await? {
+        Ok(match self.table().get(item_key(user, &key.item)).await? {
             Some(item) => key.upload(&item)?,
             None => None,
         })
@@ -195,7 +201,7 @@ impl UploadStore {
         key: &RequestKey,
         now: Timestamp,
     ) -> Result<Option<Option<Uuid>>, CloudError> {
-        match self.get_item(user, &key.item).await? {
+        match self.table().get(item_key(user, &key.item)).await? {
             Some(item) if !is_past(&item, now) => Ok(Some(key.upload(&item)?)),
             _ => Ok(None),
         }
@@ -203,30 +209,65 @@ impl UploadStore {
 
     /// An upload; `None` if there is none, or if it ended more than a day ago.
     pub(super) async fn get(&self, user: &UserKey, id: Uuid, now: Timestamp) -> Result<Option<Session>, CloudError> {
-        let item = self.get_item(user, &upload_item(id)).await?;
-        Ok(item.filter(|item| !is_past(item, now)).map(|item| from_item(id, &item)).transpose()?)
+        Ok(self.read(user, id).await?.filter(|session| session.is_shown_at(now)))
     }
 
-    /// The ids of the uploads that have not ended, oldest first. Removes expired ones from the list.
-    pub(super) async fn open(&self, user: &UserKey, now: Timestamp) -> Result<Vec<Uuid>, CloudError> {
-        let Some(item) = self.get_item(user, OPEN_UPLOADS).await? else { return Ok(Vec::new()) };
-        let ids = item.get("open").and_then(|ids| ids.as_ss().ok()).map(Vec::as_slice).unwrap_or_default();
-        let (over, mut open): (Vec<_>, Vec<_>) =
-            ids.iter().filter_map(|id| Uuid::try_parse(id).ok()).partition(|id| created_at(*id) + LIFETIME <= now);
-        if !over.is_empty() {
-            let ids = over.iter().map(Uuid::to_string).collect();
-            let update = self
-                .dynamodb
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(item_key(user, OPEN_UPLOADS)))
-                .update_expression("DELETE #open :ids")
-                .expression_attribute_names("#open", "open")
-                .expression_attribute_values(":ids", AttributeValue::Ss(ids));
-            send(update).await?;
+    async fn read(&self, user: &UserKey, id: Uuid) -> Result<Option<Session>, CloudError> {
+        let item = self.table().get(item_key(user, &upload_item(id))).await?;
+        Ok(item.map(|item| from_item(id, &item)).transpose()?)
+    }
+
+    /// The uploads that have not ended, oldest first. Ends those that have expired.
+    pub(super) async fn open(&self, user: &UserKey, now: Timestamp) -> Result<Vec<Session>, CloudError> {
+        let mut ids = self.library.usage(user).await?.uploads;
+        ids.sort_unstable();
+        let sessions = try_join_all(ids.into_iter().map(|id| self.read(user, id))).await?;
+        let mut open = Vec::new();
+        for session in sessions.into_iter().flatten() {
+            if session.state_at(now) == State::Expired {
+                self.expire(user, &session, now).await?;
+            } else {
+                open.push(session);
+            }
         }
-        open.sort_unstable();
         Ok(open)
+    }
+
+    /// Ends the user's expired uploads and releases what they have reserved.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn release_expired(&self, user: &UserKey) -> Result<(), CloudError> {
+        self.open(user, now()).await.map(|_| ())
+    }
+
+    /// Ends an expired upload and releases what it has reserved, unless another call has done so.
+    async fn expire(&self, user: &UserKey, session: &Session, now: Timestamp) -> Result<(), CloudError> {
+        let ended = self
+            .ended(user, session.id, State::Expired, session.expires_at)
+            .update_expression("SET #state = :state, endedAt = :endedAt, #ttl = :ttl REMOVE lease, leaseUntil")
+            .condition_expression("#state = :open OR (#state = :checking AND leaseUntil <= :now)")
+            .expression_attribute_values(":open", text(State::Open.as_str()))
+            .expression_attribute_values(":checking", text(State::Checking.as_str()))
+            .expression_attribute_values(":now", time(now));
+        self.table().transact(vec![Write::Update(ended), self.released(user, session)]).await?;
+        Ok(())
+    }
+
+    /// Ends an upload whose photo is stored, because an event says so: the call that was checking it may have died.
+    /// Returns whether this recorded the photo.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]. It can be repeated.
+    pub(crate) async fn record(&self, user: &UserKey, id: Uuid, record: &PhotoRecord) -> Result<bool, CloudError> {
+        let Some(session) = self.read(user, id).await? else { return Ok(false) };
+        let ended = self
+            .ended(user, id, State::Done, now())
+            .update_expression("SET #state = :state, endedAt = :endedAt, #ttl = :ttl REMOVE lease, leaseUntil")
+            .condition_expression("photo = :photo AND #state = :checking")
+            .expression_attribute_values(":checking", text(State::Checking.as_str()))
+            .expression_attribute_values(":photo", text(record.name.as_str()));
+        Ok(self.end_with_photo(user, &session, ended, record).await?.is_none())
     }
 
     /// Asks for the exclusive right to check an upload.
@@ -240,8 +281,7 @@ impl UploadStore {
             .update_expression("SET #state = :checking, lease = :lease, leaseUntil = :until")
             .expression_attribute_names("#state", "state")
             .condition_expression(
-                "(expiresAt > :now OR attribute_exists(photo)) AND \
-                 (#state = :open OR (#state = :checking AND leaseUntil <= :now))",
+                "expiresAt > :now AND (#state = :open OR (#state = :checking AND leaseUntil <= :now))",
             )
             .expression_attribute_values(":checking", text(State::Checking.as_str()))
             .expression_attribute_values(":open", text(State::Open.as_str()))
@@ -255,9 +295,12 @@ impl UploadStore {
                 Ok(Leased::Ours(lease, Box::new(from_item(id, &item)?)))
             }
             Err(error) => {
-                let item = old_item(error)?.filter(|item| !is_past(item, now));
-                let item = item.ok_or_else(|| CloudError::of_kind(ErrorKind::NotFound, "no such upload"))?;
+                let none = || CloudError::of_kind(ErrorKind::NotFound, "no such upload");
+                let item = old_item(error)?.ok_or_else(none)?;
                 let session = from_item(id, &item)?;
+                if !session.is_shown_at(now) {
+                    return Err(none());
+                }
                 if attribute(&item, "lease", |token| Some(token == lease.token)) == Ok(true) {
                     // The SDK retried a call whose response was lost.
                     return Ok(Leased::Ours(lease, Box::new(session)));
@@ -312,10 +355,8 @@ impl UploadStore {
         Ok(())
     }
 
-    /// Marks an upload as done, refused or cancelled. It no longer counts as open.
-    ///
-    /// # Errors
-    /// Any [`CloudError`]; [`ErrorKind::Throttled`] if another call has the lease now, and will end it.
+    /// Ends an upload. With a photo, which is stored, it records the photo; without one, it releases the quota. Returns
+    /// `false` if another call has the lease now or has ended the upload.
     pub(super) async fn finish(
         &self,
         user: &UserKey,
@@ -323,7 +364,7 @@ impl UploadStore {
         lease: &Lease,
         end: End,
         now: Timestamp,
-    ) -> Result<(), CloudError> {
+    ) -> Result<bool, CloudError> {
         let (state, refusal) = match end {
             End::Done => (State::Done, None),
             End::Refused(refusal) => (State::Refused, Some(refusal)),
@@ -332,8 +373,10 @@ impl UploadStore {
         let ended = self
             .ended(user, session.id, state, now)
             .update_expression(match refusal {
-                Some(_) => "SET #state = :state, #ttl = :ttl, refusal = :refusal REMOVE lease, leaseUntil",
-                None => "SET #state = :state, #ttl = :ttl REMOVE lease, leaseUntil",
+                Some(_) => {
+                    "SET #state = :state, endedAt = :endedAt, #ttl = :ttl, refusal = :refusal REMOVE lease, leaseUntil"
+                }
+                None => "SET #state = :state, endedAt = :endedAt, #ttl = :ttl REMOVE lease, leaseUntil",
             })
             .condition_expression("lease = :lease")
             .expression_attribute_values(":lease", text(&lease.token));
@@ -341,89 +384,86 @@ impl UploadStore {
             Some(refusal) => ended.expression_attribute_values(":refusal", text(refusal.as_str())),
             None => ended,
         };
-        if self.end(user, session.id, ended).await? {
-            Ok(())
-        } else {
-            Err(CloudError::of_kind(ErrorKind::Throttled, "the lease was lost"))
+        let Some(name) = session.photo.clone().filter(|_| state == State::Done) else {
+            return self.end(user, session, ended).await;
+        };
+        let record = PhotoRecord::new(name, session.declaration.size);
+        match self.end_with_photo(user, session, ended.clone(), &record).await? {
+            None => Ok(true),
+            // The photo has a record, or it was deleted since.
+            Some(OwnWrite::Held) => self.end(user, session, ended).await,
+            Some(OwnWrite::Failed) => Ok(false),
         }
     }
 
     /// Cancels an upload that no call is checking. Returns whether it was open or already cancelled.
-    pub(super) async fn cancel(&self, user: &UserKey, id: Uuid, now: Timestamp) -> Result<bool, CloudError> {
+    pub(super) async fn cancel(&self, user: &UserKey, session: &Session, now: Timestamp) -> Result<bool, CloudError> {
         let ended = self
-            .ended(user, id, State::Cancelled, now)
-            .update_expression("SET #state = :state, #ttl = :ttl REMOVE lease, leaseUntil")
-            .condition_expression("#state = :open OR #state = :state OR (#state = :checking AND leaseUntil <= :now)")
+            .ended(user, session.id, State::Cancelled, now)
+            .update_expression("SET #state = :state, endedAt = :endedAt, #ttl = :ttl REMOVE lease, leaseUntil")
+            .condition_expression("#state = :open OR (#state = :checking AND leaseUntil <= :now)")
             .expression_attribute_values(":open", text(State::Open.as_str()))
             .expression_attribute_values(":checking", text(State::Checking.as_str()))
             .expression_attribute_values(":now", time(now));
-        self.end(user, id, ended).await
+        self.end(user, session, ended).await
     }
 
-    fn ended(
-        &self,
-        user: &UserKey,
-        id: Uuid,
-        state: State,
-        now: Timestamp,
-    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(item_key(user, &upload_item(id))))
+    fn ended(&self, user: &UserKey, id: Uuid, state: State, at: Timestamp) -> UpdateBuilder {
+        self.table()
+            .update(item_key(user, &upload_item(id)))
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":state", text(state.as_str()))
-            .expression_attribute_values(":ttl", epoch_seconds(now + SHOWN_AFTER_END))
+            .expression_attribute_values(":endedAt", time(at))
+            .expression_attribute_values(":ttl", epoch_seconds(at + SHOWN_AFTER_END))
     }
 
-    async fn end(
+    /// Ends an upload without a photo. Returns whether the condition of `ended` held.
+    async fn end(&self, user: &UserKey, session: &Session, ended: UpdateBuilder) -> Result<bool, CloudError> {
+        Ok(self.table().transact(vec![Write::Update(ended), self.released(user, session)]).await?.is_none())
+    }
+
+    /// Ends an upload and records its photo. `None` if both are done, else what became of the condition of `ended`.
+    async fn end_with_photo(
         &self,
         user: &UserKey,
-        id: Uuid,
-        ended: aws_sdk_dynamodb::types::builders::UpdateBuilder,
-    ) -> Result<bool, CloudError> {
-        let closed = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(item_key(user, OPEN_UPLOADS)))
-            .update_expression("DELETE #open :ids")
-            .expression_attribute_names("#open", "open")
-            .expression_attribute_values(":ids", AttributeValue::Ss(vec![id.to_string()]));
-        let writes = vec![
-            TransactWriteItem::builder().update(ended.build().map_err(unbuilt)?).build(),
-            TransactWriteItem::builder().update(closed.build().map_err(unbuilt)?).build(),
-        ];
-        Ok(self.transact(writes).await?.is_none())
+        session: &Session,
+        ended: UpdateBuilder,
+        record: &PhotoRecord,
+    ) -> Result<Option<OwnWrite>, CloudError> {
+        let amount = Amount::photo(session.declaration.size);
+        let usage = UsageChange {
+            reserved: Delta::Subtract(amount),
+            changes: 1,
+            closed: Some(session.id),
+            ..UsageChange::default()
+        };
+        let mut writes = vec![Write::Update(ended), usage.write(self.table(), user)];
+        writes.extend(self.library.record_writes(user, &[record]));
+        Ok(self
+            .table()
+            .transact(writes)
+            .await?
+            .map(|failed| if failed.iter().take(2).any(|failed| *failed) { OwnWrite::Failed } else { OwnWrite::Held }))
     }
 
-    /// Writes all items or none. `None` if they are written; else, for each write, whether its condition failed.
-    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Option<Vec<bool>>, CloudError> {
-        // Distinguishes a retry by the SDK from another transaction.
-        let token = Uuid::now_v7().to_string();
-        for attempt in 0..MAX_ATTEMPTS {
-            let transaction = self.dynamodb.transact_write_items().set_transact_items(Some(writes.clone()));
-            let Err(error) = transaction.client_request_token(&token).send().await else { return Ok(None) };
-            let Some(reasons) = cancellation(&error) else { return Err(error.into()) };
-            let is = |reason: &CancellationReason, code: &str| reason.code() == Some(code);
-            if reasons.iter().any(|reason| is(reason, "ConditionalCheckFailed")) {
-                return Ok(Some(reasons.iter().map(|reason| is(reason, "ConditionalCheckFailed")).collect()));
-            }
-            if !RETRYABLE.iter().any(|code| reasons.iter().any(|reason| is(reason, code))) {
-                return Err(error.into());
-            }
-            pause(attempt).await;
-        }
-        Err(CloudError::of_kind(ErrorKind::Throttled, "other requests kept writing the same items"))
-    }
-
-    async fn get_item(&self, user: &UserKey, item: &str) -> Result<Option<Item>, CloudError> {
-        let get = self.dynamodb.get_item().table_name(&self.table).set_key(Some(item_key(user, item)));
-        Ok(get.consistent_read(true).send().await?.item)
+    /// The write that releases what an upload has reserved. Its condition makes that happen once.
+    fn released(&self, user: &UserKey, session: &Session) -> Write {
+        let amount = Amount::photo(session.declaration.size);
+        let usage = UsageChange {
+            total: Delta::Subtract(amount),
+            reserved: Delta::Subtract(amount),
+            closed: Some(session.id),
+            ..UsageChange::default()
+        };
+        usage.write(self.table(), user)
     }
 
     fn update(&self, user: &UserKey, id: Uuid) -> UpdateItemFluentBuilder {
-        self.dynamodb
+        let Table { client, name } = self.table();
+        client
             .update_item()
-            .table_name(&self.table)
+            .table_name(name)
             .set_key(Some(item_key(user, &upload_item(id))))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -432,17 +472,6 @@ impl UploadStore {
 
 fn upload_item(id: Uuid) -> String {
     format!("upload#{id}")
-}
-
-/// The time of creation, which the id contains.
-fn created_at(id: Uuid) -> Timestamp {
-    let seconds = id.get_timestamp().map_or(0, |time| time.to_unix().0);
-    Timestamp::from_second(i64::try_from(seconds).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
-}
-
-/// Whether an item has outlived its `ttl`. DynamoDB may keep it for two more days.
-fn is_past(item: &Item, now: Timestamp) -> bool {
-    required_number(item, "ttl").is_ok_and(|ttl| i64::try_from(ttl).is_ok_and(|ttl| ttl <= now.as_second()))
 }
 
 fn to_item(session: &Session) -> Item {
@@ -454,7 +483,6 @@ fn to_item(session: &Session) -> Item {
         ("multipart".to_owned(), text(&session.multipart)),
         ("createdAt".to_owned(), time(session.created_at)),
         ("expiresAt".to_owned(), time(session.expires_at)),
-        ("ttl".to_owned(), epoch_seconds(session.expires_at + SHOWN_AFTER_END)),
     ]);
     if let Some(sha256) = sha256 {
         item.insert("sha256".to_owned(), text(sha256));
@@ -475,6 +503,7 @@ fn from_item(id: Uuid, item: &Item) -> Result<Session, MalformedItem> {
         multipart: attribute(item, "multipart", owned)?,
         created_at: attribute(item, "createdAt", |time| time.parse().ok())?,
         expires_at: attribute(item, "expiresAt", |time| time.parse().ok())?,
+        ended_at: optional(item, "endedAt", |time| time.parse().ok())?,
         photo: optional(item, "photo", |name| PhotoName::parse(name).ok())?,
         refusal: optional(item, "refusal", Refusal::parse)?,
     })
@@ -488,37 +517,4 @@ fn old_item(error: SdkError<UpdateItemError>) -> Result<Option<Item>, CloudError
         }
         _ => Err(error.into()),
     }
-}
-
-/// Sends an update, again if it meets a transaction that writes the same item.
-async fn send(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
-    for attempt in 0..MAX_ATTEMPTS {
-        match update.clone().send().await {
-            Err(error) if error.code() == Some("TransactionConflictException") => pause(attempt).await,
-            result => return result,
-        }
-    }
-    update.send().await
-}
-
-/// Waits longer after each attempt, and for a random time, so that two writers do not meet again.
-async fn pause(attempt: u32) {
-    let longest = 20_u128 << attempt;
-    let random = Uuid::now_v7().as_u128() % longest;
-    tokio::time::sleep(Duration::from_millis(u64::try_from(random).unwrap_or(u64::MAX))).await;
-}
-
-fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
-    match error.as_service_error()? {
-        TransactWriteItemsError::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
-        _ => None,
-    }
-}
-
-fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> CloudError {
-    CloudError::caused("a write cannot be built", error)
-}
-
-fn item_key(user: &UserKey, item: &str) -> Item {
-    Item::from([("user".to_owned(), text(user.as_str())), ("item".to_owned(), text(item))])
 }

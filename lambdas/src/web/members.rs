@@ -70,21 +70,35 @@ macro_rules! members {
         }
 
         impl $crate::web::members::Members for $name {
-            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+            const NAMES: &'static [&'static str] = &[$($crate::web::members::name(stringify!($field))),*];
 
             fn take(inputs: &mut $crate::web::members::Inputs) -> Option<Self> {
-                $(let $field = inputs.take(stringify!($field));)*
+                $(let $field = inputs.take($crate::web::members::name(stringify!($field)));)*
                 Some(Self { $($field: $field?),* })
             }
 
             fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 let members = [$(
-                    $crate::web::members::describe::<$type>(stringify!($field), concat!($($doc),*), generator)
+                    $crate::web::members::describe::<$type>(
+                        $crate::web::members::name(stringify!($field)), concat!($($doc),*), generator,
+                    )
                 ),*];
                 $crate::web::members::object_schema(members)
             }
         }
     };
+}
+
+/// The name of a field, without the `r#` of one that is named like a keyword.
+#[must_use]
+pub const fn name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', name @ ..] => match str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => field,
+        },
+        _ => field,
+    }
 }
 
 /// A member's name and schema, and whether it is required.

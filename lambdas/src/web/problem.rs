@@ -17,7 +17,7 @@ use crate::{
     archive::ArchiveError,
     auctions::{self, AuctionError},
     money::Amount,
-    photos::StoreError,
+    photos::{Exceeded, StoreError},
     storage::{CloudError, ErrorKind, presign::PresignError},
     telemetry::Chain,
     uploads::{MAX_OPEN, Refusal, UploadError},
@@ -53,6 +53,7 @@ kinds! {
     DAMAGED_ARCHIVE: BAD_REQUEST, "damaged-archive", "The ZIP archive is damaged";
     UNAUTHORIZED: UNAUTHORIZED, "unauthorized", "A valid token is required";
     WRONG_CREDENTIALS: UNAUTHORIZED, "wrong-credentials", "The credentials are wrong";
+    QUOTA_EXCEEDED: FORBIDDEN, "quota-exceeded", "The quota is exceeded";
     EMAIL_REQUIRED: FORBIDDEN, "email-required", "The token contains no verified email address";
     USER_ID_TOO_LONG: FORBIDDEN, "user-id-too-long", "The user id is too long";
     NOT_CONFIRMED: FORBIDDEN, "not-confirmed", "The sign-up is not confirmed";
@@ -295,8 +296,21 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound => Self::no_such_photo(),
             StoreError::Crowded => Self::busy(error),
+            StoreError::Exceeded(exceeded) => Self::from(exceeded),
             StoreError::Storage(_) | StoreError::Presign(_) => cloud_failure(error),
         }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(Exceeded { quota, used, reserved }: Exceeded) -> Self {
+        let detail = "Delete photos, or cancel uploads that you do not need. GET /me shows your quota.";
+        Self::new(Kind::QUOTA_EXCEEDED, detail)
+            .with("quota", quota.bytes)
+            .with("used", used.bytes)
+            .with("reserved", reserved.bytes)
+            .with("photos", quota.photos)
+            .with("photos_used", used.photos)
     }
 }
 
@@ -352,6 +366,7 @@ impl From<UploadError> for Problem {
                 format!("You have {MAX_OPEN} open uploads. Complete or cancel one; GET /uploads lists them."),
             )
             .with("limit", MAX_OPEN),
+            UploadError::Exceeded(exceeded) => Self::from(exceeded),
             UploadError::KeyReused => Self::new(
                 Kind::IDEMPOTENCY_KEY_REUSED,
                 "Send a new `Idempotency-Key`, or the same body as with the first request.",

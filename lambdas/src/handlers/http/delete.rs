@@ -4,7 +4,8 @@ use http::StatusCode;
 
 use crate::{
     openapi::{Access, Operation},
-    photos::{PhotoName, PhotoStore},
+    photos::{Library, PhotoName, PhotoStore},
+    telemetry::Chain,
     web::{Problem, Request, Response, Route, auth::Auth, empty, members, problem::Kind},
 };
 
@@ -12,6 +13,7 @@ use crate::{
 pub struct Delete {
     pub auth: Auth,
     pub photos: PhotoStore,
+    pub library: Library,
 }
 
 crate::members! {
@@ -46,7 +48,14 @@ impl Route for Delete {
             }
         };
         let filename = PhotoName::parse(&filename).map_err(|_| Problem::no_such_photo())?;
-        self.photos.delete(user.key(), &filename).await?;
+        let is_deleted = self.photos.delete(user.key(), &filename).await?;
+        if !is_deleted && self.library.get(user.key(), &filename).await?.is_none() {
+            return Err(Problem::no_such_photo());
+        }
+        if let Err(error) = self.library.remove(user.key(), &filename).await {
+            // The photo is gone. The bucket's event removes its record.
+            tracing::warn!(error = %Chain(&error), "an event has to remove the record of a deleted photo");
+        }
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

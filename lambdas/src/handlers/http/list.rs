@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     openapi::{Access, Operation},
-    photos::{Photo, PhotoName, PhotoStore},
+    photos::{Library, Photo, PhotoName},
     web::{
         Problem, Request, Response, Route,
         auth::Auth,
@@ -17,13 +17,12 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: u16 = 100;
-/// The most that S3 lists in one request.
 const MAX_LIMIT: u16 = 1000;
 
 /// Lists the caller's photos, oldest first.
 pub struct List {
     pub auth: Auth,
-    pub photos: PhotoStore,
+    pub library: Library,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -56,9 +55,10 @@ impl Route for List {
         let user = self.auth.caller(request.headers()).await?;
         let Selection { limit, cursor } = members::read_parameters(&request)?;
         let after = cursor.as_deref().map(parse_cursor).transpose()?;
-        let page = self.photos.list(user.key(), limit.get(), after.as_ref()).await?;
-        let cursor = page.next.map(|name| URL_SAFE_NO_PAD.encode(name.as_str()));
-        json(StatusCode::OK, &Listed { photos: page.photos, cursor })
+        let (records, has_more) = self.library.list(user.key(), limit.get(), after.as_ref()).await?;
+        let last = records.last().filter(|_| has_more);
+        let cursor = last.map(|record| URL_SAFE_NO_PAD.encode(record.name.as_str()));
+        json(StatusCode::OK, &Listed { photos: records.into_iter().map(Photo::from).collect(), cursor })
     }
 }
 

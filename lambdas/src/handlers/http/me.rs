@@ -6,9 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    index::{PhotoIndexStore, Totals},
     openapi::{Access, Operation},
-    users::{Handles, Record, Records},
+    photos::{Library, Quota, Usage},
+    storage::CloudError,
+    uploads::UploadStore,
+    users::{Handles, Record, Records, UserKey},
     web::{
         Problem, Request, Response, Route,
         auth::Auth,
@@ -24,11 +26,13 @@ pub struct Me {
     pub auth: Auth,
     pub records: Records,
     pub handles: Handles,
-    pub dictionaries: PhotoIndexStore,
+    pub library: Library,
+    pub uploads: UploadStore,
+    pub quota: Quota,
 }
 
 // Only `display_name` and `created_at` are stored in the record. The id, user name and email address come from the
-// token, and the totals from the photo index.
+// token.
 /// The caller's record.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Me")]
@@ -45,8 +49,33 @@ struct Shown<'a> {
     display_name: Option<&'a str>,
     #[schemars(extend("format" = "date-time"))]
     created_at: &'a str,
-    /// The totals of the photo index, which may lag by some seconds.
+    /// The photos that are stored.
     images: Totals,
+    quota: Limits,
+}
+
+/// The number of photos and their total size.
+#[derive(Serialize, JsonSchema)]
+struct Totals {
+    count: u64,
+    /// In bytes.
+    bytes: u64,
+}
+
+/// What the user may store.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Quota")]
+struct Limits {
+    /// The most bytes that may be stored and reserved.
+    bytes: u64,
+    /// The bytes that are stored.
+    used: u64,
+    /// The bytes that uploads in progress have reserved.
+    reserved: u64,
+    /// The most photos that may be stored.
+    photos: u64,
+    /// The photos that are stored.
+    photos_used: u64,
 }
 
 #[must_use]
@@ -74,9 +103,10 @@ impl Route for Me {
                 None => self.records.get(user.key()).await?,
             })
         };
-        let totals = async { Ok(self.dictionaries.totals(user.key()).await?) };
+        let usage = async { Ok(self.usage(user.key()).await?) };
         let handle = async { Ok(self.handles.handle(&user).await?) };
-        let (record, images, handle) = tokio::try_join!(record, totals, handle)?;
+        let (record, usage, handle) = tokio::try_join!(record, usage, handle)?;
+        let stored = usage.stored();
         let Record { display_name, created_at } = &record;
         let shown = Shown {
             id: user.key().as_str(),
@@ -85,9 +115,29 @@ impl Route for Me {
             email: user.email(),
             display_name: display_name.as_deref(),
             created_at,
-            images,
+            images: Totals { count: stored.photos, bytes: stored.bytes },
+            quota: Limits {
+                bytes: self.quota.bytes,
+                used: stored.bytes,
+                reserved: usage.reserved.bytes,
+                photos: self.quota.photos,
+                photos_used: stored.photos,
+            },
         };
         json(StatusCode::OK, &shown)
+    }
+}
+
+impl Me {
+    /// The user's usage, without what requests that died and expired uploads have reserved.
+    async fn usage(&self, user: &UserKey) -> Result<Usage, CloudError> {
+        let usage = self.library.usage(user).await?;
+        if usage.reserved.photos == 0 {
+            return Ok(usage);
+        }
+        self.library.release_expired(user).await?;
+        self.uploads.release_expired(user).await?;
+        self.library.usage(user).await
     }
 }
 

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    index::{EMPTY, EMPTY_ETAG, Entry, PhotoIndexStore},
+    index::{Entry, PhotoIndex, PhotoIndexStore, Stored},
     openapi::{Access, Operation},
+    photos::Library,
     storage::presign::{EXPIRES_IN, Presigner},
     web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, with_location},
 };
@@ -19,7 +20,8 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Returns the index of the caller's photos.
 pub struct MeImages {
     pub auth: Auth,
-    pub dictionaries: PhotoIndexStore,
+    pub library: Library,
+    pub indexes: PhotoIndexStore,
     pub presigner: Presigner,
 }
 
@@ -50,24 +52,41 @@ pub fn operations() -> Vec<Operation> {
 impl Route for MeImages {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let dictionary = self.dictionaries.open(user.key()).await?;
-        let etag = dictionary.as_ref().map_or(EMPTY_ETAG, |dictionary| dictionary.etag.as_str()).to_owned();
-        if etag::is_none_match_satisfied(request.headers(), &etag) {
-            let response = match dictionary {
-                None => with_text(Bytes::from_static(EMPTY.as_bytes()))?,
-                Some(dictionary) if dictionary.size > MAX_BYTES => {
-                    let url = PhotoIndexStore::presign(&self.presigner, user.key())?;
-                    let address = Address { url: &url, expires_in: EXPIRES_IN.as_secs() };
-                    // No ETag: the presigned URL changes on every call.
-                    return with_location(json(StatusCode::SEE_OTHER, &address)?, &url);
-                }
-                Some(dictionary) => with_text(dictionary.read().await?)?,
-            };
-            with_etag(response, &etag)
-        } else {
-            with_etag(empty(StatusCode::NOT_MODIFIED), &etag)
+        let user = user.key();
+        let (usage, stored) = tokio::try_join!(self.library.usage(user), self.indexes.open(user))?;
+        let changes = usage.changes;
+        let stored = stored.filter(|stored| stored.changes >= changes);
+        // The index in the bucket lags by up to a minute. Until then, the records are the source.
+        let index = match stored {
+            Some(stored) => Index::Stored(stored),
+            None => Index::Made(PhotoIndex::read(&self.library, user).await?),
+        };
+        let (etag, size) = match &index {
+            Index::Stored(stored) => (stored.etag.clone(), stored.size),
+            Index::Made(made) => (made.etag(), made.size()),
+        };
+        if !etag::is_none_match_satisfied(request.headers(), &etag) {
+            return with_etag(empty(StatusCode::NOT_MODIFIED), &etag);
         }
+        let url = match index {
+            Index::Stored(stored) if size <= MAX_BYTES => return with_etag(with_text(stored.read().await?)?, &etag),
+            Index::Made(made) if size <= MAX_BYTES => return with_etag(with_text(made.into_json())?, &etag),
+            Index::Stored(_) => PhotoIndexStore::presign(&self.presigner, user)?,
+            Index::Made(made) => {
+                self.indexes.write_snapshot(user, made, changes).await?;
+                PhotoIndexStore::presign_snapshot(&self.presigner, user, changes)?
+            }
+        };
+        let address = Address { url: &url, expires_in: EXPIRES_IN.as_secs() };
+        // No ETag: the presigned URL changes on every call.
+        with_location(json(StatusCode::SEE_OTHER, &address)?, &url)
     }
+}
+
+/// The current index.
+enum Index {
+    Stored(Stored),
+    Made(PhotoIndex),
 }
 
 /// Lambda's response contains the JSON as text, with escaped quotes, or as base64. The shorter of the two always stays

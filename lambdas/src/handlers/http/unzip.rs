@@ -10,7 +10,7 @@ use crate::{
     archive::{Limits, Report, unpack},
     config::Uploads,
     openapi::{Access, Operation},
-    photos::PhotoStore,
+    photos::{Intake, Library, Photo, PhotoStore, Quota},
     web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload},
 };
 
@@ -21,6 +21,8 @@ const RESPONSE_TIME: Duration = Duration::from_secs(2);
 pub struct Unzip {
     pub auth: Auth,
     pub photos: PhotoStore,
+    pub library: Library,
+    pub quota: Quota,
     /// The limit on the size of an archive.
     pub uploads: Uploads,
     /// The limits on the work for one archive.
@@ -42,12 +44,13 @@ impl Route for Unzip {
         let user = self.auth.caller(request.headers()).await?;
         let deadline = deadline(&request);
         let upload = Upload::read(request, "archive", self.uploads.max_bytes).await?;
-        let report = unpack(upload.bytes, &self.limits, deadline, |name, kind, photo| {
-            let folder = user.key();
-            async move { self.photos.put(folder, &name, kind, photo).await }
+        let intake = Intake::new(&self.photos, &self.library, self.quota, user.key());
+        let report = unpack(upload.bytes, &self.limits, deadline, async |name, kind, photo| {
+            intake.store(&name, kind, photo).await.map(Photo::from)
         })
-        .await?;
-        json(StatusCode::OK, &report)
+        .await;
+        intake.finish().await;
+        json(StatusCode::OK, &report?)
     }
 }
 

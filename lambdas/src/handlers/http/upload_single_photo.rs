@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::{
     config::Uploads,
     openapi::{Access, Operation},
-    photos::{Photo, PhotoStore, PhotoType},
+    photos::{Intake, Library, Photo, PhotoStore, PhotoType, Quota},
     web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload, with_location},
 };
 
@@ -14,6 +14,8 @@ use crate::{
 pub struct UploadSinglePhoto {
     pub auth: Auth,
     pub photos: PhotoStore,
+    pub library: Library,
+    pub quota: Quota,
     /// The limit on the size of a photo.
     pub uploads: Uploads,
     /// The URL of the API, with its stage and without a trailing slash.
@@ -27,7 +29,7 @@ pub fn operations() -> Vec<Operation> {
             .upload("file", "A photo of at most 4,194,304 bytes")
             .json::<Photo>(201, "The stored photo")
             .location(201, "downloadByUrl", "filename", "$response.body#/filename")
-            .problems(&[Kind::NOT_A_PHOTO]),
+            .problems(&[Kind::NOT_A_PHOTO, Kind::QUOTA_EXCEEDED]),
     ]
 }
 
@@ -36,7 +38,10 @@ impl Route for UploadSinglePhoto {
         let user = self.auth.caller(request.headers()).await?;
         let upload = Upload::read(request, "file", self.uploads.max_bytes).await?;
         let kind = PhotoType::detect(&upload.bytes).ok_or_else(Problem::not_a_photo)?;
-        let photo = self.photos.put(user.key(), &upload.filename, kind, upload.bytes).await?;
+        let intake = Intake::new(&self.photos, &self.library, self.quota, user.key());
+        let stored = intake.store(&upload.filename, kind, upload.bytes).await;
+        intake.finish().await;
+        let photo = Photo::from(stored?);
         let filename = utf8_percent_encode(photo.filename.as_str(), NON_ALPHANUMERIC);
         let location = format!("{}/download?filename={filename}", self.api_url);
         with_location(json(StatusCode::CREATED, &photo)?, &location)

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::{
     openapi::{Access, Operation},
-    uploads::{Completed, UploadView, Uploads},
+    uploads::{UploadView, Uploads},
     web::{Problem, Request, Response, Route, auth::Auth, json, path::upload_id, problem::Kind},
 };
 
@@ -39,7 +39,7 @@ pub fn operations() -> Vec<Operation> {
 impl Route for UploadsComplete {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let Completed(upload) = self.uploads.complete(user.key(), upload_id(&request)?).await?;
+        let upload = self.uploads.complete(user.key(), upload_id(&request)?).await?;
         json(StatusCode::CREATED, &upload)
     }
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::{
     openapi::{Access, Operation},
-    uploads::{Created, Declaration, UploadView, Uploads},
+    uploads::{Declaration, UploadView, Uploads},
     web::{
         Problem, Request, Response, Route,
         auth::Auth,
@@ -63,7 +63,7 @@ impl Route for UploadsCreate {
         if !declaration.sha256.as_ref().is_none_or(is_hex) {
             return Err(Problem::invalid(&[InvalidMember::new("/sha256", "must be 64 hexadecimal digits")]));
         }
-        let Created(upload) = self.uploads.create(user.key(), declaration, key).await?;
+        let upload = self.uploads.create(user.key(), declaration, key).await?;
         let location = format!("{}/uploads/{}", self.api_url, upload.id);
         with_location(json(StatusCode::CREATED, &upload)?, &location)
     }

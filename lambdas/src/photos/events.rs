@@ -1,7 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::PhotoName;
 use crate::{
     storage::{keys, objects::decode_key},
     users::UserKey,
@@ -10,16 +11,25 @@ use crate::{
 /// The contents of one message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Notice {
-    /// Whose photos changed. Nothing else in an event counts: events arrive late, more than once and in any order.
-    pub users: BTreeSet<UserKey>,
+    /// The photos that the message is about, by user. Nothing else in an event counts: events arrive late, more than
+    /// once and in any order.
+    pub photos: BTreeMap<UserKey, Vec<Change>>,
     /// Whether all of it was readable. An unreadable part must not be dropped: it may be about a photo.
     pub is_understood: bool,
+}
+
+/// A photo that was created or deleted, as an event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub name: PhotoName,
+    /// Whether the event is about a creation. It only saves requests for a photo that has a record already.
+    pub is_creation: bool,
 }
 
 /// Reads the body of a message from S3 ("Event message structure" in the Amazon S3 User Guide).
 ///
 /// Readable events about something else are ignored on purpose: the test event that S3 sends when the notification is
-/// set up, other buckets, other prefixes. The kind of event makes no difference.
+/// set up, other buckets, other prefixes, and objects whose names no upload generates.
 #[must_use]
 pub fn read_notice(body: &str, bucket: &str) -> Notice {
     let Ok(body) = serde_json::from_str::<Value>(body) else { return Notice::default() };
@@ -33,11 +43,12 @@ pub fn read_notice(body: &str, bucket: &str) -> Notice {
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
         match (text("/s3/bucket/name"), text("/s3/object/key").and_then(decode_key)) {
             (Some(name), Some(key)) => {
-                let user = keys::owner_of_photo(&key).filter(|_| name == bucket);
-                if user.is_none() {
+                let Some((user, name)) = keys::parse_photo(&key).filter(|_| name == bucket) else {
                     tracing::info!(bucket = name, "ignored an event that is not about a user's photo");
-                }
-                notice.users.extend(user);
+                    continue;
+                };
+                let is_creation = text("/eventName").is_some_and(|name| name.starts_with("ObjectCreated:"));
+                notice.photos.entry(user).or_default().push(Change { name, is_creation });
             }
             _ => notice.is_understood = false,
         }
@@ -47,10 +58,12 @@ pub fn read_notice(body: &str, bucket: &str) -> Notice {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::photos::PhotoType;
 
     const BUCKET: &str = "yourplace";
 
@@ -70,37 +83,66 @@ mod tests {
         read_notice(&json!({"Records": records}).to_string(), BUCKET)
     }
 
-    fn names(notice: &Notice) -> Vec<&str> {
-        notice.users.iter().map(UserKey::as_str).collect()
+    const NAME: &str = "20261121T020304056Z_cat.jpg";
+
+    fn photos(notice: &Notice) -> Vec<(&str, &str)> {
+        let photos = notice.photos.iter();
+        photos.flat_map(|(user, changes)| changes.iter().map(|c| (user.as_str(), c.name.as_str()))).collect()
     }
 
     fn is_ignored(notice: &Notice) -> bool {
-        notice.is_understood && notice.users.is_empty()
+        notice.is_understood && notice.photos.is_empty()
     }
 
     #[test]
-    fn an_event_names_the_folder_that_changed() {
-        for (key, folder) in [
-            ("photos/ann/20261121T020304056Z_cat.jpg", "ann"),
-            ("photos/ann/20261121T020304056Z_a+b%2Bc%25%F0%9F%8F%B3%EF%B8%8F.jpg", "ann"),
-            ("photos/ann/%D0%BA%D0%BE%D1%82.jpg", "ann"),
-            ("photos/ann%2Bcats%40example.org/x.jpg", "ann+cats@example.org"),
-            ("photos/ann%2540b/x.jpg", "ann%40b"),
-            ("photos/auth0~google-oauth2%257C1/x.jpg", "auth0~google-oauth2%7C1"),
-            ("photos/ann/deeper/x.jpg", "ann"),
+    fn an_event_names_a_photo_and_its_user() {
+        for (key, user, name) in [
+            ("photos/ann/20261121T020304056Z_cat.jpg", "ann", NAME),
+            (
+                "photos/ann/20261121T020304056Z_a+b%2Bc%25%F0%9F%8F%B3%EF%B8%8F.jpg",
+                "ann",
+                "20261121T020304056Z_a b+c%🏳️.jpg",
+            ),
+            ("photos/ann%2Bcats%40example.org/20261121T020304056Z_cat.jpg", "ann+cats@example.org", NAME),
+            ("photos/ann%2540b/20261121T020304056Z_cat.jpg", "ann%40b", NAME),
+            ("photos/auth0~google-oauth2%257C1/20261121T020304056Z_cat.jpg", "auth0~google-oauth2%7C1", NAME),
         ] {
             let notice = notice(&[record(key)]);
             assert!(notice.is_understood, "{key}");
-            assert_eq!(names(&notice), [folder], "{key}");
+            assert_eq!(photos(&notice), [(user, name)], "{key}");
         }
     }
 
     #[test]
-    fn an_event_about_no_users_folder_is_ignored() {
-        for key in ["index/ann/images.json", "photos/cat.jpg", "photos//cat.jpg", "photos/../x", "photos/a+b/x", ""] {
+    fn the_kind_of_an_event_tells_a_creation() {
+        for (kind, expected) in [
+            ("ObjectCreated:Put", true),
+            ("ObjectCreated:CompleteMultipartUpload", true),
+            ("ObjectRemoved:Delete", false),
+            ("ObjectRemoved:DeleteMarkerCreated", false),
+        ] {
+            let mut event = record(&format!("photos/ann/{NAME}"));
+            event["eventName"] = kind.into();
+            let notice = notice(&[event]);
+            assert!(notice.photos.values().flatten().all(|change| change.is_creation == expected), "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_event_about_no_photo_is_ignored() {
+        for key in [
+            "index/ann/images.json",
+            "photos/20261121T020304056Z_cat.jpg",
+            "photos//20261121T020304056Z_cat.jpg",
+            "photos/../20261121T020304056Z_cat.jpg",
+            "photos/a+b/20261121T020304056Z_cat.jpg",
+            "photos/ann/cat.jpg",
+            "photos/ann/deeper/20261121T020304056Z_cat.jpg",
+            "",
+        ] {
             assert!(is_ignored(&notice(&[record(key)])), "{key}");
         }
-        let mut elsewhere = record("photos/ann/cat.jpg");
+        let mut elsewhere = record(&format!("photos/ann/{NAME}"));
         elsewhere["s3"]["bucket"]["name"] = "another".into();
         assert!(is_ignored(&notice(&[elsewhere])));
         assert!(is_ignored(&notice(&[])));
@@ -121,26 +163,33 @@ mod tests {
             assert!(read_notice(body, BUCKET) == Notice::default(), "{body}");
         }
         for wrong in [json!(null), json!({}), json!({"s3": {"object": {"key": 7}}}), record("photos/ann/%FF")] {
-            let notice = notice(&[wrong.clone(), record("photos/bob/cat.jpg")]);
+            let notice = notice(&[wrong.clone(), record(&format!("photos/bob/{NAME}"))]);
             assert!(!notice.is_understood, "{wrong}");
-            assert_eq!(names(&notice), ["bob"], "{wrong}");
+            assert_eq!(photos(&notice), [("bob", NAME)], "{wrong}");
         }
     }
 
     #[test]
     fn one_message_may_be_about_several_users() {
-        let notice = notice(&[record("photos/bob/1.jpg"), record("photos/ann/2.jpg"), record("photos/bob/3.jpg")]);
-        assert_eq!(names(&notice), ["ann", "bob"]);
+        let of = |user: &str, name: &str| record(&format!("photos/{user}/20261121T020304056Z_{name}.jpg"));
+        let notice = notice(&[of("bob", "1"), of("ann", "2"), of("bob", "3")]);
+        let users: Vec<_> = notice.photos.iter().map(|(user, changes)| (user.as_str(), changes.len())).collect();
+        assert_eq!(users, [("ann", 1), ("bob", 2)]);
     }
 
     proptest! {
         #[test]
-        fn every_key_of_a_folder_names_it(name in any::<String>(), user in "[a-z0-9._+@%~-]{1,40}") {
+        fn every_photo_of_every_user_is_read(
+            original in any::<String>(),
+            millis in 0i64..4_000_000_000_000,
+            user in "[a-z0-9._+@%~-]{1,40}",
+        ) {
             prop_assume!(user != "." && user != "..");
+            let name = PhotoName::new(&original, PhotoType::Gif, Timestamp::from_millisecond(millis).unwrap());
             let key: String = form_urlencoded::byte_serialize(format!("photos/{user}/{name}").as_bytes()).collect();
             let notice = notice(&[record(&key)]);
             prop_assert!(notice.is_understood);
-            prop_assert_eq!(names(&notice), [user.as_str()]);
+            prop_assert_eq!(photos(&notice), [(user.as_str(), name.as_str())]);
         }
 
         #[test]

@@ -1,0 +1,8 @@
+//! `GET /photos`
+
+use yourplace::{aws, handlers::http::photos_list::PhotosList, photos::Library, web, web::auth::Auth};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve(|| Ok(PhotosList { auth: Auth::from_env()?, library: Library::from_env(&aws::sdk_config()?)? })).await
+}

@@ -1,0 +1,80 @@
+use aws_sdk_sqs::Client;
+use aws_types::SdkConfig;
+use serde::{Deserialize, Serialize};
+
+use super::protocol::{Millis, State, delay_seconds, trusted_until};
+use crate::{
+    aws,
+    config::{ConfigError, required},
+    photos::{Library, USAGE, Usage},
+    storage::{
+        CloudError, ErrorKind,
+        table::{item_key, millis, send},
+    },
+    users::UserKey,
+};
+
+/// Sends messages to the function that writes the photo indexes. See [`super::protocol`].
+#[derive(Clone, Debug)]
+pub struct IndexSchedule {
+    library: Library,
+    sqs: Client,
+    queue_url: String,
+}
+
+/// A message in the queue `index`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Whose index is outdated.
+    pub user: String,
+    /// When the index may be written again; milliseconds since 1970.
+    pub due: Millis,
+}
+
+impl IndexSchedule {
+    /// Uses the table and the queue in the environment.
+    ///
+    /// # Errors
+    /// If `LIBRARY_TABLE` or `INDEX_QUEUE_URL` is not set.
+    pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        let (library, sqs) = (Library::from_env(aws)?, aws::sqs(aws));
+        Ok(Self { library, sqs, queue_url: required("INDEX_QUEUE_URL")? })
+    }
+
+    /// Makes sure that a user's index is written again if it is outdated. Costs the same for every library.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; it must be repeated then.
+    pub async fn poke(&self, user: &UserKey) -> Result<(), CloudError> {
+        let now = now_millis();
+        let Some(due) = state(&self.library.usage(user).await?).poke(now) else { return Ok(()) };
+        let message = Message { user: user.as_str().to_owned(), due };
+        let body =
+            serde_json::to_string(&message).map_err(|error| CloudError::caused("a message is not JSON", error))?;
+        let message = self.sqs.send_message().queue_url(&self.queue_url).message_body(body);
+        message.delay_seconds(delay_seconds(due, now)).send().await?;
+        let table = self.library.table();
+        let update = table
+            .client
+            .update_item()
+            .table_name(&table.name)
+            .set_key(Some(item_key(user, USAGE)))
+            .update_expression("SET indexScheduled = :until")
+            .condition_expression("attribute_not_exists(indexAfter) OR indexAfter <= :due")
+            .expression_attribute_values(":until", millis(trusted_until(due)))
+            .expression_attribute_values(":due", millis(due));
+        match send(update).await.map_err(CloudError::from) {
+            // A writer has claimed a slot, perhaps for this message.
+            Err(error) if error.kind() == ErrorKind::Precondition => Ok(()),
+            result => result.map(|_| ()),
+        }
+    }
+}
+
+pub(super) fn state(usage: &Usage) -> State {
+    State { changes: usage.changes, indexed: usage.indexed, after: usage.index_after, scheduled: usage.index_scheduled }
+}
+
+pub(super) fn now_millis() -> Millis {
+    crate::time::now().as_millisecond()
+}

@@ -1,0 +1,564 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_types::SdkConfig;
+use uuid::Uuid;
+
+use super::{
+    Amount, PhotoName, PhotoRecord, PhotoType, Quota, TakenAt, Usage,
+    record::{PHOTO, Timeline, photo_item},
+    usage::{Delta, USAGE, UsageChange},
+};
+use crate::{
+    config::ConfigError,
+    storage::{
+        CloudError, ErrorKind,
+        table::{Item, Table, Write, epoch_seconds, item_key, number, optional_number, required_number, text},
+    },
+    time::now,
+    users::UserKey,
+};
+
+/// How the range keys of a user's items begin. See [`Library`].
+const GONE: &str = "gone#";
+const MONTH: &str = "month#";
+const RESERVATION: &str = "reservation#";
+
+/// How long a tombstone is kept. An event that is even later finds no object, so it makes no record either.
+const TOMBSTONE_LIFETIME: Duration = Duration::from_hours(30 * 24);
+
+/// How long a request may hold a reservation. It is longer than any function that stores photos can run.
+const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
+
+/// The maximum number of photos in one transaction: each takes up to three of the 100 writes that `DynamoDB` allows.
+const BATCH: usize = 30;
+
+/// The maximum number of attempts of a transaction whose items change between reading and writing them.
+const MAX_ATTEMPTS: usize = 10;
+
+/// The photos of all users in the table `library`. The items of a user's partition are:
+/// - `photo#{filename}`: a [`PhotoRecord`];
+/// - `gone#{filename}`: a tombstone. The photo was deleted, and no late event may bring its record back;
+/// - `month#{YYYY-MM}`: the number of photos that were taken in a month;
+/// - `reservation#{id}`: what a request may still store, until `expiresAt`;
+/// - `usage`: a [`Usage`].
+///
+/// One transaction changes a record, its month and the usage together.
+#[derive(Clone, Debug)]
+pub struct Library {
+    table: Table,
+}
+
+/// Quota was not reserved.
+#[derive(Debug, thiserror::Error)]
+pub enum ReserveError {
+    #[error("the quota is exceeded")]
+    Exceeded(Exceeded),
+    #[error("the usage cannot be read or written")]
+    Storage(#[from] CloudError),
+}
+
+/// The quota that a request would exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    pub quota: Quota,
+    /// Stored.
+    pub used: Amount,
+    pub reserved: Amount,
+}
+
+/// The records and tombstones of some photos, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub recorded: BTreeSet<PhotoName>,
+    pub gone: BTreeSet<PhotoName>,
+}
+
+/// Selects photos by when they were taken and by what they are.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Inclusive.
+    pub from: Option<TakenAt>,
+    /// Exclusive.
+    pub to: Option<TakenAt>,
+    pub kind: Option<PhotoType>,
+    pub favourite: Option<bool>,
+    pub oldest_first: bool,
+}
+
+impl Library {
+    /// Uses the table that `LIBRARY_TABLE` names.
+    ///
+    /// # Errors
+    /// If the variable is not set.
+    pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        Ok(Self { table: Table::library(aws)? })
+    }
+
+    pub(crate) const fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// A photo's record.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn get(&self, user: &UserKey, name: &PhotoName) -> Result<Option<PhotoRecord>, CloudError> {
+        let item = self.table.get(item_key(user, &photo_item(name))).await?;
+        Ok(item.map(|item| PhotoRecord::from_item(&item)).transpose()?)
+    }
+
+    /// At most `limit` photos by name, which is the order of their uploads, starting after `after`. The flag tells
+    /// whether there may be more.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn list(
+        &self,
+        user: &UserKey,
+        limit: u16,
+        after: Option<&PhotoName>,
+    ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
+        let query = self
+            .table
+            .client
+            .query()
+            .table_name(&self.table.name)
+            .consistent_read(true)
+            .key_condition_expression("#user = :user AND begins_with(#item, :photo)")
+            .expression_attribute_names("#user", "user")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":user", text(user.as_str()))
+            .expression_attribute_values(":photo", text(PHOTO));
+        self.read(query, usize::from(limit), after.map(|name| item_key(user, &photo_item(name)))).await
+    }
+
+    /// At most `limit` selected photos by the time at which they were taken, starting after the position `after`. The
+    /// flag tells whether there may be more. The index may lag by some milliseconds.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn select(
+        &self,
+        user: &UserKey,
+        selection: &Selection,
+        limit: u16,
+        after: Option<&Position>,
+    ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
+        let Selection { from, to, kind, favourite, oldest_first } = selection;
+        let timeline = Timeline::of(kind.is_some(), favourite.is_some());
+        let filter = timeline.filter(kind.map(PhotoType::extension), *favourite);
+        let partition = format!("{user}{filter}");
+        // A position continues with `_` and the name, so it is greater than the time alone: `to` is exclusive.
+        let from = from.as_ref().map_or_else(|| "0".to_owned(), TakenAt::sort_key);
+        let to = to.as_ref().map_or_else(|| "A".to_owned(), TakenAt::sort_key);
+        let query = self
+            .table
+            .client
+            .query()
+            .table_name(&self.table.name)
+            .index_name(timeline.attribute())
+            .key_condition_expression("#timeline = :timeline AND #position BETWEEN :from AND :to")
+            .expression_attribute_names("#timeline", timeline.attribute())
+            .expression_attribute_names("#position", "position")
+            .expression_attribute_values(":timeline", text(&partition))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+            .scan_index_forward(*oldest_first);
+        let start = after.map(|position| {
+            let mut key = item_key(user, &photo_item(&position.name));
+            key.insert(timeline.attribute().to_owned(), text(&partition));
+            key.insert("position".to_owned(), text(&position.text));
+            key
+        });
+        self.read(query, usize::from(limit), start).await
+    }
+
+    async fn read(
+        &self,
+        query: aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder,
+        limit: usize,
+        mut start: Option<Item>,
+    ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
+        let mut records = Vec::new();
+        // One more record tells whether the page is the last one.
+        while records.len() <= limit {
+            let left = i32::try_from(limit + 1 - records.len()).unwrap_or(i32::MAX);
+            // A response ends at 1 MB.
+            let page = query.clone().limit(left).set_exclusive_start_key(start).send().await?;
+            for item in page.items() {
+                records.push(PhotoRecord::from_item(item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        let has_more = records.len() > limit;
+        records.truncate(limit);
+        Ok((records, has_more))
+    }
+
+    /// The months in which photos were taken, newest first, with their numbers of photos.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn months(&self, user: &UserKey) -> Result<Vec<(String, u64)>, CloudError> {
+        let mut months = Vec::new();
+        for item in self.items(user, MONTH).await? {
+            let month = item.get("item").and_then(|item| item.as_s().ok()).and_then(|item| item.strip_prefix(MONTH));
+            let count = optional_number(&item, "count").unwrap_or_default();
+            months.extend(month.filter(|_| count > 0).map(|month| (month.to_owned(), count)));
+        }
+        months.reverse();
+        Ok(months)
+    }
+
+    /// All items of a user whose range key begins with `prefix`.
+    async fn items(&self, user: &UserKey, prefix: &str) -> Result<Vec<Item>, CloudError> {
+        let pages = self
+            .table
+            .client
+            .query()
+            .table_name(&self.table.name)
+            .consistent_read(true)
+            .key_condition_expression("#user = :user AND begins_with(#item, :prefix)")
+            .expression_attribute_names("#user", "user")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":user", text(user.as_str()))
+            .expression_attribute_values(":prefix", text(prefix));
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let page = pages.clone().set_exclusive_start_key(start).send().await?;
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// What a user stores.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn usage(&self, user: &UserKey) -> Result<Usage, CloudError> {
+        Ok(Usage::from_item(self.table.get(item_key(user, USAGE)).await?.as_ref()))
+    }
+
+    /// Releases the reservations of requests that died.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn release_expired(&self, user: &UserKey) -> Result<(), CloudError> {
+        for item in self.items(user, RESERVATION).await? {
+            let expires_at = optional_number(&item, "expiresAt").and_then(|seconds| i64::try_from(seconds).ok());
+            if expires_at.is_none_or(|seconds| seconds <= now().as_second()) {
+                let key = item.get("item").and_then(|item| item.as_s().ok()).cloned().unwrap_or_default();
+                let amount =
+                    Amount { bytes: required_number(&item, "bytes")?, photos: required_number(&item, "photos")? };
+                // If it changed meanwhile, its request is alive or another call released it.
+                self.table.transact(self.end_reservation(user, &key, amount, Amount::default(), 0)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reserves quota in the reservation `id`, which grows if it exists. After a refusal, reservations of requests that
+    /// died are released, and the quota is checked once more.
+    ///
+    /// # Errors
+    /// [`ReserveError`].
+    pub(super) async fn reserve(
+        &self,
+        user: &UserKey,
+        quota: Quota,
+        id: Uuid,
+        amount: Amount,
+    ) -> Result<(), ReserveError> {
+        let expires_at = now() + RESERVATION_LIFETIME;
+        let reservation = self
+            .table
+            .update(item_key(user, &reservation_item(id)))
+            .update_expression("ADD #bytes :bytes, photos :photos SET expiresAt = :expiresAt")
+            .expression_attribute_names("#bytes", "bytes")
+            .expression_attribute_values(":bytes", number(amount.bytes))
+            .expression_attribute_values(":photos", number(amount.photos))
+            .expression_attribute_values(":expiresAt", epoch_seconds(expires_at));
+        let usage = UsageChange {
+            total: Delta::Add(amount),
+            reserved: Delta::Add(amount),
+            within: Some(quota),
+            ..UsageChange::default()
+        };
+        for last in [false, true] {
+            let fits = amount.bytes <= quota.bytes && amount.photos <= quota.photos;
+            let writes = vec![usage.write(&self.table, user), Write::Update(reservation.clone())];
+            if fits && self.table.transact(writes).await?.is_none() {
+                return Ok(());
+            }
+            if !last {
+                self.release_expired(user).await?;
+            }
+        }
+        Err(self.exceeded(user, quota).await?)
+    }
+
+    /// Why a request would exceed the quota.
+    pub(crate) async fn exceeded(&self, user: &UserKey, quota: Quota) -> Result<ReserveError, CloudError> {
+        let usage = self.usage(user).await?;
+        Ok(ReserveError::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
+    }
+
+    /// Records photos that a request has stored, and ends its reservation of `reserved`. Photos that an event has
+    /// recorded, or that were deleted meanwhile, are left out.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]. Events record the photos that are not recorded yet, and the reservation expires.
+    pub(super) async fn settle(
+        &self,
+        user: &UserKey,
+        id: Uuid,
+        mut reserved: Amount,
+        stored: &[PhotoRecord],
+    ) -> Result<(), CloudError> {
+        let mut batches = stored.chunks(BATCH).peekable();
+        while let Some(batch) = batches.next() {
+            let batch = batch.iter().collect();
+            let spent = if batches.peek().is_some() {
+                self.record(user, batch, |spent, changes| self.use_reservation(user, id, spent, changes)).await?
+            } else {
+                let end = |spent, changes| self.end_reservation(user, &reservation_item(id), reserved, spent, changes);
+                self.record(user, batch, end).await?
+            };
+            reserved = reserved.minus(spent);
+        }
+        if stored.is_empty() {
+            let writes = self.end_reservation(user, &reservation_item(id), reserved, Amount::default(), 0);
+            self.table.transact(writes).await?;
+        }
+        Ok(())
+    }
+
+    /// Records photos that no request has reserved quota for, because that request died or nobody made one. Returns how
+    /// many had neither a record nor a tombstone.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]. It can be repeated.
+    pub(crate) async fn accept(&self, user: &UserKey, records: &[PhotoRecord]) -> Result<u64, CloudError> {
+        let change = |total, changes| {
+            let change = UsageChange { total: Delta::Add(total), changes, ..UsageChange::default() };
+            if changes == 0 { Vec::new() } else { vec![change.write(&self.table, user)] }
+        };
+        let mut added = 0;
+        for batch in records.chunks(BATCH) {
+            added += self.record(user, batch.iter().collect(), change).await?.photos;
+        }
+        Ok(added)
+    }
+
+    /// Records photos, together with the writes that `rest` makes of their total and their number. Those with a record
+    /// or a tombstone are left out. Returns the total of the others.
+    async fn record(
+        &self,
+        user: &UserKey,
+        mut batch: Vec<&PhotoRecord>,
+        rest: impl Fn(Amount, u64) -> Vec<Write>,
+    ) -> Result<Amount, CloudError> {
+        loop {
+            let spent = batch.iter().fold(Amount::default(), |sum, record| sum.plus(Amount::photo(record.size)));
+            let mut writes = self.record_writes(user, &batch);
+            let photos = writes.len();
+            writes.extend(rest(spent, batch.len() as u64));
+            if writes.is_empty() {
+                return Ok(spent);
+            }
+            let Some(failed) = self.table.transact(writes).await? else { return Ok(spent) };
+            if failed.iter().skip(photos).any(|failed| *failed) {
+                return Err(CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired"));
+            }
+            // The first two writes of each photo are its own.
+            let is_known = |at: usize| failed.iter().skip(2 * at).take(2).any(|failed| *failed);
+            batch = batch.into_iter().enumerate().filter(|(at, _)| !is_known(*at)).map(|(_, photo)| photo).collect();
+        }
+    }
+
+    /// Replaces a photo's record with a tombstone, after its object was deleted. Returns whether there was a record.
+    /// Without one a tombstone is left all the same, because the photo may be about to be recorded.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub(crate) async fn remove(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
+        let mut tombstone = item_key(user, &gone_item(name));
+        tombstone.insert("ttl".to_owned(), epoch_seconds(now() + TOMBSTONE_LIFETIME));
+        for _ in 0..MAX_ATTEMPTS {
+            let gone = Write::Put(self.table.put(tombstone.clone()));
+            let key = item_key(user, &photo_item(name));
+            let record = self.get(user, name).await?;
+            let writes = match &record {
+                Some(record) => {
+                    let delete = unchanged(self.table.delete(key), record);
+                    let month = self.month(user, &record.taken_at.month(), "-1");
+                    let change = UsageChange {
+                        total: Delta::Subtract(Amount::photo(record.size)),
+                        changes: 1,
+                        ..UsageChange::default()
+                    };
+                    vec![Write::Delete(delete), gone, month, change.write(&self.table, user)]
+                }
+                None => vec![
+                    gone,
+                    Write::Check(
+                        self.table
+                            .check(key)
+                            .condition_expression("attribute_not_exists(#user)")
+                            .expression_attribute_names("#user", "user"),
+                    ),
+                ],
+            };
+            if self.table.transact(writes).await?.is_none() {
+                return Ok(record.is_some());
+            }
+        }
+        Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
+    }
+
+    /// Which of at most 50 photos have records or tombstones.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub(crate) async fn known(&self, user: &UserKey, names: &BTreeSet<PhotoName>) -> Result<Known, CloudError> {
+        let keys = names.iter().flat_map(|name| [photo_item(name), gone_item(name)]);
+        let mut keys: Vec<Item> = keys.map(|item| item_key(user, &item)).collect();
+        let mut known = Known::default();
+        for _ in 0..MAX_ATTEMPTS {
+            if keys.is_empty() {
+                return Ok(known);
+            }
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .projection_expression("#item")
+                .expression_attribute_names("#item", "item")
+                .build()
+                .map_err(|error| CloudError::caused("a read cannot be built", error))?;
+            let response = self.table.client.batch_get_item().request_items(&self.table.name, request).send().await?;
+            let items = response.responses.and_then(|mut tables| tables.remove(&self.table.name)).unwrap_or_default();
+            for item in &items {
+                let Some(item) = item.get("item").and_then(|item| item.as_s().ok()) else { continue };
+                let name = |prefix| item.strip_prefix(prefix).and_then(|name| PhotoName::parse(name).ok());
+                known.recorded.extend(name(PHOTO));
+                known.gone.extend(name(GONE));
+            }
+            let unprocessed = response.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table.name));
+            keys = unprocessed.map(|unprocessed| unprocessed.keys).unwrap_or_default();
+        }
+        Err(CloudError::of_kind(ErrorKind::Throttled, "the table returned only some of the items"))
+    }
+
+    /// For each photo two writes: its record, which must be new, and the check that it was not deleted. After them, one
+    /// for each month.
+    pub(crate) fn record_writes(&self, user: &UserKey, records: &[&PhotoRecord]) -> Vec<Write> {
+        let mut writes = Vec::new();
+        let mut months = BTreeMap::<String, u64>::new();
+        for record in records {
+            let put = self
+                .table
+                .put(record.to_item(user))
+                .condition_expression("attribute_not_exists(#user)")
+                .expression_attribute_names("#user", "user");
+            let not_gone = self
+                .table
+                .check(item_key(user, &gone_item(&record.name)))
+                .condition_expression("attribute_not_exists(#user)")
+                .expression_attribute_names("#user", "user");
+            writes.extend([Write::Put(put), Write::Check(not_gone)]);
+            *months.entry(record.taken_at.month()).or_default() += 1;
+        }
+        writes.extend(months.iter().map(|(month, count)| self.month(user, month, &count.to_string())));
+        writes
+    }
+
+    fn month(&self, user: &UserKey, month: &str, delta: &str) -> Write {
+        let update = self
+            .table
+            .update(item_key(user, &format!("{MONTH}{month}")))
+            .update_expression("ADD #count :delta")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":delta", AttributeValue::N(delta.to_owned()));
+        Write::Update(update)
+    }
+
+    /// Takes `spent` from a reservation that goes on.
+    fn use_reservation(&self, user: &UserKey, id: Uuid, spent: Amount, changes: u64) -> Vec<Write> {
+        let reservation = self
+            .table
+            .update(item_key(user, &reservation_item(id)))
+            .update_expression("SET #bytes = #bytes - :bytes, photos = photos - :photos")
+            .condition_expression("#bytes >= :bytes AND photos >= :photos")
+            .expression_attribute_names("#bytes", "bytes")
+            .expression_attribute_values(":bytes", number(spent.bytes))
+            .expression_attribute_values(":photos", number(spent.photos));
+        let change = UsageChange { reserved: Delta::Subtract(spent), changes, ..UsageChange::default() };
+        vec![change.write(&self.table, user), Write::Update(reservation)]
+    }
+
+    /// Ends a reservation of exactly `reserved`, of which `spent` is stored now.
+    fn end_reservation(&self, user: &UserKey, item: &str, reserved: Amount, spent: Amount, changes: u64) -> Vec<Write> {
+        let delete = self
+            .table
+            .delete(item_key(user, item))
+            .condition_expression("#bytes = :bytes AND photos = :photos")
+            .expression_attribute_names("#bytes", "bytes")
+            .expression_attribute_values(":bytes", number(reserved.bytes))
+            .expression_attribute_values(":photos", number(reserved.photos));
+        let change = UsageChange {
+            total: Delta::Subtract(reserved.minus(spent)),
+            reserved: Delta::Subtract(reserved),
+            changes,
+            ..UsageChange::default()
+        };
+        vec![change.write(&self.table, user), Write::Delete(delete)]
+    }
+}
+
+/// A photo's position in the order of time, as a cursor holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    text: String,
+    name: PhotoName,
+}
+
+impl Position {
+    /// Reads [`PhotoRecord::position`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (time, name) = text.split_once('_')?;
+        let taken_at = TakenAt::parse(time).filter(|taken_at| taken_at.sort_key() == time);
+        taken_at.and(PhotoName::parse(name).ok()).map(|name| Self { text: text.to_owned(), name })
+    }
+}
+
+/// The condition that a record still counts as it did when it was read.
+fn unchanged(
+    delete: aws_sdk_dynamodb::types::builders::DeleteBuilder,
+    record: &PhotoRecord,
+) -> aws_sdk_dynamodb::types::builders::DeleteBuilder {
+    delete
+        .condition_expression("#size = :size AND takenAt = :takenAt")
+        .expression_attribute_names("#size", "size")
+        .expression_attribute_values(":size", number(record.size))
+        .expression_attribute_values(":takenAt", text(record.taken_at.to_string()))
+}
+
+fn gone_item(name: &PhotoName) -> String {
+    format!("{GONE}{name}")
+}
+
+fn reservation_item(id: Uuid) -> String {
+    format!("{RESERVATION}{id}")
+}
