@@ -153,8 +153,18 @@ impl Library {
         let filter = timeline.filter(kind.map(PhotoType::extension), *favourite);
         let partition = format!("{user}{filter}");
         // A position continues with `_` and the name, so it is greater than the time alone: `to` is exclusive.
-        let from = from.as_ref().map_or_else(|| "0".to_owned(), TakenAt::sort_key);
-        let to = to.as_ref().map_or_else(|| "A".to_owned(), TakenAt::sort_key);
+        let mut from = from.as_ref().map_or_else(|| "0".to_owned(), TakenAt::sort_key);
+        let mut to = to.as_ref().map_or_else(|| "A".to_owned(), TakenAt::sort_key);
+        // DynamoDB refuses a start key outside of the range, as a cursor of another selection may be. So the cursor
+        // narrows the range instead.
+        match after {
+            Some(Position(position)) if *oldest_first => from = from.max(position.clone()),
+            Some(Position(position)) => to = to.min(position.clone()),
+            None => {}
+        }
+        if from > to {
+            return Ok((Vec::new(), false));
+        }
         let query = self
             .table
             .client
@@ -164,17 +174,22 @@ impl Library {
             .key_condition_expression("#timeline = :timeline AND #position BETWEEN :from AND :to")
             .expression_attribute_names("#timeline", timeline.attribute())
             .expression_attribute_names("#position", "position")
-            .expression_attribute_values(":timeline", text(&partition))
+            .expression_attribute_values(":timeline", text(partition))
             .expression_attribute_values(":from", text(from))
             .expression_attribute_values(":to", text(to))
             .scan_index_forward(*oldest_first);
-        let start = after.map(|position| {
-            let mut key = item_key(user, &photo_item(&position.name));
-            key.insert(timeline.attribute().to_owned(), text(&partition));
-            key.insert("position".to_owned(), text(&position.text));
-            key
-        });
-        self.read(query, usize::from(limit), start).await
+        // The first photo may be that of the cursor.
+        let limit = usize::from(limit);
+        let (mut records, mut has_more) = self.read(query, limit + usize::from(after.is_some()), None).await?;
+        if let (Some(Position(position)), Some(first)) = (after, records.first()) {
+            if first.position() == *position {
+                records.remove(0);
+            } else {
+                has_more |= records.len() > limit;
+                records.truncate(limit);
+            }
+        }
+        Ok((records, has_more))
     }
 
     async fn read(
@@ -528,10 +543,7 @@ impl Library {
 
 /// A photo's position in the order of time, as a cursor holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    text: String,
-    name: PhotoName,
-}
+pub struct Position(String);
 
 impl Position {
     /// Reads [`PhotoRecord::position`].
@@ -539,7 +551,7 @@ impl Position {
     pub fn parse(text: &str) -> Option<Self> {
         let (time, name) = text.split_once('_')?;
         let taken_at = TakenAt::parse(time).filter(|taken_at| taken_at.sort_key() == time);
-        taken_at.and(PhotoName::parse(name).ok()).map(|name| Self { text: text.to_owned(), name })
+        taken_at.and(PhotoName::parse(name).ok()).map(|_| Self(text.to_owned()))
     }
 }
 

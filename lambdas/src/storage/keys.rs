@@ -13,8 +13,6 @@ pub const PHOTOS: &str = "photos/";
 pub const INDEX: &str = "index/";
 /// Photo indexes that a response redirects to: `snapshots/{user}/{changes}.json`. They expire after a day.
 pub const SNAPSHOTS: &str = "snapshots/";
-/// Users' records: `users/{user}/record.json`.
-pub const USERS: &str = "users/";
 /// Auction pictures: `auctions/{auction}/{timestamp}.{ext}`.
 pub const AUCTIONS: &str = "auctions/";
 
@@ -47,11 +45,6 @@ pub fn index(user: &UserKey) -> String {
 #[must_use]
 pub fn snapshot(user: &UserKey, changes: u64) -> String {
     format!("{SNAPSHOTS}{user}/{changes}.json")
-}
-
-#[must_use]
-pub fn record(user: &UserKey) -> String {
-    format!("{USERS}{user}/record.json")
 }
 
 /// An auction's picture. `timestamp` is as in a photo's name.

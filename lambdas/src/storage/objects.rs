@@ -6,10 +6,7 @@ use aws_sdk_s3::{
     Client,
     config::{StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
-    operation::{
-        get_object::GetObjectOutput, head_object::HeadObjectOutput, list_objects_v2::ListObjectsV2Output,
-        put_object::builders::PutObjectFluentBuilder,
-    },
+    operation::{get_object::GetObjectOutput, head_object::HeadObjectOutput, list_objects_v2::ListObjectsV2Output},
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart, EncodingType},
 };
@@ -46,15 +43,6 @@ pub struct Listing {
     pub next: Option<String>,
 }
 
-/// When a document is written.
-#[derive(Clone, Debug)]
-pub enum Condition {
-    /// Only where there is none.
-    New,
-    /// Only over the version with this `ETag`.
-    Unchanged(String),
-}
-
 impl Objects {
     #[must_use]
     pub const fn new(s3: Client, bucket: String) -> Self {
@@ -89,22 +77,6 @@ impl Objects {
         unless_precondition(put.map(|_| ()).map_err(CloudError::from))
     }
 
-    /// Writes a JSON document on a condition. Returns whether the condition held.
-    ///
-    /// # Errors
-    /// Any [`CloudError`]; the document may be written nevertheless.
-    pub async fn put_document(&self, key: &str, json: Bytes, condition: Condition) -> Result<bool, CloudError> {
-        let put = match condition {
-            Condition::New => self.document(key, json).if_none_match("*"),
-            Condition::Unchanged(etag) => self.document(key, json).if_match(etag),
-        };
-        match put.send().await.map_err(CloudError::from) {
-            // 404: the document that had to be unchanged was deleted.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            put => unless_precondition(put.map(|_| ())),
-        }
-    }
-
     /// Writes a JSON document with one item of metadata, whatever is there, in one attempt.
     ///
     /// # Errors
@@ -115,15 +87,11 @@ impl Objects {
         json: Bytes,
         (name, value): (&str, String),
     ) -> Result<(), CloudError> {
-        let put = self.document(key, json).metadata(name, value);
+        let put = self.s3.put_object().bucket(&self.bucket).key(key).content_type("application/json");
+        let put = put.body(ByteStream::from(json)).metadata(name, value);
         let no_retries = patient().retry_config(RetryConfig::disabled());
         put.customize().config_override(no_retries).send().await?;
         Ok(())
-    }
-
-    fn document(&self, key: &str, json: Bytes) -> PutObjectFluentBuilder {
-        let put = self.s3.put_object().bucket(&self.bucket).key(key);
-        put.content_type("application/json").body(ByteStream::from(json))
     }
 
     /// An object, with its body still to be read; `None` if there is none.

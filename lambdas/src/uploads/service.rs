@@ -303,7 +303,11 @@ impl Uploads {
         };
         if !self.store.finish(user, &session, lease, end, now()).await? {
             // An event has recorded the photo, or another call goes on with the upload.
-            return outcome(&self.find(user, session.id).await?);
+            let session = self.find(user, session.id).await?;
+            if session.ended_at.is_some() {
+                self.clean_up(&incoming).await;
+            }
+            return outcome(&session);
         }
         self.clean_up(&incoming).await;
         match end {

@@ -8,4 +8,4 @@ mod record;
 pub use handles::Handles;
 pub use identity::{HANDLE_PREFIX, TooLong, User, UserKey, Username};
 pub use pool::{Delivery, PoolError, Signup, Tokens, UserPool};
-pub use record::{Record, RecordError, Records};
+pub use record::{Record, Records};

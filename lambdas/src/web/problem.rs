@@ -21,7 +21,7 @@ use crate::{
     storage::{CloudError, ErrorKind, presign::PresignError},
     telemetry::Chain,
     uploads::{MAX_OPEN, Refusal, UploadError},
-    users::{PoolError, RecordError, TooLong},
+    users::{PoolError, TooLong},
 };
 
 /// Seconds after which a client may retry when the cloud throttles us or a record is busy.
@@ -311,15 +311,6 @@ impl From<Exceeded> for Problem {
             .with("reserved", reserved.bytes)
             .with("photos", quota.photos)
             .with("photos_used", used.photos)
-    }
-}
-
-impl From<RecordError> for Problem {
-    fn from(error: RecordError) -> Self {
-        match error {
-            RecordError::Busy => Self::busy(error),
-            RecordError::Unreadable(_) | RecordError::Storage(_) => cloud_failure(error),
-        }
     }
 }
 

@@ -99,7 +99,7 @@ impl Route for Me {
         };
         let record = async {
             Ok::<_, Problem>(match &new_name {
-                Some(name) => self.records.change(user.key(), |record| record.display_name.clone_from(name)).await?,
+                Some(name) => self.records.rename(user.key(), name.as_deref()).await?,
                 None => self.records.get(user.key()).await?,
             })
         };
