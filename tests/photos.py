@@ -114,6 +114,12 @@ def jpeg_of(size: int, seed: int = 0) -> bytes:
     return data + b"\0" * (size - len(data))
 
 
+def large_photo(size: int, seed: int = 1) -> bytes:
+    """A JPEG followed by random bytes: `size` bytes, which differ for each seed."""
+    head = photo("jpg", seed)
+    return head + random.Random(seed).randbytes(size - len(head))
+
+
 #: Files that are not photos, whatever their names say.
 NOT_PHOTOS = {
     "text": b"Hello, world. This is not a photo.\n",

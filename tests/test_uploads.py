@@ -16,7 +16,7 @@ import pytest
 import auctions
 from conftest import Bucket
 from crashes import ANY, Victim
-from photos import photo
+from photos import large_photo, photo
 from service import User
 from support.events import http_request
 
@@ -27,12 +27,6 @@ MakeUser = Callable[[], User]
 MIB = 1024 * 1024
 PART = 16 * MIB
 ID = str(uuid.UUID(int=0))
-
-
-def large_photo(size: int, seed: int = 1) -> bytes:
-    """A JPEG followed by random bytes: `size` bytes, which differ for each seed."""
-    head = photo("jpg", seed)
-    return head + random.Random(seed).randbytes(size - len(head))
 
 
 def start(user: User, data: bytes, **members: object) -> Upload:
