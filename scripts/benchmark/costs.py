@@ -65,13 +65,23 @@ def _requests(run: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, tu
         waiting = median(passes, "wall_ms") - median(passes, "own_ms")
         # A small function has a share of a processor, on which its own work takes longer than here.
         billed = waiting + median(passes, "cpu_ms") * max(1, _MB_OF_A_PROCESSOR / memory)
-        seconds = math.ceil(billed) / 1000
         by_gateway = name not in workloads.WITHOUT_GATEWAY
         units = math.ceil(max(passes[-1]["sent_bytes"], 1) / _GATEWAY_UNIT)
         costs[name] = (
             units * prices["http_api_request_512_kib"] if by_gateway else 0.0,
-            prices["lambda_request"] + seconds * memory / 1024 * prices["lambda_gb_second_arm64"],
+            _invocation(prices, memory, billed),
             sum(count * prices["calls"].get(call, 0.0) for call, count in calls.items()),
             _LOG_BYTES / 1e9 * prices["log_gb"],
         )
     return costs
+
+
+def small_request(prices: Mapping[str, Any], memory: int, milliseconds: float) -> float:
+    """The cost of a request to the API without the cloud calls of its function."""
+    gateway = float(prices["http_api_request_512_kib"])
+    return gateway + _invocation(prices, memory, milliseconds) + _LOG_BYTES / 1e9 * float(prices["log_gb"])
+
+
+def _invocation(prices: Mapping[str, Any], memory: int, milliseconds: float) -> float:
+    seconds = math.ceil(milliseconds) / 1000
+    return float(prices["lambda_request"] + seconds * memory / 1024 * prices["lambda_gb_second_arm64"])

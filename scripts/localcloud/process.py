@@ -74,8 +74,11 @@ def running(folder: Folder) -> Cloud | None:
         return None
 
 
-def start(folder: Folder, port: int, persist: bool) -> Cloud:
-    """Starts MiniStack with IAM enforced, and waits until it answers."""
+def start(folder: Folder, port: int, persist: bool, endpoint: str | None = None) -> Cloud:
+    """Starts MiniStack with IAM enforced, and waits until it answers.
+
+    Functions call MiniStack, or `endpoint`, which may be a proxy in front of it.
+    """
     if _in_use(port):
         raise Failure(
             f"Port {port} is in use. Stop the program that uses it (for another local cloud, run "
@@ -95,7 +98,7 @@ def start(folder: Folder, port: int, persist: bool) -> Cloud:
         # A session of its own, so that Ctrl-C reaches only the script, which then stops MiniStack.
         process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],
-            env=_environment(state, temporary, port, persist),
+            env=_environment(state, temporary, port, persist, endpoint or f"http://localhost:{port}"),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -129,7 +132,7 @@ def stop(folder: Folder) -> bool:
     return True
 
 
-def _environment(state: Path, temporary: Path, port: int, persist: bool) -> dict[str, str]:
+def _environment(state: Path, temporary: Path, port: int, persist: bool, endpoint: str) -> dict[str, str]:
     # Functions inherit all of it, so it must not contain a developer's AWS_PROFILE or real keys.
     passed = ("PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE")
     return {
@@ -141,7 +144,7 @@ def _environment(state: Path, temporary: Path, port: int, persist: bool) -> dict
         "AWS_ACCESS_KEY_ID": ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
         # Functions call this endpoint. Because it is set, they also use path-style bucket URLs.
-        "AWS_ENDPOINT_URL": f"http://localhost:{port}",
+        "AWS_ENDPOINT_URL": endpoint,
         "STATE_DIR": str(state),
         "PERSIST_STATE": "1" if persist else "0",
         "S3_PERSIST": "1" if persist else "0",
