@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     hex::hex,
     openapi::{Access, Operation},
-    photos::{Library, Photo, PhotoName},
+    photos::{Library, Photo, PhotoName, PhotoRecord},
+    users::UserKey,
     web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, problem::Kind},
 };
 
@@ -32,14 +33,29 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
+impl PhotosGet {
+    /// The photo that the path names.
+    ///
+    /// API Gateway decodes a path, but some gateways leave `%25` as it is. So a name with `%25` is looked up as it came,
+    /// then decoded. Both cannot be photos: the timestamps of two names differ.
+    async fn find(&self, request: &Request, user: &UserKey) -> Result<PhotoRecord, Problem> {
+        let parameters = request.path_parameters();
+        let name = parameters.first("filename").unwrap_or_default();
+        let decoded = Some(name.replace("%25", "%")).filter(|decoded| decoded != name);
+        for name in [Some(name.to_owned()), decoded].into_iter().flatten() {
+            let Ok(name) = PhotoName::parse(&name) else { continue };
+            if let Some(record) = self.library.get(user, &name).await? {
+                return Ok(record);
+            }
+        }
+        Err(Problem::no_such_photo())
+    }
+}
+
 impl Route for PhotosGet {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let parameters = request.path_parameters();
-        let name = parameters.first("filename").and_then(|name| PhotoName::parse(name).ok());
-        let name = name.ok_or_else(Problem::no_such_photo)?;
-        let record = self.library.get(user.key(), &name).await?.ok_or_else(Problem::no_such_photo)?;
-        let photo = Photo::from(record);
+        let photo = Photo::from(self.find(&request, user.key()).await?);
         let text = serde_json::to_vec(&photo).map_err(Problem::internal)?;
         let etag = format!("\"{}\"", hex(&Sha256::digest(text)));
         let mut response = if etag::is_none_match_satisfied(request.headers(), &etag) {
