@@ -195,7 +195,7 @@ variable "max_photo_bytes" {
 
   validation {
     condition     = var.max_photo_bytes >= 1 && var.max_photo_bytes <= 5368709120000 && floor(var.max_photo_bytes) == var.max_photo_bytes
-    error_message = "The largest photo must have a whole number of bytes, at most 5,000 GiB: S3 stores no larger object."
+    error_message = "The largest photo must have a whole number of bytes, at most 5,000 GiB: an upload has at most 1,000 parts of 5 GiB."
   }
 }
 

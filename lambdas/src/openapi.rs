@@ -446,6 +446,9 @@ fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
         vec![("errors", json!({"type": "array", "minItems": 1, "items": error}))]
     } else if [Kind::TOO_LARGE, Kind::TOO_MANY_ENTRIES, Kind::TOO_MANY].contains(kind) {
         vec![("limit", amount)]
+    } else if *kind == Kind::QUOTA_EXCEEDED {
+        let names = ["quota", "used", "reserved", "photos", "photos_used"];
+        names.map(|name| (name, amount.clone())).into()
     } else if *kind == Kind::PARTS_MISSING {
         vec![("missing", json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}}))]
     } else if *kind == Kind::NEW_PASSWORD_DUE {

@@ -5,7 +5,8 @@ use yourplace::{
     aws,
     config::Uploads,
     handlers::http::unzip::Unzip,
-    photos::{Library, PhotoStore, Quota},
+    photos::{PhotoStore, Quota},
+    uploads::UploadStore,
     web,
     web::auth::Auth,
 };
@@ -14,10 +15,10 @@ use yourplace::{
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let config = aws::sdk_config()?;
-        let (photos, library) = (PhotoStore::new(aws::objects(&config)?), Library::from_env(&config)?);
-        let (uploads, limits) = (Uploads::from_env()?, Limits::from_env()?);
+        let (photos, uploads) = (PhotoStore::new(aws::objects(&config)?), UploadStore::from_env(&config)?);
+        let (limit, limits) = (Uploads::from_env()?, Limits::from_env()?);
         let (auth, quota) = (Auth::from_env()?, Quota::from_env()?);
-        Ok(Unzip { auth, photos, library, quota, uploads, limits })
+        Ok(Unzip { auth, photos, uploads, quota, limit, limits })
     })
     .await
 }

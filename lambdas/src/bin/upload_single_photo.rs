@@ -4,7 +4,8 @@ use yourplace::{
     aws,
     config::{Uploads, required},
     handlers::http::upload_single_photo::UploadSinglePhoto,
-    photos::{Library, PhotoStore, Quota},
+    photos::{PhotoStore, Quota},
+    uploads::UploadStore,
     web,
     web::auth::Auth,
 };
@@ -13,10 +14,10 @@ use yourplace::{
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let config = aws::sdk_config()?;
-        let (photos, library) = (PhotoStore::new(aws::objects(&config)?), Library::from_env(&config)?);
-        let (uploads, api_url) = (Uploads::from_env()?, required("API_URL")?);
+        let (photos, uploads) = (PhotoStore::new(aws::objects(&config)?), UploadStore::from_env(&config)?);
+        let (limit, api_url) = (Uploads::from_env()?, required("API_URL")?);
         let (auth, quota) = (Auth::from_env()?, Quota::from_env()?);
-        Ok(UploadSinglePhoto { auth, photos, library, quota, uploads, api_url })
+        Ok(UploadSinglePhoto { auth, photos, uploads, quota, limit, api_url })
     })
     .await
 }

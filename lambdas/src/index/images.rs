@@ -34,7 +34,7 @@ pub struct PhotoIndex {
 
 /// A photo in the photo index.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DictionaryEntry")]
+#[schemars(rename = "PhotoIndexEntry")]
 pub struct Entry<'a> {
     name: &'a PhotoName,
     #[serde(rename = "type")]

@@ -1,12 +1,18 @@
+use std::time::Duration;
+
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use uuid::Uuid;
 
-use super::{Amount, Library, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError};
-use crate::{telemetry::Chain, users::UserKey};
+use super::{Amount, Exceeded, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError, library::BATCH};
+use crate::{storage::CloudError, telemetry::Chain, uploads::UploadStore, users::UserKey};
 
 /// How much an intake reserves ahead at most.
 const MAX_AHEAD: Amount = Amount { bytes: 64 << 20, photos: 100 };
+
+/// How long stored photos wait to be recorded together. Events record photos later than that, so they seldom count
+/// photos that a reservation still counts.
+const MAX_WAIT: Duration = Duration::from_millis(300);
 
 /// Stores the photos of one request within the user's quota.
 ///
@@ -15,13 +21,16 @@ const MAX_AHEAD: Amount = Amount { bytes: 64 << 20, photos: 100 };
 #[derive(Debug)]
 pub struct Intake<'a> {
     photos: &'a PhotoStore,
-    library: &'a Library,
+    uploads: &'a UploadStore,
     quota: Quota,
     user: &'a UserKey,
     /// Names the reservation.
     id: Uuid,
     account: Mutex<Account>,
+    /// Stored, but not recorded yet.
     stored: Mutex<Vec<PhotoRecord>>,
+    /// When photos were last recorded. Who holds it records.
+    recorded: Mutex<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,20 +38,23 @@ struct Account {
     reserved: Amount,
     /// The part of `reserved` that is not taken by a photo.
     free: Amount,
+    /// Photos of this many bytes are refused, and larger ones too. Asking for each photo of an archive would take long.
+    refused: Option<(u64, Exceeded)>,
 }
 
 impl<'a> Intake<'a> {
     #[must_use]
-    pub fn new(photos: &'a PhotoStore, library: &'a Library, quota: Quota, user: &'a UserKey) -> Self {
-        let (account, stored) = (Mutex::default(), Mutex::default());
-        Self { photos, library, quota, user, id: Uuid::now_v7(), account, stored }
+    pub fn new(photos: &'a PhotoStore, uploads: &'a UploadStore, quota: Quota, user: &'a UserKey) -> Self {
+        let (account, stored, recorded) = (Mutex::default(), Mutex::default(), Mutex::new(Instant::now()));
+        Self { photos, uploads, quota, user, id: Uuid::now_v7(), account, stored, recorded }
     }
 
-    /// Stores a photo under a new name. [`Intake::finish`] records it.
+    /// Stores a photo under a new name. A later call or [`Intake::finish`] records it.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is stored then.
     pub async fn store(&self, original: &str, kind: PhotoType, photo: Bytes) -> Result<PhotoRecord, StoreError> {
+        self.record().await;
         let amount = Amount::photo(photo.len() as u64);
         self.take(amount).await?;
         match self.photos.put(self.user, original, kind, photo).await {
@@ -58,6 +70,32 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Records stored photos, if there are enough of them or they have waited long enough. If that fails, events record
+    /// them.
+    async fn record(&self) {
+        let Ok(mut recorded) = self.recorded.try_lock() else { return };
+        let batch: Vec<PhotoRecord> = {
+            let mut stored = self.stored.lock().await;
+            if stored.len() < BATCH && recorded.elapsed() < MAX_WAIT {
+                return;
+            }
+            let first = stored.len().min(BATCH);
+            stored.drain(..first).collect()
+        };
+        if !batch.is_empty() {
+            let total = batch.iter().fold(Amount::default(), |sum, record| sum.plus(Amount::photo(record.size)));
+            match self.uploads.library().settle(self.user, self.id, &batch).await {
+                Ok(spent) => {
+                    let mut account = self.account.lock().await;
+                    account.reserved = account.reserved.minus(spent);
+                    account.free = account.free.plus(total.minus(spent));
+                }
+                Err(error) => warn(&error, batch.len()),
+            }
+        }
+        *recorded = Instant::now();
+    }
+
     /// Takes quota for a photo from what is reserved, and reserves more if that is not enough.
     async fn take(&self, amount: Amount) -> Result<(), StoreError> {
         let mut account = self.account.lock().await;
@@ -67,11 +105,26 @@ impl<'a> Intake<'a> {
                 bytes: account.reserved.bytes.min(MAX_AHEAD.bytes).max(amount.bytes),
                 photos: account.reserved.photos.min(MAX_AHEAD.photos).max(amount.photos),
             };
-            let reserved = match self.library.reserve(self.user, self.quota, self.id, ahead).await {
+            if let Some((bytes, exceeded)) = account.refused
+                && amount.bytes >= bytes
+            {
+                return Err(StoreError::Exceeded(exceeded));
+            }
+            let library = self.uploads.library();
+            let reserved = match library.reserve(self.user, self.quota, self.id, ahead).await {
                 Ok(()) => ahead,
-                Err(ReserveError::Exceeded(_)) if ahead != amount => {
-                    self.library.reserve(self.user, self.quota, self.id, amount).await?;
-                    amount
+                Err(ReserveError::Exceeded(_)) => {
+                    library.release_expired(self.user).await?;
+                    self.uploads.release_expired(self.user).await?;
+                    match library.reserve(self.user, self.quota, self.id, amount).await {
+                        Ok(()) => amount,
+                        Err(ReserveError::Exceeded(exceeded)) => {
+                            let is_full = exceeded.used.plus(exceeded.reserved).photos >= self.quota.photos;
+                            account.refused = Some((if is_full { 0 } else { amount.bytes }, exceeded));
+                            return Err(StoreError::Exceeded(exceeded));
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -85,12 +138,23 @@ impl<'a> Intake<'a> {
     /// Records the stored photos and releases the quota that is left. If that fails, the photos are stored all the
     /// same: the bucket's events record them, and the reservation expires.
     pub async fn finish(self) {
-        let (account, stored) = (self.account.into_inner(), self.stored.into_inner());
-        if account.reserved == Amount::default() {
-            return;
+        let library = self.uploads.library();
+        let (mut reserved, stored) = (self.account.into_inner().reserved, self.stored.into_inner());
+        let (batches, last) = stored.split_at(stored.len().saturating_sub(1) / BATCH * BATCH);
+        for batch in batches.chunks(BATCH) {
+            match library.settle(self.user, self.id, batch).await {
+                Ok(spent) => reserved = reserved.minus(spent),
+                Err(error) => warn(&error, batch.len()),
+            }
         }
-        if let Err(error) = self.library.settle(self.user, self.id, account.reserved, &stored).await {
-            tracing::warn!(error = %Chain(&error), photos = stored.len(), "events have to record the photos");
+        if reserved != Amount::default()
+            && let Err(error) = library.settle_last(self.user, self.id, reserved, last).await
+        {
+            warn(&error, last.len());
         }
     }
+}
+
+fn warn(error: &CloudError, photos: usize) {
+    tracing::warn!(error = %Chain(error), photos, "events have to record the photos");
 }

@@ -34,7 +34,7 @@ const TOMBSTONE_LIFETIME: Duration = Duration::from_hours(30 * 24);
 const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
 
 /// The maximum number of photos in one transaction: each takes up to three of the 100 writes that `DynamoDB` allows.
-const BATCH: usize = 30;
+pub(super) const BATCH: usize = 30;
 
 /// The maximum number of attempts of a transaction whose items change between reading and writing them.
 const MAX_ATTEMPTS: usize = 10;
@@ -283,8 +283,7 @@ impl Library {
         Ok(())
     }
 
-    /// Reserves quota in the reservation `id`, which grows if it exists. After a refusal, reservations of requests that
-    /// died are released, and the quota is checked once more.
+    /// Reserves quota in the reservation `id`, which grows if it exists.
     ///
     /// # Errors
     /// [`ReserveError`].
@@ -310,53 +309,38 @@ impl Library {
             within: Some(quota),
             ..UsageChange::default()
         };
-        for last in [false, true] {
-            let fits = amount.bytes <= quota.bytes && amount.photos <= quota.photos;
-            let writes = vec![usage.write(&self.table, user), Write::Update(reservation.clone())];
-            if fits && self.table.transact(writes).await?.is_none() {
-                return Ok(());
-            }
-            if !last {
-                self.release_expired(user).await?;
-            }
+        let fits = amount.bytes <= quota.bytes && amount.photos <= quota.photos;
+        let writes = vec![usage.write(&self.table, user), Write::Update(reservation)];
+        if fits && self.table.transact(writes).await?.is_none() {
+            return Ok(());
         }
-        Err(self.exceeded(user, quota).await?)
-    }
-
-    /// Why a request would exceed the quota.
-    pub(crate) async fn exceeded(&self, user: &UserKey, quota: Quota) -> Result<ReserveError, CloudError> {
         let usage = self.usage(user).await?;
-        Ok(ReserveError::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
+        Err(ReserveError::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
     }
 
-    /// Records photos that a request has stored, and ends its reservation of `reserved`. Photos that an event has
-    /// recorded, or that were deleted meanwhile, are left out.
+    /// Records photos that a request has stored, and takes them from its reservation. Photos that an event has recorded,
+    /// or that were deleted meanwhile, are left out. Returns the total of the others.
     ///
     /// # Errors
     /// Any [`CloudError`]. Events record the photos that are not recorded yet, and the reservation expires.
-    pub(super) async fn settle(
+    pub(super) async fn settle(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<Amount, CloudError> {
+        let spend = |spent, changes| self.use_reservation(user, id, spent, changes);
+        self.record(user, stored.iter().collect(), spend).await
+    }
+
+    /// As [`Library::settle`], and ends the reservation of `reserved`.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]. Events record the photos that are not recorded yet, and the reservation expires.
+    pub(super) async fn settle_last(
         &self,
         user: &UserKey,
         id: Uuid,
-        mut reserved: Amount,
+        reserved: Amount,
         stored: &[PhotoRecord],
     ) -> Result<(), CloudError> {
-        let mut batches = stored.chunks(BATCH).peekable();
-        while let Some(batch) = batches.next() {
-            let batch = batch.iter().collect();
-            let spent = if batches.peek().is_some() {
-                self.record(user, batch, |spent, changes| self.use_reservation(user, id, spent, changes)).await?
-            } else {
-                let end = |spent, changes| self.end_reservation(user, &reservation_item(id), reserved, spent, changes);
-                self.record(user, batch, end).await?
-            };
-            reserved = reserved.minus(spent);
-        }
-        if stored.is_empty() {
-            let writes = self.end_reservation(user, &reservation_item(id), reserved, Amount::default(), 0);
-            self.table.transact(writes).await?;
-        }
-        Ok(())
+        let end = |spent, changes| self.end_reservation(user, &reservation_item(id), reserved, spent, changes);
+        self.record(user, stored.iter().collect(), end).await.map(|_| ())
     }
 
     /// Records photos that no request has reserved quota for, because that request died or nobody made one. Returns how
@@ -388,7 +372,7 @@ impl Library {
             let spent = batch.iter().fold(Amount::default(), |sum, record| sum.plus(Amount::photo(record.size)));
             let mut writes = self.record_writes(user, &batch);
             let photos = writes.len();
-            writes.extend(rest(spent, batch.len() as u64));
+            writes.extend(rest(spent, spent.photos));
             if writes.is_empty() {
                 return Ok(spent);
             }
@@ -440,6 +424,11 @@ impl Library {
             }
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
+    }
+
+    /// Whether there is a tombstone of a photo.
+    pub(crate) async fn is_deleted(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
+        Ok(self.table.get(item_key(user, &gone_item(name))).await?.is_some())
     }
 
     /// Which of at most 50 photos have records or tombstones.

@@ -66,7 +66,7 @@ impl Reconciler {
             let record = PhotoRecord::new(name.clone(), object.size);
             let upload = object.upload.and_then(|upload| upload.parse().ok());
             let by_upload = match upload {
-                Some(upload) => self.uploads.record(user, upload, &record).await?,
+                Some(upload) => self.uploads.record(user, upload, name).await?,
                 None => false,
             };
             if by_upload {

@@ -15,7 +15,7 @@ use crate::{
     aws,
     config::{self, ConfigError},
     hex::hex,
-    photos::{Exceeded, PhotoName, PhotoRecord, PhotoType, Quota},
+    photos::{Exceeded, PhotoName, PhotoType, Quota},
     storage::{
         CloudError, ErrorKind, Objects, keys,
         objects::{ArrivedPart, ObjectVersion},
@@ -220,7 +220,7 @@ impl Uploads {
         let session = self.find(user, id).await?;
         // A call of `complete` that died may have stored the photo.
         if let Some(name) = self.stored(user, &session).await? {
-            self.store.record(user, id, &PhotoRecord::new(name, session.declaration.size)).await?;
+            self.store.record(user, id, &name).await?;
             return Err(UploadError::Ended);
         }
         let open = matches!(session.state_at(now()), State::Open | State::Checking);
@@ -385,6 +385,12 @@ impl Uploads {
         kind: PhotoType,
     ) -> Result<Session, UploadError> {
         let upload = session.id.to_string();
+        if let Some(name) = &session.photo
+            && self.store.is_deleted(user, name).await?
+        {
+            // An earlier call stored it, and the user has deleted it since.
+            return Ok(session);
+        }
         for _ in 0..MAX_NAMES {
             let name = if let Some(name) = &session.photo {
                 name.clone()

@@ -215,6 +215,14 @@ impl Session {
         ended_at.is_none_or(|ended_at| ended_at + SHOWN_AFTER_END > now)
     }
 
+    /// The record of the photo, once it has a name.
+    #[must_use]
+    pub fn record(&self) -> Option<PhotoRecord> {
+        let record = PhotoRecord::new(self.photo.clone()?, self.declaration.size);
+        let sha256 = self.declaration.sha256.as_deref().map(str::to_ascii_lowercase);
+        Some(PhotoRecord { sha256, ..record })
+    }
+
     /// The size of all parts but the last.
     #[must_use]
     pub const fn part_size(&self) -> u64 {
@@ -248,7 +256,6 @@ impl Session {
     #[must_use]
     pub fn view(&self, now: Timestamp, received: u64, parts: Option<Vec<Part>>) -> UploadView {
         let state = self.state_at(now);
-        let photo = self.photo.clone().filter(|_| state == State::Done);
         UploadView {
             id: self.id,
             kind: "photo",
@@ -259,7 +266,7 @@ impl Session {
             part_count: self.part_count(),
             parts,
             received,
-            photo: photo.map(|name| PhotoRecord::new(name, self.declaration.size).into()),
+            photo: self.record().filter(|_| state == State::Done).map(Photo::from),
             job: None,
             problem: self.refusal.map(|refusal| format!("urn:yourplace:problem:{}", refusal.as_str())),
             created_at: rfc3339(self.created_at),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::ConfigError,
     hex::hex,
-    photos::{Amount, Delta, Exceeded, Library, PhotoName, PhotoRecord, Quota, ReserveError, UsageChange},
+    photos::{Amount, Delta, Exceeded, Library, PhotoName, PhotoRecord, Quota, UsageChange},
     storage::{
         CloudError, ErrorKind,
         table::{
@@ -115,6 +115,12 @@ impl UploadStore {
         Ok(Self { library: Library::from_env(aws)? })
     }
 
+    /// The photos beside the uploads.
+    #[must_use]
+    pub const fn library(&self) -> &Library {
+        &self.library
+    }
+
     const fn table(&self) -> &Table {
         self.library.table()
     }
@@ -180,10 +186,7 @@ impl UploadStore {
         if usage.uploads.len() >= MAX_OPEN {
             return Ok(Stored::TooMany);
         }
-        match self.library.exceeded(user, quota).await? {
-            ReserveError::Exceeded(exceeded) => Ok(Stored::Exceeded(exceeded)),
-            ReserveError::Storage(error) => Err(error),
-        }
+        Ok(Stored::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
     }
 
     /// The upload that an idempotency key was used for; `None` if it was used for another request.
@@ -259,15 +262,16 @@ impl UploadStore {
     ///
     /// # Errors
     /// Any [`CloudError`]. It can be repeated.
-    pub(crate) async fn record(&self, user: &UserKey, id: Uuid, record: &PhotoRecord) -> Result<bool, CloudError> {
+    pub(crate) async fn record(&self, user: &UserKey, id: Uuid, name: &PhotoName) -> Result<bool, CloudError> {
         let Some(session) = self.read(user, id).await? else { return Ok(false) };
+        let Some(record) = session.record() else { return Ok(false) };
         let ended = self
             .ended(user, id, State::Done, now())
             .update_expression("SET #state = :state, endedAt = :endedAt, #ttl = :ttl REMOVE lease, leaseUntil")
             .condition_expression("photo = :photo AND #state = :checking")
             .expression_attribute_values(":checking", text(State::Checking.as_str()))
-            .expression_attribute_values(":photo", text(record.name.as_str()));
-        Ok(self.end_with_photo(user, &session, ended, record).await?.is_none())
+            .expression_attribute_values(":photo", text(name.as_str()));
+        Ok(self.end_with_photo(user, &session, ended, &record).await?.is_none())
     }
 
     /// Asks for the exclusive right to check an upload.
@@ -355,6 +359,11 @@ impl UploadStore {
         Ok(())
     }
 
+    /// Whether a photo was stored and deleted.
+    pub(super) async fn is_deleted(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
+        self.library.is_deleted(user, name).await
+    }
+
     /// Ends an upload. With a photo, which is stored, it records the photo; without one, it releases the quota. Returns
     /// `false` if another call has the lease now or has ended the upload.
     pub(super) async fn finish(
@@ -384,10 +393,9 @@ impl UploadStore {
             Some(refusal) => ended.expression_attribute_values(":refusal", text(refusal.as_str())),
             None => ended,
         };
-        let Some(name) = session.photo.clone().filter(|_| state == State::Done) else {
+        let Some(record) = session.record().filter(|_| state == State::Done) else {
             return self.end(user, session, ended).await;
         };
-        let record = PhotoRecord::new(name, session.declaration.size);
         match self.end_with_photo(user, session, ended.clone(), &record).await? {
             None => Ok(true),
             // The photo has a record, or it was deleted since.

@@ -26,7 +26,7 @@ pub struct MeImages {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DictionaryAddress")]
+#[schemars(rename = "PhotoIndexAddress")]
 struct Address<'a> {
     /// A presigned URL that serves the photo index.
     #[schemars(extend("format" = "uri"))]

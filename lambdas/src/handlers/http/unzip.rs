@@ -10,7 +10,8 @@ use crate::{
     archive::{Limits, Report, unpack},
     config::Uploads,
     openapi::{Access, Operation},
-    photos::{Intake, Library, Photo, PhotoStore, Quota},
+    photos::{Intake, Photo, PhotoStore, Quota},
+    uploads::UploadStore,
     web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload},
 };
 
@@ -21,10 +22,11 @@ const RESPONSE_TIME: Duration = Duration::from_secs(2);
 pub struct Unzip {
     pub auth: Auth,
     pub photos: PhotoStore,
-    pub library: Library,
+    /// Counts the quota.
+    pub uploads: UploadStore,
     pub quota: Quota,
     /// The limit on the size of an archive.
-    pub uploads: Uploads,
+    pub limit: Uploads,
     /// The limits on the work for one archive.
     pub limits: Limits,
 }
@@ -43,8 +45,8 @@ impl Route for Unzip {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let deadline = deadline(&request);
-        let upload = Upload::read(request, "archive", self.uploads.max_bytes).await?;
-        let intake = Intake::new(&self.photos, &self.library, self.quota, user.key());
+        let upload = Upload::read(request, "archive", self.limit.max_bytes).await?;
+        let intake = Intake::new(&self.photos, &self.uploads, self.quota, user.key());
         let report = unpack(upload.bytes, &self.limits, deadline, async |name, kind, photo| {
             intake.store(&name, kind, photo).await.map(Photo::from)
         })

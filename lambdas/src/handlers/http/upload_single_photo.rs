@@ -6,7 +6,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::{
     config::Uploads,
     openapi::{Access, Operation},
-    photos::{Intake, Library, Photo, PhotoStore, PhotoType, Quota},
+    photos::{Intake, Photo, PhotoStore, PhotoType, Quota},
+    uploads::UploadStore,
     web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload, with_location},
 };
 
@@ -14,10 +15,11 @@ use crate::{
 pub struct UploadSinglePhoto {
     pub auth: Auth,
     pub photos: PhotoStore,
-    pub library: Library,
+    /// Counts the quota.
+    pub uploads: UploadStore,
     pub quota: Quota,
     /// The limit on the size of a photo.
-    pub uploads: Uploads,
+    pub limit: Uploads,
     /// The URL of the API, with its stage and without a trailing slash.
     pub api_url: String,
 }
@@ -36,9 +38,9 @@ pub fn operations() -> Vec<Operation> {
 impl Route for UploadSinglePhoto {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let upload = Upload::read(request, "file", self.uploads.max_bytes).await?;
+        let upload = Upload::read(request, "file", self.limit.max_bytes).await?;
         let kind = PhotoType::detect(&upload.bytes).ok_or_else(Problem::not_a_photo)?;
-        let intake = Intake::new(&self.photos, &self.library, self.quota, user.key());
+        let intake = Intake::new(&self.photos, &self.uploads, self.quota, user.key());
         let stored = intake.store(&upload.filename, kind, upload.bytes).await;
         intake.finish().await;
         let photo = Photo::from(stored?);

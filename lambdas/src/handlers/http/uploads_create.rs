@@ -50,7 +50,7 @@ pub fn operations() -> Vec<Operation> {
             .checked_body(include_str!("uploads_create.schema.json"))
             .json::<UploadView>(201, "The new upload, with URLs for its parts")
             .location(201, "upload", "id", "$response.body#/id")
-            .problems(&[Kind::TOO_LARGE, Kind::IDEMPOTENCY_KEY_REUSED, Kind::TOO_MANY]),
+            .problems(&[Kind::TOO_LARGE, Kind::QUOTA_EXCEEDED, Kind::IDEMPOTENCY_KEY_REUSED, Kind::TOO_MANY]),
     ]
 }
 
