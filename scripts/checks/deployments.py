@@ -15,16 +15,27 @@ from support.common import LOCAL, ROOT, SCRIPTS, Failure, free_port, read_settin
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-@functools.cache
 def zips() -> Path:
-    """The folder of the zips for this machine, which scripts/package builds once in a run."""
+    """The folder of the zips for this machine. scripts/package runs once, even if it fails."""
+    built = _built()
+    if isinstance(built, Failure):
+        raise built
+    return built
+
+
+@functools.cache
+def _built() -> Path | Failure:
     machine = platform.machine()
     if platform.system() != "Linux" or machine not in _ARCHITECTURES:
-        raise Failure(
+        return Failure(
             "Lambda runs Linux programs for x86_64 or arm64: run this step there or in a container."
         )
     architecture = _ARCHITECTURES[machine]
-    run([SCRIPTS / "package", "--arch", architecture], "See the messages above.", name="package")
+    remedy = "There are no zips, since scripts/package failed: see its messages above."
+    try:
+        run([SCRIPTS / "package", "--arch", architecture], remedy, name="package")
+    except Failure as failure:
+        return failure
     return ROOT / "dist" / architecture
 
 
