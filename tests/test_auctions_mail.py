@@ -129,7 +129,6 @@ class TestWords:
 
 
 class TestOnce:
-    @pytest.mark.smoke
     @pytest.mark.exclusive
     def test_the_schedule_closes_an_auction_by_itself(
         self, seller: User, bidder: User, backstage: auctions.Backstage, inbox: Callable[[str], list[Any]]

@@ -49,7 +49,8 @@ def e2e() -> str:
 def local() -> str:
     """scripts/local: it comes up, each line that it prints works, and it changes to the Lambda authorizer.
 
-    The rest of the suite would show nothing that the step e2e does not.
+    The rest of the suite would show nothing that the step e2e does not: it runs the suite, waits for the
+    schedule, and shows that scripts/local deploys the same schedules, roles and queues as Terraform.
     """
     with second_issuer() as issuer, local_cloud(LOCAL / "e2e-local") as cloud:
         printed = cloud.start("--zips", str(zips()))
