@@ -99,7 +99,8 @@ def _cargo_deny() -> Path:
             # A target folder of its own, which cargo removes after the build.
             environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
             # It runs for seconds, so the build should be fast rather than the program.
-            environment |= {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_LTO": "off"}
+            environment |= {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_RELEASE_LTO": "off"}
+            environment |= {"CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
             remedy = "The first build of cargo-deny needs the crate registry."
             run(command, remedy, environment, name="build of cargo-deny")
     return program
