@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use layer_jwt::with_sources;
 use tracing::Level;
 
 /// Starts logging to standard output. `LOG_LEVEL` (`error`, `warn` or `info`) sets the level; the default is `info`.
@@ -25,12 +26,6 @@ pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        f.write_str(&with_sources(self.0))
     }
 }
