@@ -1,7 +1,5 @@
 //! Errors of the cloud's services, sorted by what the caller can do about them.
 
-use std::fmt;
-
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -135,17 +133,6 @@ fn kind(code: Option<&str>, status: Option<u16>) -> ErrorKind {
         (Some("NoSuchKey" | "NotFound" | "NoSuchUpload"), _) | (_, Some(404)) => ErrorKind::NotFound,
         (_, Some(429 | 503)) => ErrorKind::Throttled,
         _ => ErrorKind::Other,
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotFound => "not found",
-            Self::Precondition => "precondition failed",
-            Self::Throttled => "throttled",
-            Self::Other => "failed",
-        })
     }
 }
 
