@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::web::auth::{Auth, AuthError};
 
-/// The response to API Gateway. It contains an email address, so it has no `Debug`.
-#[derive(Serialize)]
+/// The response to API Gateway.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
     is_authorized: bool,
@@ -18,16 +18,13 @@ pub struct Decision {
 
 /// What API Gateway passes on to the function and can write to its access log. The functions ignore it and verify the
 /// token again.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Context {
     /// The user key, which is unique across all issuers.
     user: String,
     /// The alias of the issuer; `None` for the user pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
-    /// The verified email address, if the token has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<String>,
 }
 
 /// Decides whether API Gateway passes a request on to its function.
@@ -37,11 +34,8 @@ struct Context {
 pub async fn decide(auth: &Auth, request: &ApiGatewayV2CustomAuthorizerV2Request) -> Result<Decision, AuthError> {
     match auth.caller(&request.headers).await {
         Ok(user) => {
-            let context = Context {
-                user: user.key().as_str().to_owned(),
-                issuer: user.issuer_alias().map(str::to_owned),
-                email: user.email().map(str::to_owned),
-            };
+            let context =
+                Context { user: user.key().as_str().to_owned(), issuer: user.issuer_alias().map(str::to_owned) };
             Ok(Decision { is_authorized: true, context: Some(context) })
         }
         Err(error @ AuthError::Token(VerifyError::Unavailable { .. })) => {
