@@ -17,6 +17,16 @@ pub struct Login {
     pub pool_id: String,
 }
 
+/// Why a user is not logged in, whatever the route.
+pub(super) const PROBLEMS: &[Kind] = &[
+    Kind::WRONG_CREDENTIALS,
+    Kind::NOT_CONFIRMED,
+    Kind::PASSWORD_RESET_REQUIRED,
+    Kind::UNSUPPORTED_CHALLENGE,
+    Kind::NEW_PASSWORD_DUE,
+    Kind::TOO_MANY_ATTEMPTS,
+];
+
 crate::members! {
     struct Credentials {
         username: String,
@@ -36,14 +46,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .body::<Credentials>()
         .json::<LoggedIn>(200, "Tokens")
-        .problems(&[
-            Kind::WRONG_CREDENTIALS,
-            Kind::NOT_CONFIRMED,
-            Kind::PASSWORD_RESET_REQUIRED,
-            Kind::UNSUPPORTED_CHALLENGE,
-            Kind::NEW_PASSWORD_DUE,
-            Kind::TOO_MANY_ATTEMPTS,
-        ]),
+        .problems(PROBLEMS),
     ]
 }
 

@@ -4,7 +4,7 @@ use super::login;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, members, problem::Kind},
+    web::{Problem, Request, Response, Route, members},
 };
 
 /// Sets the new password that a log-in required, and logs in.
@@ -35,14 +35,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .body::<Renewal>()
         .json::<login::LoggedIn>(200, "Tokens")
-        .problems(&[
-            Kind::WRONG_CREDENTIALS,
-            Kind::NOT_CONFIRMED,
-            Kind::PASSWORD_RESET_REQUIRED,
-            Kind::UNSUPPORTED_CHALLENGE,
-            Kind::NEW_PASSWORD_DUE,
-            Kind::TOO_MANY_ATTEMPTS,
-        ]),
+        .problems(login::PROBLEMS),
     ]
 }
 
