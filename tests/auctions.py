@@ -97,13 +97,30 @@ class Backstage:
     def end(self, auction: dict[str, Any], ago: float = 0.001) -> str:
         """Moves the end of an auction into the past; returns the new end. `ago` is in seconds."""
         ended = text(datetime.now(UTC) - timedelta(seconds=ago))
-        self.dynamodb.update_item(
+        old = self.dynamodb.update_item(
             TableName=self.auctions,
             Key={"id": {"S": auction["id"]}},
             UpdateExpression="SET endingAt = :ended",
             ExpressionAttributeValues={":ended": {"S": ended}},
-        )
+            ReturnValues="ALL_OLD",
+        )["Attributes"]
+        # The seller's set of open auctions has the end, too.
+        for action, end in (("DELETE", old["endingAt"]["S"]), ("ADD", ended)):
+            self.dynamodb.update_item(
+                TableName=self.library,
+                Key={"user": old["seller"], "item": {"S": "auctions"}},
+                UpdateExpression=f"{action} #open :member",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues={":member": {"SS": [f"{end}#{auction['id']}"]}},
+            )
         return ended
+
+    def counted(self, user: User) -> set[str]:
+        """The ids of the auctions that count towards a user's limit."""
+        key = {"user": {"S": user.id}, "item": {"S": "auctions"}}
+        found = self.dynamodb.get_item(TableName=self.library, Key=key, ConsistentRead=True)
+        members = found.get("Item", {}).get("open", {"SS": []})["SS"]
+        return {member.partition("#")[2] for member in members}
 
     def end_lease(self, mail: str) -> None:
         """Ends the lease on an email that a function claimed."""

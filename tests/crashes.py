@@ -1,8 +1,9 @@
-"""Kills a function's process at a chosen call to AWS.
+"""Kills a function's process at a chosen call to AWS, or loses the response to that call.
 
 The program runs as it was deployed, outside of the cloud: one stand-in hands it a single event as Lambda's
 runtime API does ("Using the Lambda runtime API for custom runtimes"), another passes its calls on to AWS and
-kills it (SIGKILL) right before or right after the one that a test names.
+kills it (SIGKILL) right before or right after the one that a test names, or closes the connection instead of
+responding.
 """
 
 import http.client
@@ -46,15 +47,36 @@ class Victim:
 
     def run(self, event: dict[str, Any], kill_at: str, when: str, nth: int = 1) -> list[str]:
         """Runs the function with an event, and kills it at its nth call to `kill_at` (of all calls, if that
-        is `ANY`).
+        is `ANY`). Returns its calls.
 
         `when` says whether that is "before" AWS sees the call or "after" AWS answered it.
         """
-        runtime = _serve(_runtime(json.dumps(event).encode()))
+        return self._run(event, kill_at, when, nth, kill=True)[0]
+
+    def lose_response(self, event: dict[str, Any], call: str) -> tuple[list[str], Any]:
+        """Runs the function with an event, and loses AWS's response to its first `call`.
+
+        Returns the function's calls, and its own response.
+        """
+        calls, responses = self._run(event, call, "after", 1, kill=False)
+        return calls, json.loads(responses[0])
+
+    def _run(
+        self, event: dict[str, Any], call: str, when: str, nth: int, *, kill: bool
+    ) -> tuple[list[str], list[bytes]]:
         calls: list[str] = []
-        proxy = _serve(
-            _proxy(self.endpoint, calls, kill_at, when, nth, lambda: os.kill(process.pid, signal.SIGKILL))
-        )
+        responses: list[bytes] = []
+
+        def end() -> None:
+            os.kill(process.pid, signal.SIGKILL)
+
+        def respond(response: bytes) -> None:
+            responses.append(response)
+            if not kill:
+                end()
+
+        runtime = _serve(_runtime(json.dumps(event).encode(), respond))
+        proxy = _serve(_proxy(self.endpoint, calls, call, when, nth, end if kill else lambda: None))
         process = subprocess.Popen(
             [self.program],
             stdout=subprocess.PIPE,
@@ -78,12 +100,12 @@ class Victim:
         except subprocess.TimeoutExpired:
             process.kill()
             log, _ = process.communicate()
-            raise AssertionError(f"it made no call to {kill_at}, but {calls}: {log.decode()}") from None
+            raise AssertionError(f"it made no call to {call}, but {calls}: {log.decode()}") from None
         finally:
             runtime.shutdown()
             proxy.shutdown()
         assert process.returncode == -signal.SIGKILL, log.decode()
-        return calls
+        return calls, responses
 
 
 def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
@@ -93,7 +115,7 @@ def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     return server
 
 
-def _runtime(event: bytes) -> type[BaseHTTPRequestHandler]:
+def _runtime(event: bytes, respond: Callable[[bytes], None]) -> type[BaseHTTPRequestHandler]:
     handed_out = threading.Event()
 
     class Runtime(BaseHTTPRequestHandler):
@@ -114,10 +136,11 @@ def _runtime(event: bytes) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(event)
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            response = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
+            respond(response)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -126,7 +149,7 @@ def _runtime(event: bytes) -> type[BaseHTTPRequestHandler]:
 
 
 def _proxy(
-    endpoint: str, calls: list[str], kill_at: str, when: str, nth: int, kill: Callable[[], None]
+    endpoint: str, calls: list[str], hit_at: str, when: str, nth: int, on_hit: Callable[[], None]
 ) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
@@ -138,10 +161,11 @@ def _proxy(
             with lock:
                 name = _name(self.command, self.headers, body)
                 calls.append(name)
-                count = len(calls) if kill_at == ANY else calls.count(name)
-                hit = kill_at in (ANY, name) and count == nth
+                count = len(calls) if hit_at == ANY else calls.count(name)
+                hit = hit_at in (ANY, name) and count == nth
+            self.close_connection |= hit
             if hit and when == "before":
-                kill()
+                on_hit()
                 return
             upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
@@ -151,7 +175,7 @@ def _proxy(
             # The response to HEAD has the length of the object, and no body.
             length = response.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
             if hit:
-                kill()
+                on_hit()
                 return
             self.send_response(response.status)
             for key, value in response.getheaders():

@@ -1,10 +1,12 @@
 """Auctions: creating, listing, showing, bidding."""
 
+import json
 import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +15,9 @@ import pytest
 import auctions
 import service
 from auctions import MOST, assert_auction, bid, create, cursor, listed, show
+from crashes import Victim
 from service import Settings, User, assert_problem
+from support.events import http_request
 
 UNKNOWN = "0193a000-0000-7000-8000-000000000000"
 
@@ -119,6 +123,81 @@ class TestCreate:
         )
         problem = assert_problem(response, 403)
         assert problem["type"].endswith(":email-required") and "`jwt`" in problem["detail"]
+
+
+class TestLimit:
+    def test_a_user_has_at_most_20_open_auctions(self, make_user: Callable[..., User], other: User) -> None:
+        user = make_user()
+
+        def try_to_create(_: int) -> httpx.Response:
+            return user.post("/auctions", json={"title": "A lamp"})
+
+        with ThreadPoolExecutor(30) as pool:
+            responses = list(pool.map(try_to_create, range(30)))
+        # A request that met too many others got a 503, and is repeated.
+        busy = [response for response in responses if response.status_code == 503]
+        responses += map(try_to_create, range(len(busy)))
+        created = {response.json()["id"] for response in responses if response.status_code == 201}
+        assert len(created) == 20
+        assert {response.status_code for response in responses} <= {201, 429, 503}
+        problem = assert_problem(try_to_create(0), 429)
+        assert problem["type"].endswith(":too-many") and problem["limit"] == 20
+        assert problem["detail"] == "You have 20 open auctions. Wait until one of them ends."
+        assert self.open_auctions(user) == created
+        create(other)  # another user's limit is their own
+
+    @pytest.mark.local_cloud
+    def test_each_auction_that_ends_makes_room_for_one(
+        self, make_user: Callable[..., User], backstage: auctions.Backstage
+    ) -> None:
+        user = make_user()
+        full = [create(user) for _ in range(20)]
+        assert_problem(user.post("/auctions", json={"title": "A lamp"}), 429)
+        for auction in full[5:8]:
+            backstage.end(auction)
+        with ThreadPoolExecutor(6) as pool:
+            responses = list(pool.map(lambda _: user.post("/auctions", json={"title": "A vase"}), range(6)))
+        created = {response.json()["id"] for response in responses if response.status_code == 201}
+        assert sorted(response.status_code for response in responses) == [201] * 3 + [429] * 3
+        assert backstage.counted(user) == {auction["id"] for auction in full[:5] + full[8:]} | created
+
+    @pytest.mark.local_cloud
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_a_creation_that_dies_stores_and_counts_the_auction_or_does_neither(
+        self, make_user: Callable[..., User], backstage: auctions.Backstage, tmp_path: Path, when: str
+    ) -> None:
+        user = make_user()
+        calls = Victim(backstage, "auctions_create", tmp_path).run(
+            self.creation(user, backstage), "TransactWriteItems", when
+        )
+        assert calls == ["TransactWriteItems"]
+        stored = self.open_auctions(user)
+        assert len(stored) == (1 if when == "after" else 0)
+        assert backstage.counted(user) == stored
+
+    @pytest.mark.local_cloud
+    def test_a_creation_whose_response_from_dynamodb_is_lost_succeeds(
+        self, make_user: Callable[..., User], backstage: auctions.Backstage, tmp_path: Path
+    ) -> None:
+        user = make_user()
+        for _ in range(19):
+            create(user)
+        calls, response = Victim(backstage, "auctions_create", tmp_path).lose_response(
+            self.creation(user, backstage), "TransactWriteItems"
+        )
+        # The first call made the auction the seller's twentieth.
+        assert calls == ["TransactWriteItems"] * 2
+        assert response["statusCode"] == 201
+        assert json.loads(response["body"])["id"] in backstage.counted(user)
+        assert len(backstage.counted(user)) == 20
+
+    def open_auctions(self, user: User) -> set[str]:
+        pages = listed(user, limit=100)
+        return {auction["id"] for page in pages for auction in page if auction["seller"] == user.name}
+
+    def creation(self, user: User, backstage: auctions.Backstage) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {user.id_token}"}
+        return http_request("POST /auctions", headers, '{"title": "A lamp"}', stage=backstage.settings.stage)
 
 
 class TestGet:
@@ -245,6 +324,12 @@ class TestList:
         assert response and response <= before | ids()
 
 
+@pytest.fixture(scope="module")
+def unsold(seller: User) -> dict[str, Any]:
+    """An auction that nobody bids for."""
+    return create(seller)
+
+
 class TestBid:
     def refused(self, response: httpx.Response, kind: str) -> Any:
         problem = assert_problem(response, 409)
@@ -295,11 +380,10 @@ class TestBid:
     @pytest.mark.parametrize(
         "amount", [0, -1, 0.5, -0.5, "5", None, True, [5], 2**53, 2**63, 2**64, 1e300], ids=str
     )
-    def test_absurd_amounts_are_refused(self, seller: User, bidder: User, amount: Any) -> None:
-        auction = create(seller)
-        problem = assert_problem(bid(bidder, auction, amount), 422)
+    def test_absurd_amounts_are_refused(self, unsold: dict[str, Any], bidder: User, amount: Any) -> None:
+        problem = assert_problem(bid(bidder, unsold, amount), 422)
         assert {error["pointer"] for error in problem["errors"]} == {"/amount"}
-        assert show(seller, auction)["highest_bid"] is None
+        assert show(bidder, unsold)["highest_bid"] is None
 
     def test_the_body_must_be_a_json_object(self, seller: User, bidder: User) -> None:
         path = f"/auctions/{create(seller)['id']}/bid"

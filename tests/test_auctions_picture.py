@@ -17,8 +17,9 @@ from service import MAX_UPLOAD, User, assert_problem
 UNKNOWN = "0193a000-0000-7000-8000-000000000000"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def seller(make_user: Callable[..., User]) -> User:
+    """A seller of this test alone: a user may have only 20 open auctions."""
     return make_user()
 
 

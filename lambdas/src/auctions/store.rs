@@ -1,7 +1,6 @@
 use aws_sdk_dynamodb::{
-    Client,
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, builders::PutBuilder},
 };
 use aws_types::SdkConfig;
 use jiff::Timestamp;
@@ -13,11 +12,10 @@ use super::{
     pictures,
 };
 use crate::{
-    aws,
-    config::{ConfigError, required},
+    config::ConfigError,
     storage::{
-        CloudError, ErrorKind,
-        table::{Item, MalformedItem, number, text, time},
+        CloudError,
+        table::{Item, MalformedItem, Table, number, text, time},
     },
 };
 
@@ -47,8 +45,7 @@ const SETTLE_CONDITION: &str = "#status = :open AND endingAt <= :now";
 /// The table of auctions.
 #[derive(Clone, Debug)]
 pub struct AuctionStore {
-    dynamodb: Client,
-    table: String,
+    table: Table,
 }
 
 /// An auction could not be found, changed or stored.
@@ -62,6 +59,9 @@ pub enum AuctionError {
     Closed,
     #[error("the bid is rejected: {0:?}")]
     Refused(Refusal),
+    /// The seller has [`MAX_OPEN`](super::MAX_OPEN) open auctions.
+    #[error("too many open auctions")]
+    TooMany,
     /// All keys that were tried for a picture are taken.
     #[error("no free key for a picture within {} ms", pictures::MAX_ATTEMPTS)]
     Crowded,
@@ -108,23 +108,12 @@ impl AuctionStore {
     /// # Errors
     /// [`ConfigError::Missing`] if the variable is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { dynamodb: aws::dynamodb(aws), table: required("AUCTIONS_TABLE")? })
+        Ok(Self { table: Table::from_env(aws, "AUCTIONS_TABLE")? })
     }
 
-    /// Stores a new auction. Its id is unique. If the id is taken nevertheless, this call is a retry by the SDK after a
-    /// lost response, and the auction is stored already. Bids made since then are kept.
-    ///
-    /// # Errors
-    /// [`AuctionError::Storage`].
-    pub async fn create(&self, auction: &Auction) -> Result<(), AuctionError> {
-        let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(to_item(auction)));
-        match put.condition_expression("attribute_not_exists(id)").send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match CloudError::from(error) {
-                error if error.kind() == ErrorKind::Precondition => Ok(()),
-                error => Err(error.into()),
-            },
-        }
+    /// Stores a new auction, as part of a transaction. Never replaces one, so bids made since are kept.
+    pub(super) fn new_item(&self, auction: &Auction) -> PutBuilder {
+        self.table.put(to_item(auction)).condition_expression("attribute_not_exists(id)")
     }
 
     /// Reads an auction with all changes made so far.
@@ -132,9 +121,8 @@ impl AuctionStore {
     /// # Errors
     /// [`AuctionError::NotFound`] and [`AuctionError::Storage`].
     pub async fn get(&self, id: Uuid) -> Result<Auction, AuctionError> {
-        let get = self.dynamodb.get_item().table_name(&self.table).key("id", text(id)).consistent_read(true);
-        let response = get.send().await.map_err(CloudError::from)?;
-        Ok(from_item(response.item().ok_or(AuctionError::NotFound)?)?)
+        let item = self.table.get(Item::from([("id".to_owned(), text(id))])).await?;
+        Ok(from_item(&item.ok_or(AuctionError::NotFound)?)?)
     }
 
     /// Lists at most `limit` auctions of a status after the position `after`, soonest end first. An OPEN auction past
@@ -151,9 +139,10 @@ impl AuctionStore {
     ) -> Result<Page, AuctionError> {
         let limit = usize::from(limit);
         let query = self
-            .dynamodb
+            .table
+            .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .index_name(INDEX)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status.as_str()))
@@ -282,9 +271,10 @@ impl AuctionStore {
     /// Lists auctions that have ended by `now` and are not closed, according to the index. Starts after `after`.
     pub(super) async fn ended(&self, now: Timestamp, after: Option<Item>) -> Result<Ended, AuctionError> {
         let query = self
-            .dynamodb
+            .table
+            .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .index_name(INDEX)
             .key_condition_expression("#status = :open AND endingAt <= :now")
             .projection_expression("id")
@@ -335,9 +325,10 @@ impl AuctionStore {
         values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
     ) -> UpdateItemFluentBuilder {
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.dynamodb
+        self.table
+            .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .key("id", text(id))
             .expression_attribute_names("#status", "status")
             .set_expression_attribute_values(Some(values))

@@ -1,11 +1,12 @@
 //! `POST /auctions`
 
 use yourplace::{
-    auctions::AuctionStore,
+    auctions::{AuctionStore, Opening},
     aws,
     config::{optional, required},
     handlers::http::auctions_create::AuctionsCreate,
     money::Currency,
+    storage::table::Table,
     users::Handles,
     web,
     web::auth::Auth,
@@ -15,9 +16,10 @@ use yourplace::{
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let config = aws::sdk_config()?;
-        let (auctions, handles) = (AuctionStore::from_env(&config)?, Handles::from_env(&config)?);
+        let opening = Opening { auctions: AuctionStore::from_env(&config)?, library: Table::library(&config)? };
+        let handles = Handles::from_env(&config)?;
         let currency = optional("CURRENCY", Currency::EUR)?;
-        Ok(AuctionsCreate { auth: Auth::from_env()?, auctions, handles, currency, api_url: required("API_URL")? })
+        Ok(AuctionsCreate { auth: Auth::from_env()?, opening, handles, currency, api_url: required("API_URL")? })
     })
     .await
 }

@@ -20,7 +20,7 @@ use crate::{
     photos::{Exceeded, StoreError},
     storage::{CloudError, ErrorKind, presign::PresignError},
     telemetry::Chain,
-    uploads::{MAX_OPEN, Refusal, UploadError},
+    uploads::{self, Refusal, UploadError},
     users::{PoolError, TooLong},
 };
 
@@ -184,6 +184,11 @@ impl Problem {
         Self::new(Kind::NO_SUCH_UPLOAD, "GET /uploads lists your open uploads. Send the `id` of one of them.")
     }
 
+    /// The user has `limit` of `things`. `advice` says how to have fewer.
+    fn too_many(limit: usize, things: &str, advice: &str) -> Self {
+        Self::new(Kind::TOO_MANY, format!("You have {limit} {things}. {advice}")).with("limit", limit)
+    }
+
     #[must_use]
     pub fn email_required() -> Self {
         Self::new(
@@ -323,6 +328,9 @@ impl From<AuctionError> for Problem {
             }
             AuctionError::Closed => Self::from(auctions::Refusal::Closed),
             AuctionError::Refused(refusal) => Self::from(refusal),
+            AuctionError::TooMany => {
+                Self::too_many(auctions::MAX_OPEN, "open auctions", "Wait until one of them ends.")
+            }
             AuctionError::Crowded => Self::busy(error),
             AuctionError::Inconsistent(_) | AuctionError::Storage(_) => cloud_failure(error),
         }
@@ -352,11 +360,9 @@ impl From<UploadError> for Problem {
             UploadError::NotFound => Self::no_such_upload(),
             UploadError::Ended => Self::new(Kind::UPLOAD_ENDED, "Start a new upload with POST /uploads."),
             UploadError::TooLarge { limit } => Self::too_large(limit),
-            UploadError::TooMany => Self::new(
-                Kind::TOO_MANY,
-                format!("You have {MAX_OPEN} open uploads. Complete or cancel one; GET /uploads lists them."),
-            )
-            .with("limit", MAX_OPEN),
+            UploadError::TooMany => {
+                Self::too_many(uploads::MAX_OPEN, "open uploads", "Complete or cancel one; GET /uploads lists them.")
+            }
             UploadError::Exceeded(exceeded) => Self::from(exceeded),
             UploadError::KeyReused => Self::new(
                 Kind::IDEMPOTENCY_KEY_REUSED,

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::{
-    auctions::{Auction, AuctionStore, AuctionView, NewAuction, Party},
+    auctions::{Auction, AuctionView, NewAuction, Opening, Party},
     money::Currency,
     openapi::{Access, Operation},
     time::now,
@@ -15,7 +15,7 @@ use crate::{
 /// Opens an auction.
 pub struct AuctionsCreate {
     pub auth: Auth,
-    pub auctions: AuctionStore,
+    pub opening: Opening,
     pub handles: Handles,
     /// The currency of new auctions.
     pub currency: Currency,
@@ -37,7 +37,7 @@ pub fn operations() -> Vec<Operation> {
             .checked_body(include_str!("auctions_create.schema.json"))
             .json::<AuctionView>(201, "The new auction")
             .location(201, "auction", "id", "$response.body#/id")
-            .problems(&[Kind::EMAIL_REQUIRED]),
+            .problems(&[Kind::EMAIL_REQUIRED, Kind::TOO_MANY]),
     ]
 }
 
@@ -49,7 +49,7 @@ impl Route for AuctionsCreate {
         let seller = Party::new(&user, email, &self.handles).await?;
         let now = now();
         let auction = Auction::new(new, seller, self.currency, now);
-        self.auctions.create(&auction).await?;
+        self.opening.open(user.key(), &auction).await?;
         let location = format!("{}/auctions/{}", self.api_url, auction.id);
         with_location(json(StatusCode::CREATED, &auction.show(now, None))?, &location)
     }

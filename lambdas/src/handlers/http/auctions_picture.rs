@@ -70,7 +70,8 @@ impl Route for AuctionsPicture {
                     AuctionError::NotFound
                     | AuctionError::NotSeller
                     | AuctionError::Closed
-                    | AuctionError::Refused(_) => self.pictures.discard(&key).await,
+                    | AuctionError::Refused(_)
+                    | AuctionError::TooMany => self.pictures.discard(&key).await,
                     // The auction may already show the new picture.
                     AuctionError::Crowded | AuctionError::Inconsistent(_) | AuctionError::Storage(_) => {}
                 }
