@@ -295,13 +295,13 @@ fn a_change_that_breaks_a_client_is_found() {
 fn a_change_that_no_client_notices_breaks_nothing() {
     let change = |document: &mut Value| {
         document["paths"]["/new"] = document["paths"]["/list"].clone();
-        document.pointer_mut("/components/schemas/Photo/properties").unwrap()["width"] = json!({"type": "integer"});
+        document.pointer_mut("/components/schemas/Photo/properties").unwrap()["title"] = json!({"type": "integer"});
         document
             .pointer_mut("/components/schemas/Photo/required")
             .unwrap()
             .as_array_mut()
             .unwrap()
-            .push(json!("width"));
+            .push(json!("title"));
         document.pointer_mut("/components/schemas/UploadState/oneOf/1").unwrap()["description"] = json!("New words");
     };
     assert_eq!(breaks_after(change), [""; 0]);
