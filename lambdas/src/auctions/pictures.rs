@@ -71,7 +71,7 @@ impl PictureStore {
         let mut now = crate::time::now();
         for _ in 0..MAX_ATTEMPTS {
             let key = PictureKey::new(auction, kind, now);
-            if self.objects.put_new(key.as_str(), kind.media_type(), picture.clone()).await? {
+            if self.objects.put_new(key.as_str(), kind.media_type(), picture.clone(), None).await? {
                 return Ok(key);
             }
             now += Duration::from_millis(1);

@@ -10,8 +10,7 @@ use crate::{storage::CloudError, telemetry::Chain, uploads::UploadStore, users::
 /// How much an intake reserves ahead at most.
 const MAX_AHEAD: Amount = Amount { bytes: 64 << 20, photos: 100 };
 
-/// How long stored photos wait to be recorded together. Events record photos later than that, so they seldom count
-/// photos that a reservation still counts.
+/// How long stored photos wait to be recorded together.
 const MAX_WAIT: Duration = Duration::from_millis(300);
 
 /// Stores the photos of one request within the user's quota.
@@ -35,8 +34,9 @@ pub struct Intake<'a> {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
+    /// All that was reserved so far.
     reserved: Amount,
-    /// The part of `reserved` that is not taken by a photo.
+    /// The part of it that is not taken by a photo.
     free: Amount,
     /// Photos of this many bytes are refused, and larger ones too. Asking for each photo of an archive would take long.
     refused: Option<(u64, Exceeded)>,
@@ -57,7 +57,7 @@ impl<'a> Intake<'a> {
         self.record().await;
         let amount = Amount::photo(photo.len() as u64);
         self.take(amount).await?;
-        match self.photos.put(self.user, original, kind, photo).await {
+        match self.photos.put(self.user, original, kind, photo, self.id).await {
             Ok(record) => {
                 self.stored.lock().await.push(record.clone());
                 Ok(record)
@@ -82,16 +82,10 @@ impl<'a> Intake<'a> {
             let first = stored.len().min(BATCH);
             stored.drain(..first).collect()
         };
-        if !batch.is_empty() {
-            let total = batch.iter().fold(Amount::default(), |sum, record| sum.plus(Amount::photo(record.size)));
-            match self.uploads.library().settle(self.user, self.id, &batch).await {
-                Ok(spent) => {
-                    let mut account = self.account.lock().await;
-                    account.reserved = account.reserved.minus(spent);
-                    account.free = account.free.plus(total.minus(spent));
-                }
-                Err(error) => warn(&error, batch.len()),
-            }
+        if !batch.is_empty()
+            && let Err(error) = self.uploads.library().settle(self.user, self.id, &batch).await
+        {
+            warn(&error, batch.len());
         }
         *recorded = Instant::now();
     }
@@ -138,18 +132,17 @@ impl<'a> Intake<'a> {
     /// Records the stored photos and releases the quota that is left. If that fails, the photos are stored all the
     /// same: the bucket's events record them, and the reservation expires.
     pub async fn finish(self) {
-        let library = self.uploads.library();
-        let (mut reserved, stored) = (self.account.into_inner().reserved, self.stored.into_inner());
+        if self.account.into_inner().reserved == Amount::default() {
+            return;
+        }
+        let (library, stored) = (self.uploads.library(), self.stored.into_inner());
         let (batches, last) = stored.split_at(stored.len().saturating_sub(1) / BATCH * BATCH);
         for batch in batches.chunks(BATCH) {
-            match library.settle(self.user, self.id, batch).await {
-                Ok(spent) => reserved = reserved.minus(spent),
-                Err(error) => warn(&error, batch.len()),
+            if let Err(error) = library.settle(self.user, self.id, batch).await {
+                warn(&error, batch.len());
             }
         }
-        if reserved != Amount::default()
-            && let Err(error) = library.settle_last(self.user, self.id, reserved, last).await
-        {
+        if let Err(error) = library.settle_last(self.user, self.id, last).await {
             warn(&error, last.len());
         }
     }

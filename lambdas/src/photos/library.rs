@@ -16,7 +16,9 @@ use crate::{
     config::ConfigError,
     storage::{
         CloudError, ErrorKind,
-        table::{Item, Table, Write, epoch_seconds, item_key, number, optional_number, required_number, text},
+        table::{
+            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, required_number, text,
+        },
     },
     time::now,
     users::UserKey,
@@ -274,8 +276,7 @@ impl Library {
             let expires_at = optional_number(&item, "expiresAt").and_then(|seconds| i64::try_from(seconds).ok());
             if expires_at.is_none_or(|seconds| seconds <= now().as_second()) {
                 let key = item.get("item").and_then(|item| item.as_s().ok()).cloned().unwrap_or_default();
-                let amount =
-                    Amount { bytes: required_number(&item, "bytes")?, photos: required_number(&item, "photos")? };
+                let amount = reserved_by(&item)?;
                 // If it changed meanwhile, its request is alive or another call released it.
                 self.table.transact(self.end_reservation(user, &key, amount, Amount::default(), 0)).await?;
             }
@@ -318,29 +319,33 @@ impl Library {
         Err(ReserveError::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
     }
 
-    /// Records photos that a request has stored, and takes them from its reservation. Photos that an event has recorded,
-    /// or that were deleted meanwhile, are left out. Returns the total of the others.
+    /// Records stored photos and takes them from the reservation `id`. Photos that are recorded already, or that were
+    /// deleted, are left out. Returns how many were not.
     ///
     /// # Errors
-    /// Any [`CloudError`]. Events record the photos that are not recorded yet, and the reservation expires.
-    pub(super) async fn settle(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<Amount, CloudError> {
+    /// Any [`CloudError`]; [`ErrorKind::Precondition`] if there is no such reservation. Events record the photos then.
+    pub(super) async fn settle(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<u64, CloudError> {
         let spend = |spent, changes| self.use_reservation(user, id, spent, changes);
-        self.record(user, stored.iter().collect(), spend).await
+        Ok(self.record(user, stored.iter().collect(), spend).await?.photos)
     }
 
-    /// As [`Library::settle`], and ends the reservation of `reserved`.
+    /// As [`Library::settle`], and ends the reservation.
     ///
     /// # Errors
-    /// Any [`CloudError`]. Events record the photos that are not recorded yet, and the reservation expires.
-    pub(super) async fn settle_last(
-        &self,
-        user: &UserKey,
-        id: Uuid,
-        reserved: Amount,
-        stored: &[PhotoRecord],
-    ) -> Result<(), CloudError> {
-        let end = |spent, changes| self.end_reservation(user, &reservation_item(id), reserved, spent, changes);
-        self.record(user, stored.iter().collect(), end).await.map(|_| ())
+    /// Those of [`Library::settle`]. The reservation expires then.
+    pub(super) async fn settle_last(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<(), CloudError> {
+        let item = reservation_item(id);
+        for _ in 0..MAX_ATTEMPTS {
+            // Events may have taken photos from it.
+            let Some(reservation) = self.table.get(item_key(user, &item)).await? else { break };
+            let reserved = reserved_by(&reservation)?;
+            let end = |spent, changes| self.end_reservation(user, &item, reserved, spent, changes);
+            match self.record(user, stored.iter().collect(), end).await {
+                Err(error) if error.kind() == ErrorKind::Precondition => {}
+                result => return result.map(|_| ()),
+            }
+        }
+        Err(CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired"))
     }
 
     /// Records photos that no request has reserved quota for, because that request died or nobody made one. Returns how
@@ -499,6 +504,9 @@ impl Library {
 
     /// Takes `spent` from a reservation that goes on.
     fn use_reservation(&self, user: &UserKey, id: Uuid, spent: Amount, changes: u64) -> Vec<Write> {
+        if changes == 0 {
+            return Vec::new();
+        }
         let reservation = self
             .table
             .update(item_key(user, &reservation_item(id)))
@@ -554,6 +562,10 @@ fn unchanged(
         .expression_attribute_names("#size", "size")
         .expression_attribute_values(":size", number(record.size))
         .expression_attribute_values(":takenAt", text(record.taken_at.to_string()))
+}
+
+fn reserved_by(reservation: &Item) -> Result<Amount, MalformedItem> {
+    Ok(Amount { bytes: required_number(reservation, "bytes")?, photos: required_number(reservation, "photos")? })
 }
 
 fn gone_item(name: &PhotoName) -> String {

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
+use uuid::Uuid;
+
 use super::{Change, Library, PhotoName, PhotoRecord};
 use crate::{
-    storage::{CloudError, Objects, keys},
+    storage::{CloudError, ErrorKind, Objects, keys},
     uploads::UploadStore,
     users::UserKey,
 };
@@ -65,11 +67,11 @@ impl Reconciler {
             };
             let record = PhotoRecord::new(name.clone(), object.size);
             let upload = object.upload.and_then(|upload| upload.parse().ok());
-            let by_upload = match upload {
-                Some(upload) => self.uploads.record(user, upload, name).await?,
+            let is_recorded = match upload {
+                Some(upload) => self.record(user, upload, &record).await?,
                 None => false,
             };
-            if by_upload {
+            if is_recorded {
                 done.added += 1;
             } else {
                 unrecorded.push(record);
@@ -77,5 +79,18 @@ impl Reconciler {
         }
         done.added += self.library.accept(user, &unrecorded).await?;
         Ok(done)
+    }
+
+    /// Records a photo with the quota that its upload, or the request that stored it, has reserved. Returns false if
+    /// neither exists any more, or if the photo has a record or a tombstone.
+    async fn record(&self, user: &UserKey, id: Uuid, record: &PhotoRecord) -> Result<bool, CloudError> {
+        if self.uploads.record(user, id, &record.name).await? {
+            return Ok(true);
+        }
+        match self.library.settle(user, id, std::slice::from_ref(record)).await {
+            Ok(recorded) => Ok(recorded > 0),
+            Err(error) if error.kind() == ErrorKind::Precondition => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

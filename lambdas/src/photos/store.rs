@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use uuid::Uuid;
 
 use super::{Exceeded, PhotoName, PhotoRecord, PhotoType, ReserveError};
 use crate::{
@@ -67,7 +68,7 @@ impl PhotoStore {
     }
 
     /// Stores a photo under a new name. The conditional put is the only guard against overwriting: if the name is
-    /// taken, the next attempt is one millisecond later.
+    /// taken, the next attempt is one millisecond later. The object names the reservation that it draws on.
     ///
     /// # Errors
     /// [`StoreError::Crowded`] and [`StoreError::Storage`]; nothing is stored then.
@@ -77,11 +78,12 @@ impl PhotoStore {
         original: &str,
         kind: PhotoType,
         photo: Bytes,
+        reservation: Uuid,
     ) -> Result<PhotoRecord, StoreError> {
-        let size = photo.len() as u64;
+        let (size, id) = (photo.len() as u64, reservation.to_string());
         let mut name = PhotoName::new(original, kind, crate::time::now());
         for _ in 0..MAX_ATTEMPTS {
-            if self.objects.put_new(&keys::photo(user, &name), kind.media_type(), photo.clone()).await? {
+            if self.objects.put_new(&keys::photo(user, &name), kind.media_type(), photo.clone(), Some(&id)).await? {
                 return Ok(PhotoRecord::new(name, size));
             }
             name = name.next();

@@ -1,6 +1,6 @@
 //! Objects in the bucket.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_s3::{
     Client,
@@ -61,7 +61,13 @@ impl Objects {
     ///
     /// # Errors
     /// Any [`CloudError`]; nothing is stored then.
-    pub async fn put_new(&self, key: &str, media_type: &str, bytes: Bytes) -> Result<bool, CloudError> {
+    pub async fn put_new(
+        &self,
+        key: &str,
+        media_type: &str,
+        bytes: Bytes,
+        upload: Option<&str>,
+    ) -> Result<bool, CloudError> {
         let put = self
             .s3
             .put_object()
@@ -69,6 +75,7 @@ impl Objects {
             .key(key)
             .if_none_match("*")
             .content_type(media_type)
+            .set_metadata(upload.map(|upload| HashMap::from([(UPLOAD.to_owned(), upload.to_owned())])))
             .body(ByteStream::from(bytes))
             .customize()
             .disable_payload_signing()
@@ -212,11 +219,11 @@ pub struct ObjectVersion {
     pub size: u64,
     /// `None` in a bucket without versions.
     pub version: Option<String>,
-    /// The upload that made it, as its metadata says.
+    /// The upload or the reservation that made it, as its metadata says.
     pub upload: Option<String>,
 }
 
-/// The metadata that names the upload which made an object.
+/// The metadata that names the upload, or the reservation, which made an object.
 const UPLOAD: &str = "upload";
 
 /// Multipart uploads ("Uploading and copying objects using multipart upload", Amazon S3 User Guide).
