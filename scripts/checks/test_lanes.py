@@ -166,7 +166,7 @@ class Interrupt(unittest.TestCase):
 
     def test_both_lanes_end(self) -> None:
         program = f"""
-import os, sys, time
+import signal, sys, time
 from pathlib import Path
 from checks.lanes import beside, run_steps
 from support.common import main_of
@@ -179,6 +179,8 @@ def main(arguments):
         run_steps({{"waits": lambda: str(time.sleep(600))}})
     return 0
 
+# A shell without job control lets what it runs in the background ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 main_of(main)
 """
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -196,7 +198,10 @@ main_of(main)
                 self.assertEqual(process.stdout.readline(), "both run\n")
                 self.assertFalse(_is_free(Path(folder)))
                 process.send_signal(number)
-                self.assertEqual(process.wait(_WAIT_SECONDS), 130)
+                try:
+                    self.assertEqual(process.wait(_WAIT_SECONDS), 130)
+                finally:
+                    process.kill()
                 _eventually(functools.partial(_is_free, Path(folder)))
 
 
