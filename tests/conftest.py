@@ -27,6 +27,7 @@ import functions as direct
 import service
 import tokens
 from issuer import Issuer
+from library import Library
 from service import Settings, User
 
 PASSWORD = "correct-horse-7-battery"
@@ -274,6 +275,14 @@ def id_key(settings: Settings, caller: User) -> tokens.Key:
 @pytest.fixture(scope="session")
 def access_key(settings: Settings, caller: User) -> tokens.Key:
     return tokens.pool_key(settings.state_dir, settings.pool, "access")
+
+
+@pytest.fixture(scope="session")
+def library(settings: Settings, aws: Callable[[str], Any], bucket: Bucket) -> Library:
+    """The table of photos. Local cloud only."""
+    if not settings.local:
+        pytest.skip("needs the local cloud: the tests write into its tables")
+    return Library(aws, bucket)
 
 
 @pytest.fixture(scope="session")

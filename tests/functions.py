@@ -13,8 +13,9 @@ from service import CONTRACT, TOKEN_ROUTES
 from support import events
 
 FUNCTIONS = {
-    route: route.removeprefix("/").replace("/", "_") for route in (*TOKEN_ROUTES, "/me", "/me/images")
-}
+    route: route.removeprefix("/").replace("/", "_")
+    for route in (*TOKEN_ROUTES, "/me", "/me/images", "/photos/months")
+} | {"/photos": "photos_list"}
 
 
 class Functions:

@@ -21,6 +21,29 @@ PHOTO_NAME = re.compile(
     r"(?P<time>\d{8}T\d{9}Z)_(?P<name>.+)\.(?P<type>jpg|png|gif|webp|heic|avif|tiff|bmp)", re.DOTALL
 )
 PROBLEM_TYPE = re.compile(r"urn:yourplace:problem:[a-z0-9]+(-[a-z0-9]+)*")
+#: The members of a photo.
+PHOTO_MEMBERS = {
+    "filename",
+    "type",
+    "size",
+    "uploaded_at",
+    "sha256",
+    "width",
+    "height",
+    "taken_at",
+    "taken_at_source",
+    "place",
+    "camera",
+    "favourite",
+    "trashed_at",
+    "rendition",
+    "thumbnail_url",
+    "preview_url",
+    "thumbhash",
+    "duplicate_of",
+}
+#: The quota of a new user, by default.
+EMPTY_QUOTA = {"bytes": 50 << 30, "used": 0, "reserved": 0, "photos": 500_000, "photos_used": 0}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 T = TypeVar("T")
 TOKEN_ROUTES = ("/upload_single_photo", "/unzip", "/list", "/download", "/delete")

@@ -16,6 +16,20 @@ PHOTO: dict[str, Any] = {
     "type": "jpg",
     "size": 5,
     "uploaded_at": "2026-11-21T02:03:04.056Z",
+    "sha256": None,
+    "width": None,
+    "height": None,
+    "taken_at": "2026-11-21T02:03:04.056",
+    "taken_at_source": "upload",
+    "place": None,
+    "camera": None,
+    "favourite": False,
+    "trashed_at": None,
+    "rendition": "pending",
+    "thumbnail_url": None,
+    "preview_url": None,
+    "thumbhash": None,
+    "duplicate_of": None,
 }
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 

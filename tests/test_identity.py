@@ -101,6 +101,7 @@ def test_a_newcomer_gets_nothing_of_the_former_owner(reused: tuple[Former, User]
         "display_name": None,
         "created_at": record["created_at"],
         "images": {"count": 0, "bytes": 0},
+        "quota": EMPTY_QUOTA,
     }
     assert former.user.fetch(former.photo).content == photo("jpg", 1)
 

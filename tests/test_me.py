@@ -12,7 +12,7 @@ import functions as direct
 import tokens
 from conftest import Bucket
 from photos import photo
-from service import TIME, User, assert_problem, eventually
+from service import EMPTY_QUOTA, TIME, User, assert_problem
 
 
 def rename(user: User, name: str | None) -> httpx.Response:
@@ -29,6 +29,7 @@ def test_the_first_call_makes_the_record(user: User) -> None:
         "email": user.email,
         "display_name": None,
         "images": {"count": 0, "bytes": 0},
+        "quota": EMPTY_QUOTA,
     }
 
 
@@ -120,12 +121,16 @@ def test_a_user_changes_their_own_record_alone(make_user: Callable[..., User]) -
     assert bob.me()["id"] == bob.id
 
 
-def test_the_totals_follow_the_photos(user: User) -> None:
-    stored = [user.upload(photo("jpg", seed), f"{seed}.jpg") for seed in range(3)]
-    size = sum(item["size"] for item in stored)
-    eventually(lambda: user.me()["images"], {"count": 3, "bytes": size})
-    user.post("/delete", json={"file": stored[0]["filename"]})
-    eventually(lambda: user.me()["images"], {"count": 2, "bytes": size - stored[0]["size"]})
+def test_the_totals_count_every_change_at_once(user: User) -> None:
+    size = 0
+    for seed in range(3):
+        size += user.upload(photo("jpg", seed), f"{seed}.jpg")["size"]
+        assert user.me()["images"] == {"count": seed + 1, "bytes": size}
+    for photos, stored in enumerate(user.photos()[::-1]):
+        user.post("/delete", json={"file": stored["filename"]})
+        size -= stored["size"]
+        assert user.me()["images"] == {"count": 2 - photos, "bytes": size}
+    assert size == 0
 
 
 def test_the_bucket_holds_the_record_without_user_name_and_email_address(user: User, bucket: Bucket) -> None:

@@ -16,7 +16,7 @@ import functions as direct
 from archives import STORED, SYMLINK, WAVPACK, Entry, build, streamed, zipped
 from conftest import Bucket
 from photos import FORMATS, NOT_PHOTOS, photo
-from service import MAX_UPLOAD, Report, User, assert_problem, original_name
+from service import MAX_UPLOAD, PHOTO_MEMBERS, Report, User, assert_problem, original_name
 
 MIB = 1 << 20
 MEMORY_LIMIT = 128 * MIB
@@ -212,7 +212,7 @@ def test_an_empty_archive_gives_three_empty_lists(user: User) -> None:
 
 def test_a_stored_entry_is_a_photo_with_its_entry(user: User) -> None:
     [stored] = user.unzip(zipped({"summer/a.png": photo("png")})).stored
-    assert set(stored) == {"entry", "filename", "type", "size", "uploaded_at"}
+    assert set(stored) == PHOTO_MEMBERS | {"entry"}
     assert (stored["entry"], stored["type"], stored["size"]) == ("summer/a.png", "png", len(photo("png")))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from photos import FORMATS, NAMES_TO_ENCODE, NOT_PHOTOS, jpeg_of, photo, variants
-from service import MAX_UPLOAD, PHOTO_NAME, TIME, Settings, User, assert_problem, original_name
+from service import MAX_UPLOAD, PHOTO_MEMBERS, PHOTO_NAME, TIME, Settings, User, assert_problem, original_name
 
 ROUTE = "/upload_single_photo"
 
