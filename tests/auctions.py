@@ -79,6 +79,7 @@ class Backstage:
         self.dynamodb, self.sqs, self.functions = aws("dynamodb"), aws("sqs"), aws("lambda")
         self.auctions, self.mails = os.environ["AUCTIONS_TABLE"], os.environ["MAILS_TABLE"]
         self.library = os.environ["LIBRARY_TABLE"]
+        self.photo_queue, self.index_queue = os.environ["PHOTOS_QUEUE_URL"], os.environ["INDEX_QUEUE_URL"]
         self.mail_queue, self.dead_queue = os.environ["MAIL_QUEUE_URL"], os.environ["MAIL_DEAD_QUEUE_URL"]
 
     def item(self, auction: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -283,6 +284,12 @@ def library(settings: Settings, aws: Callable[[str], Any], bucket: Bucket) -> Li
     if not settings.local:
         pytest.skip("needs the local cloud: the tests write into its tables")
     return Library(aws, bucket)
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for the programs that tests kill."""
+    return tmp_path_factory.mktemp("programs")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Kills a function's process at a chosen call to AWS, or loses the response to that call.
+"""Kills a function's process at a chosen call to AWS.
 
 The program runs as it was deployed, outside of the cloud: one stand-in hands it a single event as Lambda's
 runtime API does ("Using the Lambda runtime API for custom runtimes"), another passes its calls on to AWS and
@@ -6,6 +6,7 @@ kills it (SIGKILL) right before or right after the one that a test names, or clo
 responding.
 """
 
+import contextlib
 import http.client
 import io
 import json
@@ -47,36 +48,70 @@ class Victim:
 
     def run(self, event: dict[str, Any], kill_at: str, when: str, nth: int = 1) -> list[str]:
         """Runs the function with an event, and kills it at its nth call to `kill_at` (of all calls, if that
-        is `ANY`). Returns its calls.
+        is `ANY`).
 
         `when` says whether that is "before" AWS sees the call or "after" AWS answered it.
         """
-        return self._run(event, kill_at, when, nth, kill=True)[0]
+        process, calls, response = self._run(event, kill_at, when, nth)
+        assert not response, f"it made no such call to {kill_at}, but {calls}: {process.stdout}"
+        return calls
+
+    def run_until(self, event: dict[str, Any], when: str, nth: int) -> list[str] | None:
+        """Runs the function with an event, and kills it at its nth call; None if it responds before that."""
+        _, calls, response = self._run(event, ANY, when, nth)
+        return None if response else calls
 
     def lose_response(self, event: dict[str, Any], call: str) -> tuple[list[str], Any]:
         """Runs the function with an event, and loses AWS's response to its first `call`.
 
         Returns the function's calls, and its own response.
         """
-        calls, responses = self._run(event, call, "after", 1, kill=False)
-        return calls, json.loads(responses[0])
+        _, calls, response = self._run(event, call, "after", 1, kills=False)
+        return calls, json.loads(response)
+
+    def pause(self, event: dict[str, Any], at: str, do: Callable[[], object], nth: int = 1) -> Any:
+        """Runs the function with an event, and calls `do` before AWS sees its nth call to `at`, which is not
+        `ANY`. Its other calls wait meanwhile. Returns the function's response.
+        """
+        failures: list[Exception] = []
+
+        def attempt() -> None:
+            try:
+                do()
+            except Exception as failure:
+                failures.append(failure)
+
+        process, calls, response = self._run(event, at, "before", nth, attempt)
+        if failures:
+            raise failures[0]
+        assert calls.count(at) >= nth, f"it made no such call to {at}, but {calls}: {process.stdout}"
+        return json.loads(response)
 
     def _run(
-        self, event: dict[str, Any], call: str, when: str, nth: int, *, kill: bool
-    ) -> tuple[list[str], list[bytes]]:
-        calls: list[str] = []
+        self,
+        event: dict[str, Any],
+        at: str,
+        when: str,
+        nth: int,
+        do: Callable[[], object] | None = None,
+        kills: bool = True,
+    ) -> tuple["subprocess.CompletedProcess[str]", list[str], bytes]:
+        """Runs the function until it is killed: at the call, or else after its response.
+
+        Where nothing is done and `kills` is false, the connection is closed instead of responding to the call.
+        """
         responses: list[bytes] = []
 
-        def end() -> None:
+        def kill() -> None:
             os.kill(process.pid, signal.SIGKILL)
 
-        def respond(response: bytes) -> None:
+        def answered(response: bytes) -> None:
             responses.append(response)
-            if not kill:
-                end()
+            kill()
 
-        runtime = _serve(_runtime(json.dumps(event).encode(), respond))
-        proxy = _serve(_proxy(self.endpoint, calls, call, when, nth, end if kill else lambda: None))
+        runtime = _serve(_runtime(json.dumps(event).encode(), answered))
+        calls: list[str] = []
+        proxy = _serve(_proxy(self.endpoint, calls, at, when, nth, kill if kills else lambda: None, do))
         process = subprocess.Popen(
             [self.program],
             stdout=subprocess.PIPE,
@@ -96,16 +131,17 @@ class Victim:
             },
         )
         try:
-            log, _ = process.communicate(timeout=30)
+            log, _ = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             log, _ = process.communicate()
-            raise AssertionError(f"it made no call to {call}, but {calls}: {log.decode()}") from None
+            raise AssertionError(f"it did not end; it called {calls}: {log.decode()}") from None
         finally:
             runtime.shutdown()
             proxy.shutdown()
-        assert process.returncode == -signal.SIGKILL, log.decode()
-        return calls, responses
+        done = subprocess.CompletedProcess([str(self.program)], process.returncode, log.decode())
+        assert process.returncode == -signal.SIGKILL, done.stdout
+        return done, calls, b"".join(responses)
 
 
 def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
@@ -115,7 +151,7 @@ def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     return server
 
 
-def _runtime(event: bytes, respond: Callable[[bytes], None]) -> type[BaseHTTPRequestHandler]:
+def _runtime(event: bytes, answered: Callable[[bytes], None]) -> type[BaseHTTPRequestHandler]:
     handed_out = threading.Event()
 
     class Runtime(BaseHTTPRequestHandler):
@@ -136,11 +172,7 @@ def _runtime(event: bytes, respond: Callable[[bytes], None]) -> type[BaseHTTPReq
             self.wfile.write(event)
 
         def do_POST(self) -> None:
-            response = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            respond(response)
+            answered(_content(self))
 
         def log_message(self, *_: object) -> None:
             pass
@@ -148,8 +180,25 @@ def _runtime(event: bytes, respond: Callable[[bytes], None]) -> type[BaseHTTPReq
     return Runtime
 
 
+def _content(handler: BaseHTTPRequestHandler) -> bytes:
+    """The body of a request, which may be sent in chunks (RFC 9112, section 7.1)."""
+    if handler.headers.get("Transfer-Encoding") != "chunked":
+        return handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+    chunks = []
+    while size := int(handler.rfile.readline(), 16):
+        chunks.append(handler.rfile.read(size))
+        handler.rfile.readline()
+    return b"".join(chunks)
+
+
 def _proxy(
-    endpoint: str, calls: list[str], hit_at: str, when: str, nth: int, on_hit: Callable[[], None]
+    endpoint: str,
+    calls: list[str],
+    at: str,
+    when: str,
+    nth: int,
+    kill: Callable[[], None],
+    do: Callable[[], object] | None,
 ) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
@@ -161,11 +210,14 @@ def _proxy(
             with lock:
                 name = _name(self.command, self.headers, body)
                 calls.append(name)
-                count = len(calls) if hit_at == ANY else calls.count(name)
-                hit = hit_at in (ANY, name) and count == nth
+                count = len(calls) if at == ANY else calls.count(name)
+                hit = at in (ANY, name) and count == nth
+                if hit and do is not None:
+                    do()
+                    hit = False
             self.close_connection |= hit
             if hit and when == "before":
-                on_hit()
+                kill()
                 return
             upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
@@ -175,7 +227,7 @@ def _proxy(
             # The response to HEAD has the length of the object, and no body.
             length = response.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
             if hit:
-                on_hit()
+                kill()
                 return
             self.send_response(response.status)
             for key, value in response.getheaders():
@@ -183,7 +235,8 @@ def _proxy(
                     self.send_header(key, value)
             self.send_header("Content-Length", length)
             self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(BrokenPipeError):  # killed at another call
+                self.wfile.write(content)
 
         do_GET = do_HEAD = do_PUT = do_DELETE = do_POST
 

@@ -1,29 +1,36 @@
-"""`GET /me/images`: the dictionary, which S3 events keep up to date."""
+"""`GET /me/images`: the photo index. It is right at once, and in the bucket within a minute."""
 
+import hashlib
 import json
-import os
-import random
-import threading
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 import httpx
 import pytest
 
+import auctions
 import functions as direct
+import library as tables
 import tokens
 from conftest import Bucket
+from crashes import Victim
+from library import Library
 from photos import photo
 from service import Settings, User, assert_problem, eventually
 from support import events
 
+MakeUser = Callable[..., User]
 MAX_BODY = 4_194_304
-#: How long the dictionary may lag behind the last change.
-SECONDS = 30
+#: The index in the bucket is written at most once in this many seconds.
+INTERVAL = 60
+#: How many seconds later than INTERVAL the index in the bucket may be right: time for events and messages.
+MORE = 15
 NAMES = [
     "two  words",
     "a+b",
@@ -72,52 +79,50 @@ def delete(user: User, name: str) -> None:
     assert response.status_code == 204, response.text
 
 
+class Index:
+    """A user's index in the bucket: its text and metadata, and when it was written."""
+
+    def __init__(self, bucket: Bucket, user: User) -> None:
+        self.bucket, self.user, self.key = bucket, user, f"index/{user.id}/images.json"
+
+    def read(self) -> tuple[Any, dict[str, str]] | None:
+        """What it contains, and its metadata; None if there is no index yet."""
+        client = self.bucket.client
+        try:
+            found = client.get_object(Bucket=self.bucket.name, Key=self.key)
+        except client.exceptions.NoSuchKey:
+            return None
+        return json.loads(found["Body"].read()), found["Metadata"]
+
+    def photos(self) -> Any:
+        found = self.read()
+        return found and found[0]
+
+    def writes(self) -> list[datetime]:
+        """When each version was written, oldest first."""
+        found = self.bucket.client.list_object_versions(Bucket=self.bucket.name, Prefix=self.key)
+        return sorted(version["LastModified"] for version in found.get("Versions", []))
+
+
 @pytest.fixture(scope="session")
-def index_queue(settings: Settings, aws: Callable[[str], Any]) -> Callable[..., None]:
-    """index_queue(*bodies): sends messages to the queue of index_images."""
-    url = os.environ.get("INDEX_QUEUE_URL")
-    if not url:
-        pytest.skip("needs AWS credentials and INDEX_QUEUE_URL, to send events")
-    sqs = aws("sqs")
-
-    def send(*bodies: str | dict[str, Any]) -> None:
-        for body in bodies:
-            sqs.send_message(QueueUrl=url, MessageBody=body if isinstance(body, str) else json.dumps(body))
-
-    return send
+def index_of(bucket: Bucket) -> Callable[[User], Index]:
+    """index_of(user): the user's index in the bucket."""
+    return lambda user: Index(bucket, user)
 
 
-@pytest.fixture(scope="session")
-def event(settings: Settings) -> Callable[..., dict[str, Any]]:
-    """event(user, name): the event that S3 sends about a photo."""
-
-    def make(
-        user: User,
-        name: str,
-        kind: str = "ObjectCreated:Put",
-        bucket: str | None = settings.bucket,
-        prefix: str = "photos",
-    ) -> dict[str, Any]:
-        key = quote_plus(f"{prefix}/{user.id}/{name}", safe="/")
-        return events.s3_change(bucket or "", key, kind)
-
-    return make
+def now() -> int:
+    """The time as messages about the index have it, in milliseconds."""
+    return int(time.time() * 1000)
 
 
-@pytest.fixture
-def spoil(bucket: Bucket) -> Callable[..., None]:
-    """spoil(user): overwrites the dictionary; only a handled event makes it right again."""
+def ask_for_index(backstage: auctions.Backstage, user: User, due: int | None = None) -> None:
+    """Sends a message that the user's index is outdated."""
+    message = json.dumps({"user": user.id, "due": now() if due is None else due})
+    backstage.sqs.send_message(QueueUrl=backstage.index_queue, MessageBody=message)
 
-    def put(user: User, text: str = '[{"name":"wrong","type":"jpg","size":1}]') -> None:
-        bucket.client.put_object(
-            Bucket=bucket.name,
-            Key=f"index/{user.id}/images.json",
-            Body=text.encode(),
-            ContentType="application/json",
-            Metadata={"count": "1", "bytes": "1"},
-        )
 
-    return put
+def is_claimed(library: Library, user: User) -> bool:
+    return library.usage(user)["indexAfter"] > now()
 
 
 def test_a_new_user_has_an_empty_dictionary(make_user: Callable[..., User]) -> None:
@@ -126,21 +131,19 @@ def test_a_new_user_has_an_empty_dictionary(make_user: Callable[..., User]) -> N
     assert response.headers["etag"].startswith('"')
 
 
-@pytest.mark.smoke
 def test_the_dictionary_names_each_photo_as_the_list_does(user: User) -> None:
     for number, kind in enumerate(("jpg", "png", "gif", "webp", "tiff", "bmp")):
         user.upload(photo(kind, number), f"{number}.{kind}")
     wanted = listing(user)
     assert len(wanted) == 6
-    assert eventually(lambda: dictionary(user), wanted) == wanted
+    assert dictionary(user) == wanted
 
 
 def test_an_emptied_folder_is_as_a_new_one(user: User, make_user: Callable[..., User]) -> None:
     new = response_of(make_user()).headers["etag"]
     stored = user.upload(photo())
-    eventually(lambda: len(dictionary(user)), 1)
+    assert len(dictionary(user)) == 1
     delete(user, stored["filename"])
-    eventually(lambda: dictionary(user), [])
     response = response_of(user)
     assert (response.text, response.headers["etag"]) == ("[]", new)
 
@@ -150,7 +153,6 @@ def test_an_emptied_folder_is_as_a_new_one(user: User, make_user: Callable[..., 
 def test_what_the_client_has_is_not_sent_again(user: User, form: str, photos: int) -> None:
     if photos:
         user.upload(photo())
-        eventually(lambda: len(dictionary(user)), 1)
     tag = response_of(user).headers["etag"]
     response = response_of(user, **{"If-None-Match": form.format(tag)})
     assert (response.status_code, response.content) == (304, b"")
@@ -165,7 +167,6 @@ def test_another_tag_is_answered_in_full(caller: User, form: str) -> None:
 def test_a_change_changes_the_tag(user: User) -> None:
     before = response_of(user).headers["etag"]
     user.upload(photo())
-    eventually(lambda: len(dictionary(user)), 1)
     response = response_of(user, **{"If-None-Match": before})
     assert response.status_code == 200
     assert response.headers["etag"] != before
@@ -178,7 +179,7 @@ def test_names_survive(user: User) -> None:
         for number, name in enumerate(NAMES)
     }
     assert len(pictures) == len(NAMES)
-    eventually(lambda: dictionary(user), listing(user))
+    assert dictionary(user) == listing(user)
     found = [item["name"] for item in dictionary(user)]
     assert [name.partition("_")[2] for name in found] == [f"{name}.jpg" for name in NAMES]
     for name in found:
@@ -188,195 +189,322 @@ def test_names_survive(user: User) -> None:
 def test_a_user_sees_their_own_photos_alone(make_user: Callable[..., User]) -> None:
     ann, bob = make_user(), make_user()
     ann.upload(photo())
-    eventually(lambda: len(dictionary(ann)), 1)
-    assert dictionary(bob) == []
+    assert (len(dictionary(ann)), dictionary(bob)) == (1, [])
 
 
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("sub", ["google-oauth2|{}", "{}+cats@example.com", "{} é", "{}%2Fx", "../{}"])
-def test_a_dictionary_follows_the_photos_whatever_the_id_is(
-    http: httpx.Client, id_key: tokens.Key, caller: User, sub: str
+def test_the_index_reaches_the_bucket_whatever_the_id_is(
+    http: httpx.Client, id_key: tokens.Key, caller: User, index_of: Callable[[User], Index], sub: str
 ) -> None:
     """The events name the id as part of an encoded key."""
     claims = tokens.decode(caller.id_token)[1]
     user = User(http, caller.name, id_key.sign(claims | {"sub": sub.format(uuid.uuid4().hex)}))
+    user.id = user.me()["id"]
     user.upload(photo())
-    eventually(lambda: dictionary(user), listing(user))
     assert len(dictionary(user)) == 1
+    eventually(lambda: index_of(user).photos(), listing(user))
 
 
-def test_many_clients_at_once(user: User, record_property: Callable[[str, object], None]) -> None:
-    """300 photos from 10 clients, while another deletes half of them."""
-    names, uploaded, errors = [], threading.Event(), []
-    pictures = [photo("jpg", seed) for seed in range(10)]
-
-    def upload(client: int) -> None:
-        for number in range(30):
-            names.append(user.upload(pictures[client], f"client {client} photo {number}.jpg")["filename"])
-
-    def remove() -> None:
-        deleted = 0
-        try:
-            while deleted < 150:
-                if len(names) > 2 * deleted or uploaded.is_set():
-                    delete(user, names[2 * deleted])
-                    deleted += 1
-                else:
-                    time.sleep(0.01)
-        except Exception as error:
-            errors.append(error)
-
-    deleter = threading.Thread(target=remove)
-    deleter.start()
-    start = time.monotonic()
-    with ThreadPoolExecutor(10) as pool:
-        for done in [pool.submit(upload, client) for client in range(10)]:
-            done.result()
-    uploaded.set()
-    deleter.join()
-    assert not errors
-    end = time.monotonic()
-
-    wanted = listing(user)
-    assert len(wanted) == 150
-    eventually(lambda: dictionary(user), wanted, SECONDS - (time.monotonic() - end))
-    lag = time.monotonic() - end
-    record_property("seconds of changes", round(end - start, 1))
-    record_property("seconds until the dictionary was right", round(lag, 1))
-    print(f"{end - start:.1f} s of changes; right {lag:.1f} s after the last")
-    # No late event makes it wrong again.
-    while time.monotonic() < end + SECONDS:
-        assert dictionary(user) == wanted
-        time.sleep(1)
-
-
-def test_an_event_only_says_that_the_folder_changed(
-    user: User,
-    index_queue: Callable[..., None],
-    event: Callable[..., dict[str, Any]],
-    spoil: Callable[..., None],
-) -> None:
-    """Events for unknown and deleted photos, repeated and out of order, change nothing."""
-    kept, gone = (user.upload(photo("jpg", seed))["filename"] for seed in (1, 2))
-    delete(user, gone)
-    wanted = listing(user)
-    eventually(lambda: dictionary(user), wanted)
-    events = [
-        event(user, gone, "ObjectRemoved:Delete"),
-        event(user, gone),
-        event(user, gone),
-        event(user, kept, "ObjectRemoved:Delete"),
-        event(user, kept),
-        event(user, "20200101T000000000Z_never was.jpg"),
-    ]
-    random.Random(6).shuffle(events)
-    for late in events:
-        spoil(user)
-        index_queue(late, late)
-        eventually(lambda: dictionary(user), wanted)
-    spoil(user)
-    index_queue(*events)
-    eventually(lambda: dictionary(user), wanted)
-
-
-def test_late_events_leave_an_emptied_folder_empty(
-    user: User,
-    index_queue: Callable[..., None],
-    event: Callable[..., dict[str, Any]],
-    spoil: Callable[..., None],
-) -> None:
-    stored = [user.upload(photo("jpg", seed))["filename"] for seed in range(3)]
-    for name in stored:
+def test_every_change_shows_at_once(user: User) -> None:
+    for seed in range(5):
+        user.upload(photo("jpg", seed))
+        assert len(dictionary(user)) == seed + 1
+        assert dictionary(user) == listing(user)
+    for left, name in enumerate(user.names()[::-1]):
         delete(user, name)
-    eventually(lambda: dictionary(user), [])
-    spoil(user)
-    index_queue(*(event(user, name) for name in stored for _ in range(2)))
-    eventually(lambda: dictionary(user), [])
-    time.sleep(3)
-    assert dictionary(user) == []
+        assert len(dictionary(user)) == 4 - left
+        assert dictionary(user) == listing(user)
 
 
-def test_messages_of_another_shape_hold_nothing_up(
-    user: User,
-    index_queue: Callable[..., None],
-    event: Callable[..., dict[str, Any]],
-    spoil: Callable[..., None],
-) -> None:
-    stored = user.upload(photo())
-    wanted = listing(user)
-    eventually(lambda: dictionary(user), wanted)
-    spoil(user)
-    index_queue(
-        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
-        {"Records": []},
-        event(user, "x.jpg", prefix="index"),
-        event(user, stored["filename"]),
-    )
-    eventually(lambda: dictionary(user), wanted)
+def test_changes_at_once_all_show(user: User) -> None:
+    """80 photos from 8 clients, half of which are deleted."""
 
+    def come_and_go(client: int) -> None:
+        for number in range(10):
+            stored = user.upload(photo("jpg", client), f"client {client} photo {number}.jpg")["filename"]
+            assert stored in [item["name"] for item in dictionary(user)]
+            if number % 2:
+                delete(user, stored)
+                assert stored not in [item["name"] for item in dictionary(user)]
 
-@pytest.mark.local_cloud
-def test_only_what_cannot_be_read_goes_back(
-    user: User, settings: Settings, aws: Callable[[str], Any], event: Callable[..., dict[str, Any]]
-) -> None:
-    """Calls the function directly: the queue would retry such a message for half an hour."""
-    stored = user.upload(photo())["filename"]
-    bodies = {
-        "good": event(user, stored),
-        "test": {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
-        "other bucket": event(user, stored, bucket="another"),
-        "other prefix": event(user, stored, prefix="index"),
-        "no folder": {
-            "Records": [{"s3": {"bucket": {"name": settings.bucket}, "object": {"key": "photos/x.jpg"}}}]
-        },
-        "no records": {"Records": []},
-        "no json": "?",
-        "empty": "",
-        "another object": {"hello": "world"},
-        "no key": {"Records": [{"s3": {"bucket": {"name": settings.bucket}}}]},
-    }
-    messages = ((name, body if isinstance(body, str) else json.dumps(body)) for name, body in bodies.items())
-    response = aws("lambda").invoke(
-        FunctionName=f"yourplace-{settings.stage}-index_images",
-        Payload=json.dumps(events.sqs_messages("index", messages)),
-    )
-    result = json.loads(response["Payload"].read())
-    assert "FunctionError" not in response, result
-    failed = {item["itemIdentifier"] for item in result["batchItemFailures"]}
-    assert failed == {"no json", "empty", "another object", "no key"}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_go, range(8)))
+    assert len(dictionary(user)) == 40
     assert dictionary(user) == listing(user)
 
 
-def entries(size: int, name: str = "20261121T020304056Z_" + "n" * 80 + ".jpg") -> str:
-    """A dictionary of exactly `size` bytes."""
-    entry = json.dumps({"name": name, "type": "jpg", "size": 1}, separators=(",", ":"))
-    count = (size - 2) // (len(entry) + 1)
-    text = "[" + ",".join([entry] * count)
-    return text + " " * (size - len(text) - 1) + "]"
+# The index in the bucket
 
 
-@pytest.mark.parametrize(
-    "name", ["20261121T020304056Z_photo.jpg", "20261121T020304056Z_" + '"' * 100 + ".jpg"]
-)
-def test_the_largest_dictionary_is_in_the_response(user: User, spoil: Callable[..., None], name: str) -> None:
-    text = entries(MAX_BODY, name)
-    spoil(user, text)
+@pytest.mark.smoke
+def test_the_first_photo_reaches_the_bucket_without_a_wait(
+    user: User, index_of: Callable[[User], Index]
+) -> None:
+    user.upload(photo())
+    eventually(lambda: index_of(user).photos(), listing(user))
+
+
+@pytest.mark.local_cloud
+def test_the_bucket_follows_within_a_minute_with_one_write_a_minute(
+    make_user: MakeUser,
+    library: Library,
+    index_of: Callable[[User], Index],
+    backstage: auctions.Backstage,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Several users at once: a flood of changes, a change now and then, repeated messages and events, and an
+    emptied library.
+    """
+    flooded, steady, repeated, emptied = users = [make_user() for _ in range(4)]
+    stop = time.monotonic() + 35
+    last_change: dict[User, float] = {}
+    right_after: dict[User, float] = {}
+
+    def until_stop(seconds: float, work: Callable[[], object]) -> None:
+        while time.monotonic() < stop:
+            work()
+            time.sleep(seconds)
+
+    def add(user: User, seed: int = 0) -> str:
+        name: str = user.upload(photo("jpg", seed))["filename"]
+        last_change[user] = time.monotonic()
+        return name
+
+    def take(user: User, name: str) -> None:
+        delete(user, name)
+        last_change[user] = time.monotonic()
+
+    def flood() -> None:
+        kept = add(flooded, 1)
+        take(flooded, add(flooded, 2))
+        assert kept in [item["name"] for item in dictionary(flooded)]
+
+    def repeat() -> None:
+        name = user_names[0]
+        change = events.s3_change(library.bucket.name, quote_plus(f"photos/{repeated.id}/{name}", safe="/"))
+        for _ in range(3):
+            ask_for_index(backstage, repeated)
+            backstage.sqs.send_message(QueueUrl=backstage.photo_queue, MessageBody=json.dumps(change))
+
+    def wait_until_right(user: User) -> None:
+        # Together with INTERVAL, this is longer than any index may take.
+        deadline = last_change[user] + INTERVAL + 2 * MORE
+        while True:
+            found, changes = index_of(user).read(), library.usage(user)["changes"]
+            if found and found[1]["changes"] == str(changes):
+                right_after[user] = time.monotonic() - last_change[user]
+                return
+            assert time.monotonic() < deadline, (found and found[1], changes)
+            time.sleep(0.5)
+
+    user_names = [add(user) for user in (repeated, emptied, steady)]
+    with ThreadPoolExecutor(8) as pool:
+        work = [pool.submit(until_stop, 0.1, flood), pool.submit(until_stop, 8, lambda: add(steady))]
+        work += [pool.submit(until_stop, 1, repeat)]
+        eventually(lambda: len(index_of(emptied).photos() or []), 1)
+        eventually(lambda: len(index_of(repeated).photos() or []), 1)
+        take(emptied, user_names[1])
+        add(repeated)
+        for done in work:
+            done.result()
+        list(pool.map(wait_until_right, users))
+
+    gaps: list[float] = []
+    for user in users:
+        found = index_of(user).read()
+        assert found is not None
+        text, metadata = found
+        usage = library.usage(user)
+        assert text == listing(user) == dictionary(user)
+        assert metadata["changes"] == str(usage["changes"])
+        eventually(lambda user=user: library.usage(user)["indexed"], usage["changes"])
+        writes = index_of(user).writes()
+        gaps += [(later - earlier).total_seconds() for earlier, later in zip(writes, writes[1:], strict=False)]
+        # The first write needs no wait, and the others are a minute apart.
+        assert len(writes) == 2, writes
+    # S3 rounds times to seconds.
+    assert min(gaps) >= INTERVAL - 1, gaps
+    assert max(right_after.values()) <= INTERVAL + MORE, right_after
+    assert dictionary(emptied) == []
+    changes = library.usage(flooded)["changes"]
+    assert changes > 50
+    record_property("changes, writes", (changes, len(index_of(flooded).writes())))
+    seconds = sorted(round(value, 1) for value in right_after.values())
+    print(f"{changes} changes of one user, 2 writes {min(gaps):.0f} s apart; right after {seconds} s")
+
+
+@pytest.mark.local_cloud
+def test_a_claim_removes_the_mark(user: User, library: Library, backstage: auctions.Backstage) -> None:
+    user.upload(photo())
+    eventually(lambda: library.usage(user)["indexed"], 1)
+    first = library.usage(user)
+    assert first["indexScheduled"] == 0
+    assert now() < first["indexAfter"] <= now() + INTERVAL * 1000
+
+    library.set_usage(user, indexAfter=now() - 1, indexScheduled=now() + 300_000)
+    ask_for_index(backstage, user)
+    eventually(lambda: is_claimed(library, user), True)
+    claimed = library.usage(user)
+    assert claimed["indexScheduled"] == 0
+    assert claimed["indexAfter"] <= now() + INTERVAL * 1000
+
+
+@pytest.mark.local_cloud
+def test_a_claim_is_refused_until_the_slot_is_over(
+    user: User, library: Library, backstage: auctions.Backstage, index_of: Callable[[User], Index]
+) -> None:
+    user.upload(photo())
+    eventually(lambda: library.usage(user)["indexed"], 1)
+    until = library.usage(user)["indexAfter"]
+    # A change whose event is lost. The messages find the slot taken, and one of them plans the next write.
+    library.set_usage(user, changes=2)
+    for _ in range(5):
+        ask_for_index(backstage, user)
+    eventually(lambda: library.usage(user)["indexScheduled"] > 0, True)
+    usage = library.usage(user)
+    assert (usage["indexAfter"], usage["indexed"]) == (until, 1)
+    assert usage["indexScheduled"] > until
+    assert len(index_of(user).writes()) == 1
+
+
+@pytest.mark.local_cloud
+def test_a_mark_after_a_claim_is_refused(
+    user: User, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    """A writer claims a slot between the message and its mark. The message may have been the writer's."""
+    name = user.upload(photo())["filename"]
+    eventually(lambda: library.usage(user)["indexed"], 1)
+    library.set_usage(user, changes=2, indexAfter=now() - 1, indexScheduled=None)
+    change = events.s3_change(library.bucket.name, quote_plus(f"photos/{user.id}/{name}", safe="/"))
+    batch = events.sqs_messages("photos", [("1", json.dumps(change))])
+
+    def wait_for_the_claim() -> None:
+        eventually(lambda: library.usage(user)["indexed"], 2)
+        assert is_claimed(library, user)
+
+    result = Victim(backstage, "record_photos", programs).pause(batch, "UpdateItem", wait_for_the_claim)
+    assert result == {"batchItemFailures": []}
+    assert library.usage(user)["indexScheduled"] == 0
+
+
+@pytest.mark.local_cloud
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_writer_that_dies_leaves_its_message_to_another(
+    user: User,
+    library: Library,
+    backstage: auctions.Backstage,
+    index_of: Callable[[User], Index],
+    programs: Path,
+    when: str,
+) -> None:
+    """It dies at its write: after the claim, and before it sets `indexed`."""
+    user.upload(photo())
+    eventually(lambda: library.usage(user)["indexed"], 1)
+    library.set_usage(user, changes=2, indexAfter=now() - 1)
+    message = json.dumps({"user": user.id, "due": now()})
+    batch = events.sqs_messages("index", [("1", message)])
+    Victim(backstage, "index_images", programs).run(batch, "PUT", when)
+    usage = library.usage(user)
+    assert (usage["indexed"], usage["indexScheduled"]) == (1, 0)
+    assert is_claimed(library, user)
+    # The message comes again while the slot is taken, and plans another write.
+    ask_for_index(backstage, user)
+    eventually(lambda: library.usage(user)["indexScheduled"] > usage["indexAfter"], True)
+    # That message is due after the slot.
+    library.set_usage(user, indexAfter=now() - 1)
+    ask_for_index(backstage, user)
+    eventually(lambda: library.usage(user)["indexed"], 2)
+    found = index_of(user).read()
+    assert found is not None and found[1]["changes"] == "2"
+
+
+@pytest.mark.local_cloud
+def test_only_what_cannot_be_read_goes_back(user: User, backstage: auctions.Backstage) -> None:
+    """Calls the function directly: the queue would deliver such a message again and again."""
+    bodies: dict[str, Any] = {
+        "good": {"user": user.id, "due": now()},
+        "no json": "?",
+        "empty": "",
+        "no time": {"user": user.id},
+        "no user": {"due": now()},
+        "a time that is text": {"user": user.id, "due": "now"},
+        "no id": {"user": "../x", "due": now()},
+        "an event": events.s3_change("b", f"photos/{user.id}/x.jpg"),
+    }
+    messages = [(name, body if isinstance(body, str) else json.dumps(body)) for name, body in bodies.items()]
+    result = backstage.invoke("index_images", events.sqs_messages("index", messages))
+    failed = {item["itemIdentifier"] for item in result["batchItemFailures"]}
+    assert failed == bodies.keys() - {"good"}
+
+
+# Large indexes
+
+
+def entry_size(item: dict[str, Any]) -> int:
+    """The length of a record's entry in the index, with its comma."""
+    filename = item["item"]["S"].removeprefix("photo#")
+    entry = {"name": filename, "type": "jpg", "size": int(item["size"]["N"])}
+    return len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()) + 1
+
+
+@pytest.mark.local_cloud
+def test_a_large_index_comes_in_the_response_or_by_a_redirect(
+    user: User, library: Library, backstage: auctions.Backstage, index_of: Callable[[User], Index]
+) -> None:
+    """An index of exactly 4 MiB, then of one byte more: before it is in the bucket, and when it is there."""
+
+    def record(number: int, size: int = 1) -> dict[str, Any]:
+        # Two bytes each in JSON.
+        title = '"' * 100
+        name = f"20261121T{number // 3_600_000:02}{number // 60_000 % 60:02}{number % 60_000:05}Z_{title}.jpg"
+        item = tables.record(user, name, size, "2026-11-21T00:00:00")
+        # These indexes of the table play no part here.
+        return {name: value for name, value in item.items() if name not in tables.TIMELINES}
+
+    each = entry_size(record(0))
+    count, left = divmod(MAX_BODY - 1, each)
+    # Some photos have more digits in their size, so that it is 4 MiB to the byte.
+    items = [record(number, 10 if number < left else 1) for number in range(count)]
+    assert sum(map(entry_size, items)) + 1 == MAX_BODY
+    library.add(user, items)
     response = response_of(user)
-    assert (response.status_code, response.text == text) == (200, True)
+    assert (response.status_code, len(response.content)) == (200, MAX_BODY)
+    assert response.json()[-1]["name"] == items[-1]["item"]["S"].removeprefix("photo#")
+    tag = response.headers["etag"]
+    assert tag == f'"{hashlib.md5(response.content).hexdigest()}"'
+    assert response_of(user, **{"If-None-Match": tag}).status_code == 304
 
-
-def test_a_larger_dictionary_is_had_from_the_bucket(user: User, spoil: Callable[..., None]) -> None:
-    text = entries(MAX_BODY + 1)
-    spoil(user, text)
-    response = response_of(user)
-    assert response.status_code == 303
-    assert response.json() == {"url": response.headers["location"], "expires_in": 900}
-    stored = httpx.get(response.headers["location"])
-    assert (stored.status_code, stored.text == text) == (200, True)
-    assert stored.headers["content-type"] == "application/json"
-    again = response_of(user, **{"If-None-Match": stored.headers["etag"]})
+    items[left] = record(left, 10)
+    library.add(user, items[left : left + 1])
+    changes = library.usage(user)["changes"]
+    assert index_of(user).read() is None
+    made = redirected(user)
+    assert urlsplit(made["url"]).path.endswith(f"/snapshots/{user.id}/{changes}.json")
+    # The sizes in `usage` do not matter to the index, only the number of changes.
+    ask_for_index(backstage, user)
+    eventually(lambda: library.usage(user)["indexed"], changes)
+    stored = redirected(user)
+    assert urlsplit(stored["url"]).path.endswith(f"/index/{user.id}/images.json")
+    assert made["text"] == stored["text"]
+    assert len(stored["text"]) == MAX_BODY + 1
+    assert len(json.loads(stored["text"])) == count
+    assert made["etag"] == stored["etag"]
+    assert response_of(user, **{"If-None-Match": tag}).status_code == 303
+    again = response_of(user, **{"If-None-Match": stored["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert user.get("/me/images", follow_redirects=True).text == text
+
+
+def redirected(user: User) -> dict[str, Any]:
+    """Where a large index is, and what is there."""
+    response = response_of(user)
+    assert response.status_code == 303, response.text[:300]
+    url = response.headers["location"]
+    assert response.json() == {"url": url, "expires_in": 900}
+    found = httpx.get(url)
+    assert found.status_code == 200
+    assert found.headers["content-type"] == "application/json"
+    return {"url": url, "text": found.content, "etag": found.headers["etag"]}
 
 
 def test_no_token_no_dictionary(http: httpx.Client) -> None:

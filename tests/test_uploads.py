@@ -16,6 +16,7 @@ import pytest
 import auctions
 from conftest import Bucket
 from crashes import ANY, Victim
+from library import Library
 from photos import large_photo, photo
 from service import User
 from support.events import http_request
@@ -409,10 +410,18 @@ def test_concurrent_uploads_with_one_name_are_all_kept(user: User) -> None:
 STEPS = 12
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for the programs that are killed."""
-    return tmp_path_factory.mktemp("programs")
+def completion(backstage: auctions.Backstage, user: User, upload: Upload) -> dict[str, Any]:
+    """The event of a call of `complete`."""
+    headers = {"authorization": f"Bearer {user.id_token}"}
+    event = http_request("POST /uploads/{id}/complete", headers, stage=backstage.settings.stage)
+    event["pathParameters"] = {"id": upload["id"]}
+    return event
+
+
+def quota(user: User) -> tuple[int, int, int]:
+    """The bytes that are used and reserved, and the photos that are stored."""
+    shown = user.me()["quota"]
+    return shown["used"], shown["reserved"], shown["photos_used"]
 
 
 @pytest.mark.local_cloud
@@ -422,6 +431,7 @@ def test_a_completion_that_dies_is_continued(
     user: User,
     backstage: auctions.Backstage,
     left_over: LeftOver,
+    library: Library,
     programs: Path,
     step: int,
     when: str,
@@ -429,9 +439,7 @@ def test_a_completion_that_dies_is_continued(
     data = large_photo(30_000)
     upload = start(user, data)
     send_all(upload, data)
-    headers = {"authorization": f"Bearer {user.id_token}"}
-    event = http_request("POST /uploads/{id}/complete", headers, stage=backstage.settings.stage)
-    event["pathParameters"] = {"id": upload["id"]}
+    event = completion(backstage, user, upload)
     calls = Victim(backstage, "uploads_complete", programs).run(event, ANY, when, nth=step)
     assert len(calls) == step
 
@@ -443,6 +451,49 @@ def test_a_completion_that_dies_is_continued(
     assert user.fetch(filename).content == data
     assert user.get("/uploads").json()["uploads"] == []
     assert left_over(upload) == []
+    # An event may have recorded the photo, and ended the upload.
+    library.wait_until_right([("", user)])
+    assert quota(user) == (len(data), 0, 1)
+
+
+@pytest.mark.local_cloud
+def test_an_event_ends_an_upload_whose_completion_died(
+    user: User, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    """The photo is stored, so no other call has to complete the upload."""
+    data = large_photo(30_000)
+    upload = start(user, data)
+    send_all(upload, data)
+    event = completion(backstage, user, upload)
+    Victim(backstage, "uploads_complete", programs).run(event, "TransactWriteItems", "before")
+    assert quota(user) == (0, len(data), 0)
+    library.wait_until_right([("", user)])
+    assert quota(user) == (len(data), 0, 1)
+    shown = get(user, upload)
+    assert (shown["state"], [shown["photo"]]) == ("done", user.photos())
+    assert complete(user, upload).json()["photo"] == shown["photo"]
+    assert quota(user) == (len(data), 0, 1)
+
+
+@pytest.mark.local_cloud
+def test_a_completion_that_is_repeated_does_not_bring_a_deleted_photo_back(
+    user: User, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    data = large_photo(30_000)
+    upload = start(user, data)
+    send_all(upload, data)
+    victim = Victim(backstage, "uploads_complete", programs)
+    # The photo is stored, but not recorded.
+    victim.run(completion(backstage, user, upload), "TransactWriteItems", "before")
+    [stored] = library.stored(user)
+    assert user.post("/delete", json={"file": stored}).status_code == 204
+    backstage.end_upload_lease(user, upload["id"])
+    response = complete(user, upload)
+    assert response.status_code in (201, 409), response.text
+    library.wait_until_right([("", user)])
+    assert stored not in library.stored(user)
+    assert get(user, upload)["state"] in ("done", "cancelled")
+    assert quota(user)[1] == 0
 
 
 @pytest.mark.local_cloud
@@ -463,17 +514,15 @@ def test_a_creation_that_dies_can_be_repeated_with_its_key(
 
 @pytest.mark.local_cloud
 def test_a_photo_that_may_be_stored_cannot_be_cancelled(
-    user: User, backstage: auctions.Backstage, programs: Path
+    user: User, library: Library, backstage: auctions.Backstage, programs: Path
 ) -> None:
     data = large_photo(20_000)
     upload = start(user, data)
     send_all(upload, data)
-    headers = {"authorization": f"Bearer {user.id_token}"}
-    event = http_request("POST /uploads/{id}/complete", headers, stage=backstage.settings.stage)
-    event["pathParameters"] = {"id": upload["id"]}
     # The photo is stored, and the upload is not marked as done.
+    event = completion(backstage, user, upload)
     Victim(backstage, "uploads_complete", programs).run(event, "TransactWriteItems", "before")
-    assert len(user.names()) == 1
+    assert len(library.stored(user)) == 1
     checking = get(user, upload)
     assert (checking["state"], checking["received"], checking["parts"]) == ("checking", len(data), [])
     parts = user.post(f"/uploads/{upload['id']}/parts", json={"numbers": [1]})

@@ -1,0 +1,308 @@
+"""The records of photos equal the bucket, whatever order events arrive in and wherever a function dies."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+import auctions
+from archives import Entry, build
+from conftest import Bucket
+from crashes import ANY, Victim
+from library import Library
+from photos import photo
+from service import User, eventually
+from support import events
+
+pytestmark = pytest.mark.local_cloud
+
+MakeUser = Callable[[], User]
+CREATED, REMOVED = "ObjectCreated:Put", "ObjectRemoved:Delete"
+
+
+@pytest.fixture(scope="session")
+def put(bucket: Bucket) -> Callable[..., str]:
+    """put(user, title, size=…): stores an object as a photo, without the service; returns its name."""
+    started = datetime.now(UTC)
+    numbers = iter(range(1_000_000))
+
+    def store(user: User, title: str, size: int = 100) -> str:
+        uploaded_at = started + timedelta(milliseconds=next(numbers))
+        name = f"{uploaded_at:%Y%m%dT%H%M%S}{uploaded_at.microsecond // 1000:03}Z_{title}.jpg"
+        data = photo()[:100].ljust(size, b"\0")
+        bucket.client.put_object(Bucket=bucket.name, Key=f"photos/{user.id}/{name}", Body=data)
+        return name
+
+    return store
+
+
+def remove(bucket: Bucket, user: User, name: str) -> None:
+    """Deletes a photo's object, without the service."""
+    bucket.client.delete_object(Bucket=bucket.name, Key=f"photos/{user.id}/{name}")
+
+
+def delete(user: User, name: str) -> None:
+    assert user.post("/delete", json={"file": name}).status_code == 204
+
+
+def event(bucket: Bucket, user: User, name: str, kind: str) -> dict[str, Any]:
+    return events.s3_change(bucket.name, quote_plus(f"photos/{user.id}/{name}", safe="/"), kind)
+
+
+def totals(user: User) -> tuple[int, int, int]:
+    """The bytes that are used and reserved, and the photos that are stored, as the user sees them."""
+    quota = user.me()["quota"]
+    return quota["used"], quota["reserved"], quota["photos_used"]
+
+
+# Objects that no request has recorded
+
+
+def test_an_object_without_a_record_gets_one(user: User, library: Library, put: Callable[..., str]) -> None:
+    names = [put(user, title, 1_000) for title in ("holiday", "IMG_20240102_030405", "100% +é 🏳️‍🌈")]
+    library.wait_until_right([("", user)])
+    assert user.names() == sorted(names)
+    assert totals(user) == (3_000, 0, 3)
+    taken = {item["filename"]: item["taken_at"] for item in user.photos()}
+    assert taken[names[1]] == "2024-01-02T03:04:05"
+    assert user.get("/photos/months").json()["months"][-1] == {"month": "2024-01", "count": 1}
+
+
+def test_a_record_without_an_object_is_removed(user: User, library: Library, bucket: Bucket) -> None:
+    kept, gone = user.upload(photo("jpg", 1))["filename"], user.upload(photo("jpg", 2))["filename"]
+    remove(bucket, user, gone)
+    eventually(lambda: user.names(), [kept])
+    library.wait_until_right([("", user)])
+    assert user.get(f"/photos/{gone}").status_code == 404
+
+
+def test_the_quota_does_not_refuse_what_is_stored(
+    user: User, library: Library, put: Callable[..., str]
+) -> None:
+    """A photo that is in the bucket counts, even beyond the quota."""
+    library.leave(user, 10)
+    before = totals(user)[0]
+    put(user, "a", 1_000)
+    eventually(lambda: totals(user), (before + 1_000, 0, 1))
+    response = user.post("/upload_single_photo", content=photo(), headers={"Content-Type": "image/jpeg"})
+    assert response.status_code == 403
+
+
+# Late events
+
+
+def test_ten_thousand_late_events_change_nothing(
+    make_user: MakeUser,
+    library: Library,
+    bucket: Bucket,
+    backstage: auctions.Backstage,
+    put: Callable[..., str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Events of photos that exist, were deleted or never were; late, repeated and shuffled."""
+    ann, bob, chance = make_user(), make_user(), random.Random(11)
+    names: dict[User, list[str]] = {}
+    for user in (ann, bob):
+        archive = build([Entry(f"IMG_20240{1 + n % 9}01_00000{n % 10}.jpg", photo("jpg", n % 5)) for n in range(70)])
+        names[user] = [item["filename"] for item in user.unzip(archive).stored]
+        with ThreadPoolExecutor(4) as pool:
+            names[user] += pool.map(lambda n, user=user: put(user, f"{n}"), range(60))
+        assert len(names[user]) == 130
+        chance.shuffle(names[user])
+
+    bodies = [
+        json.dumps(event(bucket, user, name, kind))
+        for user in (ann, bob)
+        for name in names[user]
+        for kind in 35 * [CREATED] + [REMOVED]
+    ]
+    never = [f"20200101T000000{n:03}Z_never was.jpg" for n in range(40)]
+    bodies += [json.dumps(event(bucket, ann, name, kind)) for name in never for kind in 8 * [CREATED, REMOVED]]
+    assert len(bodies) == 10_000
+    chance.shuffle(bodies)
+    batches = [
+        events.sqs_messages("photos", [(str(at), body) for at, body in enumerate(bodies[start : start + 100])])
+        for start in range(0, len(bodies), 100)
+    ]
+
+    def take_away() -> None:
+        for user in (ann, bob):
+            for number, name in enumerate(names[user][::3]):
+                delete(user, name) if number % 2 else remove(bucket, user, name)
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(5) as pool:
+        deleting = pool.submit(take_away)
+        results = list(pool.map(lambda batch: backstage.invoke("record_photos", batch), batches))
+        deleting.result()
+    # Once more when all is over.
+    again = chance.sample(batches, 10)
+    with ThreadPoolExecutor(4) as pool:
+        results += pool.map(lambda batch: backstage.invoke("record_photos", batch), again)
+    seconds = time.monotonic() - started
+    assert all(result == {"batchItemFailures": []} for result in results)
+    record_property("seconds for 10,000 events", round(seconds, 1))
+    print(f"11,000 deliveries of 10,000 events in {seconds:.1f} s")
+
+    library.wait_until_right([("ann", ann), ("bob", bob)])
+    for user in (ann, bob):
+        left = sorted(set(names[user]) - set(names[user][::3]))
+        assert user.names() == left == sorted(library.stored(user))
+        assert totals(user) == (sum(library.stored(user).values()), 0, len(left))
+    assert set(never).isdisjoint(ann.names())
+
+
+def test_only_what_cannot_be_read_goes_back(user: User, bucket: Bucket, backstage: auctions.Backstage) -> None:
+    """Calls the function directly: the queue would deliver such a message again and again."""
+    stored = user.upload(photo())["filename"]
+    other = json.loads(json.dumps(event(bucket, user, stored, CREATED)).replace(f'"{bucket.name}"', '"another"'))
+    bodies: dict[str, Any] = {
+        "good": event(bucket, user, stored, CREATED),
+        "test": {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
+        "other bucket": other,
+        "other prefix": events.s3_change(bucket.name, f"index/{user.id}/images.json"),
+        "no folder": events.s3_change(bucket.name, "photos/x.jpg"),
+        "no name of a photo": events.s3_change(bucket.name, f"photos/{user.id}/x.jpg"),
+        "no records": {"Records": []},
+        "no json": "?",
+        "empty": "",
+        "another object": {"hello": "world"},
+        "no key": {"Records": [{"s3": {"bucket": {"name": bucket.name}}}]},
+    }
+    messages = ((name, body if isinstance(body, str) else json.dumps(body)) for name, body in bodies.items())
+    result = backstage.invoke("record_photos", events.sqs_messages("photos", messages))
+    failed = {item["itemIdentifier"] for item in result["batchItemFailures"]}
+    assert failed == {"no json", "empty", "another object", "no key"}
+    assert user.names() == [stored]
+
+
+def test_messages_of_another_shape_hold_nothing_up(
+    user: User, library: Library, bucket: Bucket, backstage: auctions.Backstage, put: Callable[..., str]
+) -> None:
+    for body in (
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
+        {"Records": []},
+        events.s3_change(bucket.name, "photos/x.jpg"),
+    ):
+        backstage.sqs.send_message(QueueUrl=backstage.photo_queue, MessageBody=json.dumps(body))
+    name = put(user, "a")
+    eventually(lambda: user.names(), [name])
+
+
+# Functions that die
+
+
+def kills(victim: Victim, request: Callable[[User], dict[str, Any]], make: Callable[[], User]) -> Iterator[
+    tuple[str, User]
+]:
+    """Kills the function before and after each of its calls to AWS, each time for another user."""
+    step = 0
+    while True:
+        step += 1
+        for when in ("before", "after"):
+            user = make()
+            calls = victim.run_until(request(user), when, step)
+            if calls is None:
+                assert step > 1, "the function makes calls to AWS"
+                return
+            yield f"killed {when} call {step}: {calls}", user
+
+
+def request(backstage: auctions.Backstage, user: User, path: str, body: bytes, content_type: str) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {user.id_token}", "content-type": content_type}
+    return events.http_request(f"POST {path}", headers, body, stage=backstage.settings.stage)
+
+
+def all_right(library: Library, users: list[tuple[str, User]]) -> None:
+    """Lets the reservations of the killed calls expire, and checks that records and usage equal the bucket."""
+    for what, user in users:
+        library.expire_reservations(user)
+        # GET /me releases them.
+        assert user.me()["quota"]["reserved"] == 0, what
+        assert library.items(user, "reservation#") == [], what
+    library.wait_until_right(users)
+    for what, user in users:
+        stored = library.stored(user)
+        assert user.names() == sorted(stored), what
+        assert totals(user) == (sum(stored.values()), 0, len(stored)), what
+
+
+def test_an_upload_that_dies_leaves_a_whole_photo_or_none(
+    make_user: MakeUser, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    victim = Victim(backstage, "upload_single_photo", programs)
+    path = "/upload_single_photo"
+    users = list(
+        kills(victim, lambda user: request(backstage, user, path, photo(), "image/jpeg"), make_user)
+    )
+    # Reserve, store, record.
+    assert len(users) == 6
+    all_right(library, users)
+    stored = [len(library.stored(user)) for _, user in users]
+    assert stored == [0, 0, 0, 1, 1, 1]
+    for what, user in users:
+        user.upload(photo("png"))
+        assert totals(user)[1:] == (0, len(library.stored(user))), what
+
+
+def test_an_archive_that_dies_leaves_whole_photos(
+    make_user: MakeUser, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    archive = build([Entry(f"{number}.jpg", photo("jpg", number)) for number in range(3)])
+    victim = Victim(backstage, "unzip", programs)
+    users = list(
+        kills(victim, lambda user: request(backstage, user, "/unzip", archive, "application/zip"), make_user)
+    )
+    assert len(users) >= 2 * 5
+    all_right(library, users)
+    sizes = {len(photo("jpg", number)) for number in range(3)}
+    for what, user in users:
+        assert set(library.stored(user).values()) <= sizes, what
+        assert len(library.stored(user)) <= 3, what
+    assert {len(library.stored(user)) for _, user in users} >= {0, 3}
+
+
+def test_a_deletion_that_dies_deletes_or_keeps_the_photo(
+    make_user: MakeUser, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    victim = Victim(backstage, "delete", programs)
+
+    def prepared() -> User:
+        user = make_user()
+        user.target = user.upload(photo("jpg", 1))["filename"]
+        user.upload(photo("jpg", 2))
+        return user
+
+    def deletion(user: User) -> dict[str, Any]:
+        body = json.dumps({"file": user.target}).encode()
+        return request(backstage, user, "/delete", body, "application/json")
+
+    users = list(kills(victim, deletion, prepared))
+    # Delete the object, read the record, remove it.
+    assert len(users) == 6
+    all_right(library, users)
+    assert [user.target in library.stored(user) for _, user in users] == [True] + 5 * [False]
+    for what, user in users:
+        repeated = user.post("/delete", json={"file": user.target}).status_code
+        assert repeated == (204 if what == users[0][0] else 404), what
+        assert totals(user) == (len(photo("jpg", 2)), 0, 1), what
+
+
+def test_a_deletion_that_died_can_be_repeated_at_once(
+    user: User, library: Library, backstage: auctions.Backstage, programs: Path
+) -> None:
+    """The photo is gone, and its record is not: a repeat does not wait for the event."""
+    stored = user.upload(photo())["filename"]
+    body = json.dumps({"file": stored}).encode()
+    deletion = request(backstage, user, "/delete", body, "application/json")
+    Victim(backstage, "delete", programs).run(deletion, "DELETE", "after")
+    assert user.post("/delete", json={"file": stored}).status_code in (204, 404)
+    library.wait_until_right([("", user)])
+    assert user.names() == []
