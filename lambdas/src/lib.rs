@@ -3,7 +3,8 @@
 //!
 //! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes
 //! responses, [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`],
-//! [`uploads`], [`index`], [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing about HTTP.
+//! [`uploads`], [`index`], [`repair`], [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing
+//! about HTTP.
 
 pub mod archive;
 pub mod auctions;
@@ -17,6 +18,7 @@ pub mod mail;
 pub mod money;
 pub mod openapi;
 pub mod photos;
+pub mod repair;
 pub mod storage;
 pub mod telemetry;
 pub mod time;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     hex::hex,
-    photos::{Library, PhotoName, PhotoRecord, PhotoType},
+    photos::{Library, PhotoName, PhotoRecord, PhotoType, Usage},
     storage::{
         CloudError, Objects, keys,
         presign::{PresignError, Presigner},
@@ -130,6 +130,30 @@ impl Stored {
     }
 }
 
+/// Which changes of a user's photos an index contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// There is no index.
+    Missing,
+    /// It does not say, so this version of the service did not write it.
+    Unknown,
+    /// This many.
+    Changes(u64),
+}
+
+impl Contents {
+    /// Whether the index is one that the writer of indexes left, as far as `usage` tells, which must be read later.
+    /// Such an index is right or will be written again.
+    #[must_use]
+    pub fn fits(self, usage: &Usage) -> bool {
+        match self {
+            Self::Missing => usage.indexed == 0,
+            Self::Unknown => false,
+            Self::Changes(changes) => (usage.indexed..=usage.changes).contains(&changes),
+        }
+    }
+}
+
 impl PhotoIndexStore {
     #[must_use]
     pub const fn new(objects: Objects) -> Self {
@@ -166,6 +190,16 @@ impl PhotoIndexStore {
         let size = size.ok_or_else(|| CloudError::unusable("a photo index without length"))?;
         let changes = object.metadata.as_ref().and_then(|metadata| metadata.get(CHANGES)?.parse().ok());
         Ok(Some(Stored { etag, size, changes: changes.unwrap_or_default(), text: object.body }))
+    }
+
+    /// What the metadata of a user's index says.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn contents(&self, user: &UserKey) -> Result<Contents, CloudError> {
+        let Some(object) = self.objects.head(&keys::index(user)).await? else { return Ok(Contents::Missing) };
+        let changes = object.metadata.as_ref().and_then(|metadata| metadata.get(CHANGES)?.parse().ok());
+        Ok(changes.map_or(Contents::Unknown, Contents::Changes))
     }
 
     /// A presigned URL of a user's index.

@@ -8,6 +8,6 @@ mod model;
 mod protocol;
 mod schedule;
 
-pub use images::{Entry, PhotoIndex, PhotoIndexStore, Stored};
+pub use images::{Contents, Entry, PhotoIndex, PhotoIndexStore, Stored};
 pub use indexer::{Indexed, Indexer};
 pub use schedule::{IndexSchedule, Message};

@@ -26,7 +26,7 @@ use crate::{
 
 /// How the range keys of a user's items begin. See [`Library`].
 const GONE: &str = "gone#";
-const MONTH: &str = "month#";
+pub(super) const MONTH: &str = "month#";
 const RESERVATION: &str = "reservation#";
 
 /// How long a tombstone is kept. An event that is even later finds no object, so it makes no record either.
@@ -124,6 +124,16 @@ impl Library {
         limit: u16,
         after: Option<&PhotoName>,
     ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
+        self.list_after(user, limit, after.map(PhotoName::as_str)).await
+    }
+
+    /// As [`Library::list`], from a text that need not be the name of a photo.
+    pub(crate) async fn list_after(
+        &self,
+        user: &UserKey,
+        limit: u16,
+        after: Option<&str>,
+    ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
         let query = self
             .table
             .client
@@ -135,7 +145,7 @@ impl Library {
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":user", text(user.as_str()))
             .expression_attribute_values(":photo", text(PHOTO));
-        self.read(query, usize::from(limit), after.map(|name| item_key(user, &photo_item(name)))).await
+        self.read(query, usize::from(limit), after.map(|name| item_key(user, &format!("{PHOTO}{name}")))).await
     }
 
     /// At most `limit` selected photos by the time at which they were taken, starting after the position `after`. The
@@ -235,7 +245,7 @@ impl Library {
     }
 
     /// All items of a user whose range key begins with `prefix`.
-    async fn items(&self, user: &UserKey, prefix: &str) -> Result<Vec<Item>, CloudError> {
+    pub(super) async fn items(&self, user: &UserKey, prefix: &str) -> Result<Vec<Item>, CloudError> {
         let pages = self
             .table
             .client
@@ -568,7 +578,7 @@ fn reserved_by(reservation: &Item) -> Result<Amount, MalformedItem> {
     Ok(Amount { bytes: required_number(reservation, "bytes")?, photos: required_number(reservation, "photos")? })
 }
 
-fn gone_item(name: &PhotoName) -> String {
+pub(super) fn gone_item(name: &PhotoName) -> String {
     format!("{GONE}{name}")
 }
 

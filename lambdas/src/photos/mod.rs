@@ -7,6 +7,7 @@ mod library;
 mod name;
 mod reconcile;
 mod record;
+mod repair;
 mod store;
 mod taken;
 mod usage;

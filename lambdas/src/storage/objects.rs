@@ -176,6 +176,35 @@ impl Objects {
         Ok(read_listing(listing.send().await?))
     }
 
+    /// At most `limit` folders directly under `prefix`, each with its final slash, from the first one after the folder
+    /// `after`. The flag tells whether there are more.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn folders(
+        &self,
+        prefix: &str,
+        limit: u16,
+        after: Option<&str>,
+    ) -> Result<(Vec<String>, bool), CloudError> {
+        // `0` follows the slash, so this is greater than every key in the folder.
+        let after = after.map(|folder| format!("{prefix}{}0", folder.trim_end_matches('/')));
+        let listing = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .delimiter("/")
+            .encoding_type(EncodingType::Url)
+            .max_keys(i32::from(limit))
+            .set_start_after(after)
+            .send()
+            .await?;
+        let folders = listing.common_prefixes().iter().filter_map(|folder| decode_key(folder.prefix()?));
+        let folders = folders.filter_map(|folder| folder.strip_prefix(prefix).map(str::to_owned));
+        Ok((folders.collect(), listing.next_continuation_token.is_some()))
+    }
+
     /// Deletes an object, whether or not it exists.
     ///
     /// # Errors

@@ -2,4 +2,5 @@
 
 pub mod index_images;
 pub mod record_photos;
+pub mod repair;
 pub mod send_mail;

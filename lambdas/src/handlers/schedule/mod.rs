@@ -1,3 +1,4 @@
 //! Functions that run on a schedule.
 
 pub mod process_auctions;
+pub mod repair_start;
