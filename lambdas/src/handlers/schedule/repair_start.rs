@@ -33,7 +33,8 @@ impl Worker for RepairStart {
             Some(user) => Some(UserKey::from_segment(&user).ok_or("the user is not the id of a user")?),
             None => None,
         };
-        let run = self.starter.start(user).await?;
+        // In a box, because the compiler refuses a future that is nested this deeply.
+        let run = Box::pin(self.starter.start(user)).await?;
         tracing::info!(%run, "started");
         Ok(Started { run })
     }
