@@ -184,7 +184,19 @@ impl PhotoIndexStore {
     /// # Errors
     /// Any [`CloudError`].
     pub async fn open(&self, user: &UserKey) -> Result<Option<Stored>, CloudError> {
-        let Some(object) = self.objects.get(&keys::index(user)).await? else { return Ok(None) };
+        self.open_at(&keys::index(user)).await
+    }
+
+    /// The index that [`PhotoIndexStore::write_snapshot`] stored, if it did.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn open_snapshot(&self, user: &UserKey, changes: u64) -> Result<Option<Stored>, CloudError> {
+        self.open_at(&keys::snapshot(user, changes)).await
+    }
+
+    async fn open_at(&self, key: &str) -> Result<Option<Stored>, CloudError> {
+        let Some(object) = self.objects.get(key).await? else { return Ok(None) };
         let etag = object.e_tag.ok_or_else(|| CloudError::unusable("a photo index without ETag"))?;
         let size = object.content_length.and_then(|length| u64::try_from(length).ok());
         let size = size.ok_or_else(|| CloudError::unusable("a photo index without length"))?;

@@ -17,6 +17,13 @@ pub(super) struct Aligned<L, R> {
     pub(super) next: Option<String>,
 }
 
+impl<L, R> Aligned<L, R> {
+    /// The keys alone, to be put beside a third list. The last row is that of `next`, because `next` is in a list.
+    pub(super) fn into_page(self) -> Page<()> {
+        Page { has_more: self.next.is_some(), entries: self.rows.into_keys().map(|key| (key, ())).collect() }
+    }
+}
+
 impl<T> Page<T> {
     /// The last key up to which the page knows all entries; `None` if it knows all that follow.
     fn end(&self) -> Option<&str> {

@@ -28,10 +28,10 @@ use crate::{
     config::ConfigError,
     index::{IndexSchedule, PhotoIndexStore},
     photos::{Library, PhotoRecord, Reconciler},
-    storage::{CloudError, Objects, keys},
+    storage::{CloudError, Objects, keys, table::Table},
     time::now,
     uploads::UploadStore,
-    users::UserKey,
+    users::{Records, UserKey},
 };
 pub use queue::Task;
 
@@ -76,6 +76,7 @@ pub struct Repair {
     objects: Objects,
     library: Library,
     reconciler: Reconciler,
+    records: Records,
     indexes: PhotoIndexStore,
     schedule: IndexSchedule,
 }
@@ -94,6 +95,7 @@ impl Repair {
             queue: RepairQueue::from_env(aws)?,
             indexes: PhotoIndexStore::new(objects.clone()),
             schedule: IndexSchedule::from_env(aws)?,
+            records: Records::new(Table::library(aws)?),
             objects,
             library,
             reconciler,
@@ -117,10 +119,27 @@ impl Repair {
         self.queue.send(std::slice::from_ref(task)).await
     }
 
-    /// Lists some more users and sends a message for each. A user whose photos are all gone still has an index.
+    /// Moves a user's record from the bucket, where versions up to 0.1 stored it, to the table.
+    async fn move_record(&self, user: &UserKey) -> Result<(), CloudError> {
+        let key = keys::old_record(user);
+        let Some(object) = self.objects.get(&key).await? else { return Ok(()) };
+        let json = object.body.collect().await;
+        let json = json.map_err(|error| CloudError::caused("reading a user's record failed", error))?;
+        let record = serde_json::from_slice(&json.into_bytes());
+        let record = record.map_err(|error| CloudError::caused("a user's record cannot be read", error))?;
+        self.records.take_over(user, &record).await?;
+        self.objects.delete(&key).await
+    }
+
+    /// Lists some more users and sends a message for each. A user whose photos are all gone still has an index. One who
+    /// never had photos may have a record that must be moved.
     async fn list_users(&self, run: Uuid, position: &Position) -> Result<(), CloudError> {
-        let (photos, indexes) = try_join!(self.folders(keys::PHOTOS, position), self.folders(keys::INDEX, position))?;
-        let Aligned { rows, next } = align(photos, indexes);
+        let (photos, indexes, records) = try_join!(
+            self.folders(keys::PHOTOS, position),
+            self.folders(keys::INDEX, position),
+            self.folders(keys::USERS, position),
+        )?;
+        let Aligned { rows, next } = align(align(photos, indexes).into_page(), records);
         let users = rows.keys().filter_map(|folder| UserKey::from_segment(folder.strip_suffix('/')?));
         let tasks: Vec<_> = users.map(|user| Task { run, user: Some(user) }).collect();
         self.queue.send(&tasks).await?;
@@ -187,6 +206,7 @@ impl Repair {
 
     /// Corrects what a user's records add up to, and has the photo index written if it is not right.
     async fn check_sums(&self, run: Uuid, user: &UserKey) -> Result<(), CloudError> {
+        self.move_record(user).await?;
         let recount = self.library.recount(user).await?;
         let index = self.indexes.contents(user).await?;
         let usage = self.library.usage(user).await?;

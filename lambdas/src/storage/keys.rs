@@ -13,6 +13,8 @@ pub const PHOTOS: &str = "photos/";
 pub const INDEX: &str = "index/";
 /// Photo indexes that a response redirects to: `snapshots/{user}/{changes}.json`. They expire after a day.
 pub const SNAPSHOTS: &str = "snapshots/";
+/// Records of users as versions up to 0.1 stored them: `users/{user}/record.json`. A repair moves them to the table.
+pub const USERS: &str = "users/";
 /// Auction pictures: `auctions/{auction}/{timestamp}.{ext}`.
 pub const AUCTIONS: &str = "auctions/";
 
@@ -45,6 +47,12 @@ pub fn index(user: &UserKey) -> String {
 #[must_use]
 pub fn snapshot(user: &UserKey, changes: u64) -> String {
     format!("{SNAPSHOTS}{user}/{changes}.json")
+}
+
+/// A user's record as versions up to 0.1 stored it.
+#[must_use]
+pub fn old_record(user: &UserKey) -> String {
+    format!("{USERS}{user}/record.json")
 }
 
 /// An auction's picture. `timestamp` is as in a photo's name.

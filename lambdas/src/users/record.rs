@@ -1,5 +1,7 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 
+use serde::Deserialize;
+
 use super::UserKey;
 use crate::{
     storage::{
@@ -17,7 +19,7 @@ pub struct Records {
 
 /// What is stored about a user, under a key that names the user. The user name and the email address are not stored:
 /// they are in the caller's verified token, and a copy would be wrong once they change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Record {
     /// The user's preferred name.
     pub display_name: Option<String>,
@@ -46,6 +48,24 @@ impl Records {
     pub async fn rename(&self, user: &UserKey, name: Option<&str>) -> Result<Record, CloudError> {
         let change = if name.is_some() { ", displayName = :name" } else { " REMOVE displayName" };
         self.update(user, change, name).await
+    }
+
+    /// Takes over a record that an earlier version stored. What the user has set since stays.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn take_over(&self, user: &UserKey, old: &Record) -> Result<(), CloudError> {
+        let update =
+            self.table.client.update_item().table_name(&self.table.name).set_key(Some(item_key(user, "record")));
+        let update = update.expression_attribute_values(":createdAt", text(&old.created_at));
+        let update = match &old.display_name {
+            Some(name) => update
+                .update_expression("SET createdAt = :createdAt, displayName = if_not_exists(displayName, :name)")
+                .expression_attribute_values(":name", text(name)),
+            None => update.update_expression("SET createdAt = :createdAt"),
+        };
+        send(update).await?;
+        Ok(())
     }
 
     async fn update(&self, user: &UserKey, change: &str, name: Option<&str>) -> Result<Record, CloudError> {

@@ -9,13 +9,21 @@ use serde::Serialize;
 use crate::{
     index::{Entry, PhotoIndex, PhotoIndexStore, Stored},
     openapi::{Access, Operation},
-    photos::Library,
-    storage::presign::{EXPIRES_IN, Presigner},
+    photos::{Library, Usage},
+    storage::{
+        CloudError,
+        presign::{EXPIRES_IN, Presigner},
+    },
+    users::UserKey,
     web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, with_location},
 };
 
 /// The largest photo index that a response contains, in bytes. Lambda limits a response to 6 MB.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The index of fewer photos is never larger than [`MAX_BYTES`]: an entry has at most 200 bytes unless it consists of
+/// characters that JSON escapes.
+const MANY_PHOTOS: u64 = 20_000;
 
 /// Returns the index of the caller's photos.
 pub struct MeImages {
@@ -55,23 +63,25 @@ impl Route for MeImages {
         let user = user.key();
         let (usage, stored) = tokio::try_join!(self.library.usage(user), self.indexes.open(user))?;
         let changes = usage.changes;
-        let stored = stored.filter(|stored| stored.changes >= changes);
         // The index in the bucket lags by up to a minute. Until then, the records are the source.
-        let index = match stored {
+        let index = match stored.filter(|stored| stored.changes >= changes) {
             Some(stored) => Index::Stored(stored),
-            None => Index::Made(PhotoIndex::read(&self.library, user).await?),
+            None => self.make(user, &usage).await?,
         };
         let (etag, size) = match &index {
-            Index::Stored(stored) => (stored.etag.clone(), stored.size),
+            Index::Stored(stored) | Index::Snapshot(stored) => (stored.etag.clone(), stored.size),
             Index::Made(made) => (made.etag(), made.size()),
         };
         if !etag::is_none_match_satisfied(request.headers(), &etag) {
             return with_etag(empty(StatusCode::NOT_MODIFIED), &etag);
         }
         let url = match index {
-            Index::Stored(stored) if size <= MAX_BYTES => return with_etag(with_text(stored.read().await?)?, &etag),
+            Index::Stored(stored) | Index::Snapshot(stored) if size <= MAX_BYTES => {
+                return with_etag(with_text(stored.read().await?)?, &etag);
+            }
             Index::Made(made) if size <= MAX_BYTES => return with_etag(with_text(made.into_json())?, &etag),
             Index::Stored(_) => PhotoIndexStore::presign(&self.presigner, user)?,
+            Index::Snapshot(_) => PhotoIndexStore::presign_snapshot(&self.presigner, user, changes)?,
             Index::Made(made) => {
                 self.indexes.write_snapshot(user, made, changes).await?;
                 PhotoIndexStore::presign_snapshot(&self.presigner, user, changes)?
@@ -83,9 +93,25 @@ impl Route for MeImages {
     }
 }
 
+impl MeImages {
+    /// The index from the records. For many photos that takes seconds, so an earlier response may have stored it.
+    async fn make(&self, user: &UserKey, usage: &Usage) -> Result<Index, CloudError> {
+        let snapshot = if usage.stored().photos >= MANY_PHOTOS {
+            self.indexes.open_snapshot(user, usage.changes).await?
+        } else {
+            None
+        };
+        Ok(match snapshot {
+            Some(snapshot) => Index::Snapshot(snapshot),
+            None => Index::Made(PhotoIndex::read(&self.library, user).await?),
+        })
+    }
+}
+
 /// The current index.
 enum Index {
     Stored(Stored),
+    Snapshot(Stored),
     Made(PhotoIndex),
 }
 
