@@ -111,7 +111,7 @@ impl Repair {
             let position = self.runs.position(task.run, task.user.as_ref()).await?;
             match (&task.user, &position) {
                 (_, Position::Done) | (None, Position::Compared) => return Ok(()),
-                (None, Position::Start | Position::After(_)) => self.list_users(task.run, &position).await?,
+                (None, Position::Start | Position::After(_)) => Box::pin(self.list_users(task.run, &position)).await?,
                 (Some(user), Position::Start | Position::After(_)) => self.compare(task.run, user, &position).await?,
                 (Some(user), Position::Compared) => self.check_sums(task.run, user).await?,
             }
