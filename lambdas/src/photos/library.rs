@@ -344,18 +344,23 @@ impl Library {
     /// # Errors
     /// Those of [`Library::settle`]. The reservation expires then.
     pub(super) async fn settle_last(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<(), CloudError> {
-        let item = reservation_item(id);
-        for _ in 0..MAX_ATTEMPTS {
-            // Events may have taken photos from it.
-            let Some(reservation) = self.table.get(item_key(user, &item)).await? else { break };
-            let reserved = reserved_by(&reservation)?;
-            let end = |spent, changes| self.end_reservation(user, &item, reserved, spent, changes);
-            match self.record(user, stored.iter().collect(), end).await {
-                Err(error) if error.kind() == ErrorKind::Precondition => {}
-                result => return result.map(|_| ()),
+        match self.record_and_end(user, id, stored).await {
+            // An event has taken a photo from the reservation since it was read. Once all photos are recorded, no event
+            // changes it any more.
+            Err(error) if error.kind() == ErrorKind::Precondition => {
+                self.settle(user, id, stored).await?;
+                self.record_and_end(user, id, &[]).await
             }
+            result => result,
         }
-        Err(CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired"))
+    }
+
+    async fn record_and_end(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<(), CloudError> {
+        let item = reservation_item(id);
+        let none = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired");
+        let reserved = reserved_by(&self.table.get(item_key(user, &item)).await?.ok_or_else(none)?)?;
+        let end = |spent, changes| self.end_reservation(user, &item, reserved, spent, changes);
+        self.record(user, stored.iter().collect(), end).await.map(|_| ())
     }
 
     /// Records photos that no request has reserved quota for, because that request died or nobody made one. Returns how
@@ -392,10 +397,10 @@ impl Library {
                 return Ok(spent);
             }
             let Some(failed) = self.table.transact(writes).await? else { return Ok(spent) };
-            if failed.iter().skip(photos).any(|failed| *failed) {
-                return Err(CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired"));
+            if !failed.iter().take(photos).any(|failed| *failed) {
+                return Err(CloudError::of_kind(ErrorKind::Precondition, "the reservation has changed"));
             }
-            // The first two writes of each photo are its own.
+            // The first two writes of each photo are its own. An event that has recorded it has used the reservation.
             let is_known = |at: usize| failed.iter().skip(2 * at).take(2).any(|failed| *failed);
             batch = batch.into_iter().enumerate().filter(|(at, _)| !is_known(*at)).map(|(_, photo)| photo).collect();
         }

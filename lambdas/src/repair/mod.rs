@@ -207,6 +207,8 @@ impl Repair {
     /// Corrects what a user's records add up to, and has the photo index written if it is not right.
     async fn check_sums(&self, run: Uuid, user: &UserKey) -> Result<(), CloudError> {
         self.move_record(user).await?;
+        self.library.release_expired(user).await?;
+        self.reconciler.uploads.release_expired(user).await?;
         let recount = self.library.recount(user).await?;
         let index = self.indexes.contents(user).await?;
         let usage = self.library.usage(user).await?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     openapi::{Access, Operation},
-    photos::{Library, Quota, Usage},
+    photos::{Amount, Library, Quota, Usage},
     storage::CloudError,
     uploads::UploadStore,
     users::{Handles, Record, Records, UserKey},
@@ -132,7 +132,7 @@ impl Me {
     /// The user's usage, without what requests that died and expired uploads have reserved.
     async fn usage(&self, user: &UserKey) -> Result<Usage, CloudError> {
         let usage = self.library.usage(user).await?;
-        if usage.reserved.photos == 0 {
+        if usage.reserved == Amount::default() {
             return Ok(usage);
         }
         self.library.release_expired(user).await?;
