@@ -65,8 +65,10 @@ class Library:
 
     def months(self, user: User) -> dict[str, int]:
         """{month: the number of photos}, without months that have no photos any more."""
-        counts = {item["item"]["S"].removeprefix("month#"): int(item["count"]["N"])
-                  for item in self.items(user, "month#")}
+        counts = {
+            item["item"]["S"].removeprefix("month#"): int(item["count"]["N"])
+            for item in self.items(user, "month#")
+        }
         return {month: count for month, count in counts.items() if count}
 
     def assert_right(self, user: User, what: object = "") -> dict[str, int]:
@@ -108,7 +110,11 @@ class Library:
             UpdateExpression=" ".join(expressions),
             ExpressionAttributeNames={f"#{name}": name for name in numbers},
             **(
-                {"ExpressionAttributeValues": {f":{name}": {"N": str(value)} for name, value in values.items()}}
+                {
+                    "ExpressionAttributeValues": {
+                        f":{name}": {"N": str(value)} for name, value in values.items()
+                    }
+                }
                 if values
                 else {}
             ),

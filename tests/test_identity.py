@@ -18,7 +18,7 @@ from auctions import Backstage
 from conftest import PASSWORD, Bucket, Pool, unique
 from issuer import Issuer
 from photos import photo
-from service import User, assert_problem, eventually
+from service import EMPTY_QUOTA, User, assert_problem, eventually
 
 GENERATED = re.compile(r"user-[a-z2-7]{10}")
 MakeUser = Callable[..., User]

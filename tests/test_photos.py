@@ -84,15 +84,22 @@ def test_the_name_says_when_a_photo_was_taken(user: User, name: str, taken_at: s
     assert page(user)["photos"] == [stored]
 
 
-@pytest.mark.parametrize("name", ["holiday", "IMG_20240230_030405", "IMG_20240102_250000", "1234567890", "2024"])
+@pytest.mark.parametrize(
+    "name", ["holiday", "IMG_20240230_030405", "IMG_20240102_250000", "1234567890", "2024"]
+)
 def test_without_a_time_in_its_name_a_photo_was_taken_when_it_was_uploaded(user: User, name: str) -> None:
     stored = user.upload(photo("png"), f"{name}.png")
-    assert (stored["taken_at"], stored["taken_at_source"]) == (stored["uploaded_at"].removesuffix("Z"), "upload")
+    assert (stored["taken_at"], stored["taken_at_source"]) == (
+        stored["uploaded_at"].removesuffix("Z"),
+        "upload",
+    )
 
 
 def test_every_way_to_store_a_photo_tells_when_it_was_taken(user: User) -> None:
     [unpacked] = user.unzip(build([Entry("trip/IMG_20230708_091011.jpg", photo())])).stored
-    upload = user.post("/uploads", json={"filename": "PXL_20230708_091011123.jpg", "size": len(photo())}).json()
+    upload = user.post(
+        "/uploads", json={"filename": "PXL_20230708_091011123.jpg", "size": len(photo())}
+    ).json()
     assert httpx.put(upload["parts"][0]["url"], content=photo()).status_code == 200
     completed = user.post(f"/uploads/{upload['id']}/complete").json()["photo"]
     assert (unpacked["taken_at"], completed["taken_at"]) == ("2023-07-08T09:10:11", "2023-07-08T09:10:11.123")
@@ -269,8 +276,14 @@ def test_the_page_after_the_last_photo_is_not_announced(traveller: User) -> None
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 def test_paging_loses_and_repeats_nothing_while_photos_come_and_go(user: User, order: str) -> None:
-    kept = [item["filename"] for item in upload_each(user, *(f"IMG_202401{day:02}_120000" for day in range(1, 21)))]
-    passing = [item["filename"] for item in upload_each(user, *(f"IMG_202401{day:02}_130000" for day in range(1, 21)))]
+    kept = [
+        item["filename"]
+        for item in upload_each(user, *(f"IMG_202401{day:02}_120000" for day in range(1, 21)))
+    ]
+    passing = [
+        item["filename"]
+        for item in upload_each(user, *(f"IMG_202401{day:02}_130000" for day in range(1, 21)))
+    ]
     found: list[str] = []
     for number, photos in enumerate(pages(user, order=order, limit=3)):
         found += [item["filename"] for item in photos]
@@ -339,7 +352,13 @@ def test_a_cursor_of_the_list_is_refused(traveller: User) -> None:
 
 @pytest.mark.parametrize(
     "selection",
-    [{"from": "2024-01-02"}, {"to": "2024-01-01"}, {"type": "png"}, {"favourite": "true"}, {"order": "oldest"}],
+    [
+        {"from": "2024-01-02"},
+        {"to": "2024-01-01"},
+        {"type": "png"},
+        {"favourite": "true"},
+        {"order": "oldest"},
+    ],
     ids=str,
 )
 def test_a_cursor_of_another_selection_shows_nothing_outside_this_one(

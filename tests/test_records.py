@@ -15,7 +15,7 @@ import pytest
 import auctions
 from archives import Entry, build
 from conftest import Bucket
-from crashes import ANY, Victim
+from crashes import Victim
 from library import Library
 from photos import photo
 from service import User, eventually
@@ -110,7 +110,9 @@ def test_ten_thousand_late_events_change_nothing(
     ann, bob, chance = make_user(), make_user(), random.Random(11)
     names: dict[User, list[str]] = {}
     for user in (ann, bob):
-        archive = build([Entry(f"IMG_20240{1 + n % 9}01_00000{n % 10}.jpg", photo("jpg", n % 5)) for n in range(70)])
+        archive = build(
+            [Entry(f"IMG_20240{1 + n % 9}01_00000{n % 10}.jpg", photo("jpg", n % 5)) for n in range(70)]
+        )
         names[user] = [item["filename"] for item in user.unzip(archive).stored]
         with ThreadPoolExecutor(4) as pool:
             names[user] += pool.map(lambda n, user=user: put(user, f"{n}"), range(60))
@@ -124,11 +126,15 @@ def test_ten_thousand_late_events_change_nothing(
         for kind in 35 * [CREATED] + [REMOVED]
     ]
     never = [f"20200101T000000{n:03}Z_never was.jpg" for n in range(40)]
-    bodies += [json.dumps(event(bucket, ann, name, kind)) for name in never for kind in 8 * [CREATED, REMOVED]]
+    bodies += [
+        json.dumps(event(bucket, ann, name, kind)) for name in never for kind in 8 * [CREATED, REMOVED]
+    ]
     assert len(bodies) == 10_000
     chance.shuffle(bodies)
     batches = [
-        events.sqs_messages("photos", [(str(at), body) for at, body in enumerate(bodies[start : start + 100])])
+        events.sqs_messages(
+            "photos", [(str(at), body) for at, body in enumerate(bodies[start : start + 100])]
+        )
         for start in range(0, len(bodies), 100)
     ]
 
@@ -159,10 +165,14 @@ def test_ten_thousand_late_events_change_nothing(
     assert set(never).isdisjoint(ann.names())
 
 
-def test_only_what_cannot_be_read_goes_back(user: User, bucket: Bucket, backstage: auctions.Backstage) -> None:
+def test_only_what_cannot_be_read_goes_back(
+    user: User, bucket: Bucket, backstage: auctions.Backstage
+) -> None:
     """Calls the function directly: the queue would deliver such a message again and again."""
     stored = user.upload(photo())["filename"]
-    other = json.loads(json.dumps(event(bucket, user, stored, CREATED)).replace(f'"{bucket.name}"', '"another"'))
+    other = json.loads(
+        json.dumps(event(bucket, user, stored, CREATED)).replace(f'"{bucket.name}"', '"another"')
+    )
     bodies: dict[str, Any] = {
         "good": event(bucket, user, stored, CREATED),
         "test": {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
@@ -186,11 +196,12 @@ def test_only_what_cannot_be_read_goes_back(user: User, bucket: Bucket, backstag
 def test_messages_of_another_shape_hold_nothing_up(
     user: User, library: Library, bucket: Bucket, backstage: auctions.Backstage, put: Callable[..., str]
 ) -> None:
-    for body in (
+    bodies: list[dict[str, Any]] = [
         {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
         {"Records": []},
         events.s3_change(bucket.name, "photos/x.jpg"),
-    ):
+    ]
+    for body in bodies:
         backstage.sqs.send_message(QueueUrl=backstage.photo_queue, MessageBody=json.dumps(body))
     name = put(user, "a")
     eventually(lambda: user.names(), [name])
@@ -199,9 +210,9 @@ def test_messages_of_another_shape_hold_nothing_up(
 # Functions that die
 
 
-def kills(victim: Victim, request: Callable[[User], dict[str, Any]], make: Callable[[], User]) -> Iterator[
-    tuple[str, User]
-]:
+def kills(
+    victim: Victim, request: Callable[[User], dict[str, Any]], make: Callable[[], User]
+) -> Iterator[tuple[str, User]]:
     """Kills the function before and after each of its calls to AWS, each time for another user."""
     step = 0
     while True:
@@ -215,13 +226,15 @@ def kills(victim: Victim, request: Callable[[User], dict[str, Any]], make: Calla
             yield f"killed {when} call {step}: {calls}", user
 
 
-def request(backstage: auctions.Backstage, user: User, path: str, body: bytes, content_type: str) -> dict[str, Any]:
+def request(
+    backstage: auctions.Backstage, user: User, path: str, body: bytes, content_type: str
+) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {user.id_token}", "content-type": content_type}
     return events.http_request(f"POST {path}", headers, body, stage=backstage.settings.stage)
 
 
 def all_right(library: Library, users: list[tuple[str, User]]) -> None:
-    """Lets the reservations of the killed calls expire, and checks that records and usage equal the bucket."""
+    """Lets the reservations of killed calls expire, and checks that records and usage equal the bucket."""
     for what, user in users:
         library.expire_reservations(user)
         # GET /me releases them.
@@ -239,9 +252,7 @@ def test_an_upload_that_dies_leaves_a_whole_photo_or_none(
 ) -> None:
     victim = Victim(backstage, "upload_single_photo", programs)
     path = "/upload_single_photo"
-    users = list(
-        kills(victim, lambda user: request(backstage, user, path, photo(), "image/jpeg"), make_user)
-    )
+    users = list(kills(victim, lambda user: request(backstage, user, path, photo(), "image/jpeg"), make_user))
     # Reserve, store, record.
     assert len(users) == 6
     all_right(library, users)
