@@ -84,7 +84,7 @@ class Library:
         return stored
 
     def wait_until_right(self, users: Iterable[tuple[object, User]], seconds: float = 40) -> None:
-        """Waits until records, usage and months of all users equal the bucket. Each user has a description."""
+        """Waits until records, usage and months of all users equal the bucket. Each user has a label."""
         left, deadline = list(users), time.monotonic() + seconds
         while left:
             what, user = left[-1]
