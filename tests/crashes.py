@@ -98,7 +98,7 @@ class Victim:
     ) -> tuple["subprocess.CompletedProcess[str]", list[str], bytes]:
         """Runs the function until it is killed: at the call, or else after its response.
 
-        Where nothing is done and `kills` is false, the connection is closed instead of responding to the call.
+        Without `do` and `kills`, the connection is closed instead of responding to the call.
         """
         responses: list[bytes] = []
 

@@ -152,7 +152,7 @@ def test_an_archive_stores_what_fits(user: User, library: Library) -> None:
         "quota": len(report.failed),
         "not-a-photo": 1,
     }
-    # Entries are stored at the same time: which of them fit is a matter of chance, but no more would have fit.
+    # Entries are stored concurrently: which of them fit is a matter of chance, but no more would have fit.
     left = BYTES - quota(user)[0]
     assert left == 2 * SIZE + 16_000 - sum(item["size"] for item in report.stored)
     sizes = {entry.name: len(entry.data) for entry in entries}
