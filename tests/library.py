@@ -63,6 +63,11 @@ class Library:
         items = self.items(user, "photo#")
         return {item["item"]["S"].removeprefix("photo#"): int(item["size"]["N"]) for item in items}
 
+    def reservations(self, user: User) -> list[Item]:
+        """The reservations that hold something."""
+        found = self.items(user, "reservation#")
+        return [item for item in found if (item["bytes"]["N"], item["photos"]["N"]) != ("0", "0")]
+
     def months(self, user: User) -> dict[str, int]:
         """{month: the number of photos}, without months that have no photos any more."""
         counts = {
@@ -78,7 +83,7 @@ class Library:
         usage = self.usage(user)
         assert (usage["bytes"], usage["photos"]) == (sum(stored.values()), len(stored)), (what, usage)
         assert (usage["reservedBytes"], usage["reservedPhotos"]) == (0, 0), (what, usage)
-        assert self.items(user, "reservation#") == [], what
+        assert self.reservations(user) == [], what
         taken = Counter(item["takenAt"]["S"][:7] for item in self.items(user, "photo#"))
         assert self.months(user) == taken, what
         return stored
@@ -159,7 +164,7 @@ class Library:
 
     def expire_reservations(self, user: User) -> int:
         """Moves the end of the user's reservations into the past; returns their number."""
-        found = self.items(user, "reservation#")
+        found = self.reservations(user)
         for item in found:
             self.dynamodb.update_item(
                 TableName=self.table,

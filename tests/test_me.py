@@ -10,7 +10,7 @@ import pytest
 
 import functions as direct
 import tokens
-from conftest import Bucket
+from library import Library
 from photos import photo
 from service import EMPTY_QUOTA, TIME, User, assert_problem
 
@@ -133,10 +133,16 @@ def test_the_totals_count_every_change_at_once(user: User) -> None:
     assert size == 0
 
 
-def test_the_bucket_holds_the_record_without_user_name_and_email_address(user: User, bucket: Bucket) -> None:
+@pytest.mark.local_cloud
+def test_the_table_holds_the_record_without_user_name_and_email_address(user: User, library: Library) -> None:
     made = rename(user, "Ann").json()
-    kept = bucket.client.get_object(Bucket=bucket.name, Key=f"users/{user.id}/record.json")
-    assert json.loads(kept["Body"].read()) == {name: made[name] for name in ("display_name", "created_at")}
+    [kept] = library.items(user, "record")
+    assert kept == {
+        "user": {"S": user.id},
+        "item": {"S": "record"},
+        "displayName": {"S": "Ann"},
+        "createdAt": {"S": made["created_at"]},
+    }
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

@@ -237,9 +237,10 @@ def all_right(library: Library, users: list[tuple[str, User]]) -> None:
     """Lets the reservations of killed calls expire, and checks that records and usage equal the bucket."""
     for what, user in users:
         library.expire_reservations(user)
-        # GET /me releases them.
-        assert user.me()["quota"]["reserved"] == 0, what
-        assert library.items(user, "reservation#") == [], what
+        # GET /me releases them. An event may record a photo from one at this moment, so that it stays once more.
+        deadline = time.monotonic() + 10
+        while user.me()["quota"]["reserved"] or library.reservations(user):
+            assert time.monotonic() < deadline, (what, library.reservations(user))
     library.wait_until_right(users)
     for what, user in users:
         stored = library.stored(user)
@@ -253,11 +254,11 @@ def test_an_upload_that_dies_leaves_a_whole_photo_or_none(
     victim = Victim(backstage, "upload_single_photo", programs)
     path = "/upload_single_photo"
     users = list(kills(victim, lambda user: request(backstage, user, path, photo(), "image/jpeg"), make_user))
-    # Reserve, store, record.
-    assert len(users) == 6
+    # Reserve, store, read what is reserved, record.
+    assert len(users) == 8
     all_right(library, users)
     stored = [len(library.stored(user)) for _, user in users]
-    assert stored == [0, 0, 0, 1, 1, 1]
+    assert stored == 3 * [0] + 5 * [1]
     for what, user in users:
         user.upload(photo("png"))
         assert totals(user)[1:] == (0, len(library.stored(user))), what
