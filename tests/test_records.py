@@ -237,7 +237,7 @@ def all_right(library: Library, users: list[tuple[str, User]]) -> None:
     """Lets the reservations of killed calls expire, and checks that records and usage equal the bucket."""
     for what, user in users:
         library.expire_reservations(user)
-        # GET /me releases them. An event may record a photo from one at this moment, so that it stays once more.
+        # GET /me releases them, unless an event takes a photo from one at this moment.
         deadline = time.monotonic() + 10
         while user.me()["quota"]["reserved"] or library.reservations(user):
             assert time.monotonic() < deadline, (what, library.reservations(user))
