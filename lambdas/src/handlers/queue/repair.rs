@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Longer than one step takes, even if all its photos need a change and the table slows it down.
-const MARGIN: Duration = Duration::from_mins(1);
+const MARGIN: Duration = Duration::from_secs(45);
 
 /// Compares the photos of users with their records, and corrects the records.
 pub struct RepairPhotos {
