@@ -379,7 +379,11 @@ def test_photos_come_and_go_during_a_run(
 
 
 def test_a_message_of_another_shape_stays_in_the_queue(backstage: auctions.Backstage) -> None:
-    bodies = {"no json": "?", "no run": "{}", "no user": json.dumps({"run": str(uuid.uuid4()), "user": "a/b"})}
+    bodies = {
+        "no json": "?",
+        "no run": "{}",
+        "no user": json.dumps({"run": str(uuid.uuid4()), "user": "a/b"}),
+    }
     result = backstage.invoke("repair", events.sqs_messages("repair", bodies.items()))
     assert {item["itemIdentifier"] for item in result["batchItemFailures"]} == bodies.keys()
 
