@@ -85,7 +85,13 @@ class Repair:
 
     def script(self, *arguments: str, code: int = 0) -> str:
         """Runs the script to its end and returns what it printed."""
-        command = [sys.executable, SCRIPT, "--stage", self.backstage.settings.stage, *arguments]
+        command: list[str | Path] = [
+            sys.executable,
+            SCRIPT,
+            "--stage",
+            self.backstage.settings.stage,
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -117,7 +123,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def name_of(number: int) -> str:
     """The name of a photo of 2025. The months of the photos differ."""
-    return f"2025{number % 3 + 1:02}01T{number // 3600:02}{number // 60 % 60:02}{number % 60:02}000Z_{number}.jpg"
+    hour, minute, second = number // 3600, number // 60 % 60, number % 60
+    return f"2025{number % 3 + 1:02}01T{hour:02}{minute:02}{second:02}000Z_{number}.jpg"
 
 
 def store(bucket: Bucket, user: User, sizes: Mapping[str, int]) -> None:
@@ -399,7 +406,7 @@ class TestScript:
         assert "the user is not the id of a user" in repair.script("--user", "a/b", code=1)
 
     def test_a_stage_that_does_not_exist_is_reported(self, repair: Repair) -> None:
-        command = [sys.executable, SCRIPT, "--stage", "nowhere"]
+        command: list[str | Path] = [sys.executable, SCRIPT, "--stage", "nowhere"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert done.stderr.startswith("scripts/repair: AWS refused or did not respond: ")
