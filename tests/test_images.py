@@ -218,19 +218,19 @@ def test_every_change_shows_at_once(user: User) -> None:
 
 
 def test_changes_at_once_all_show(user: User) -> None:
-    """80 photos from 8 clients, half of which are deleted."""
+    """32 photos from 4 clients, half of which are deleted."""
 
     def come_and_go(client: int) -> None:
-        for number in range(10):
+        for number in range(8):
             stored = user.upload(photo("jpg", client), f"client {client} photo {number}.jpg")["filename"]
             assert stored in [item["name"] for item in dictionary(user)]
             if number % 2:
                 delete(user, stored)
                 assert stored not in [item["name"] for item in dictionary(user)]
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(come_and_go, range(8)))
-    assert len(dictionary(user)) == 40
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(come_and_go, range(4)))
+    assert len(dictionary(user)) == 16
     assert dictionary(user) == listing(user)
 
 
