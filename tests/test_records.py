@@ -278,7 +278,7 @@ def test_an_archive_that_dies_leaves_whole_photos(
     for what, user in users:
         assert set(library.stored(user).values()) <= sizes, what
         assert len(library.stored(user)) <= 2, what
-    assert {len(library.stored(user)) for _, user in users} == {0, 1, 2}
+    assert {len(library.stored(user)) for _, user in users} >= {0, 2}
 
 
 def test_a_deletion_that_dies_deletes_or_keeps_the_photo(
