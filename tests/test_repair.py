@@ -214,6 +214,9 @@ def test_a_deployment_of_version_0_1_is_migrated(
     write_old_index(bucket, many, photos[many.id])
     write_old_index(bucket, few, {})
     write_old_index(bucket, emptied, {name_of(7): 7})
+    record = {"display_name": "Ann", "created_at": "2025-01-02T03:04:05.678Z"}
+    record_key = f"users/{few.id}/record.json"
+    bucket.client.put_object(Bucket=bucket.name, Key=record_key, Body=json.dumps(record).encode())
 
     started = time.monotonic()
     run, printed = repair.wait()
@@ -223,7 +226,9 @@ def test_a_deployment_of_version_0_1_is_migrated(
         # A message from before may have had the index written in the middle of the run, a minute ago at most.
         eventually(lambda user=user: indexed(bucket, user), photos[user.id], seconds=90)  # type: ignore[misc]
     assert f"\n{many.id}: 1,203 records added\n" in printed
-    assert f"\n{few.id}: 2 records added\n" in printed
+    assert f"\n{few.id}: 2 records added, 1 user record moved to the table\n" in printed
+    assert {name: few.me()[name] for name in record} == record
+    assert bucket.list(record_key) == []
     assert emptied.id not in printed
     assert "\nLeft alone: 2 objects under photos/ " in printed
     assert records.progress(run, many) == {
@@ -234,6 +239,7 @@ def test_a_deployment_of_version_0_1_is_migrated(
         "removed": 0,
         "resized": 0,
         "recounted": 0,
+        "moved": 0,
         "photos": 1203,
         "bytes": sum(photos[many.id].values()),
     }
@@ -261,7 +267,7 @@ def test_wrong_records_and_sums_are_corrected(
     records.change(user, "month#2025-02", count=6)
     records.change(user, "month#2019-12", count=3)
     run, printed = repair.wait("--user", user.id)
-    fixed = "1 records removed, 1 sizes corrected, 1 totals corrected"
+    fixed = "1 record removed, 1 size corrected, 1 total corrected"
     assert f"\n{user.id}: {fixed}\n" in printed
     assert f"\nFixed: {fixed}.\n" in printed
     assert_right(user, {name_of(number): 5 for number in range(4)})

@@ -119,16 +119,18 @@ impl Repair {
         self.queue.send(std::slice::from_ref(task)).await
     }
 
-    /// Moves a user's record from the bucket, where versions up to 0.1 stored it, to the table.
-    async fn move_record(&self, user: &UserKey) -> Result<(), CloudError> {
+    /// Moves a user's record from the bucket, where versions up to 0.1 stored it, to the table. Returns whether there
+    /// was one.
+    async fn move_record(&self, user: &UserKey) -> Result<bool, CloudError> {
         let key = keys::old_record(user);
-        let Some(object) = self.objects.get(&key).await? else { return Ok(()) };
+        let Some(object) = self.objects.get(&key).await? else { return Ok(false) };
         let json = object.body.collect().await;
         let json = json.map_err(|error| CloudError::caused("reading a user's record failed", error))?;
         let record = serde_json::from_slice(&json.into_bytes());
         let record = record.map_err(|error| CloudError::caused("a user's record cannot be read", error))?;
         self.records.take_over(user, &record).await?;
-        self.objects.delete(&key).await
+        self.objects.delete(&key).await?;
+        Ok(true)
     }
 
     /// Lists some more users and sends a message for each. A user whose photos are all gone still has an index. One who
@@ -206,7 +208,7 @@ impl Repair {
 
     /// Corrects what a user's records add up to, and has the photo index written if it is not right.
     async fn check_sums(&self, run: Uuid, user: &UserKey) -> Result<(), CloudError> {
-        self.move_record(user).await?;
+        let is_moved = self.move_record(user).await?;
         self.library.release_expired(user).await?;
         self.reconciler.uploads.release_expired(user).await?;
         let recount = self.library.recount(user).await?;
@@ -220,6 +222,7 @@ impl Repair {
             ("photos", recount.stored.photos),
             ("bytes", recount.stored.bytes),
             ("recounted", u64::from(recount.is_corrected)),
+            ("moved", u64::from(is_moved)),
         ];
         self.runs.advance(run, Some(user), (&Position::Compared, &Position::Done), &counts).await?;
         tracing::info!(
