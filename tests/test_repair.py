@@ -25,7 +25,7 @@ pytestmark = pytest.mark.local_cloud
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "repair"
 #: The calls to AWS of a run for a user with 40 photos without records: the function may die at each of them.
-STEPS = 17
+STEPS = 20
 
 
 class Records(Library):

@@ -62,12 +62,12 @@ class Checks(unittest.TestCase):
 
     def test_a_misspelt_permission_is_refused(self) -> None:
         def change(content: Content) -> None:
-            permission = content["functions"]["list"]["permissions"][0]
+            permission = content["functions"]["download"]["permissions"][0]
             permission["conditions"] = permission.pop("condition")
 
         self._expect(
             change,
-            "functions.list.permissions.0: Additional properties are not allowed "
+            "functions.download.permissions.0: Additional properties are not allowed "
             "('conditions' was unexpected)",
         )
 
@@ -154,8 +154,8 @@ class Checks(unittest.TestCase):
 
     def test_a_wildcard_in_a_permission_is_refused(self) -> None:
         self._expect(
-            lambda content: content["functions"]["list"]["permissions"][0].update(resources=["*"]),
-            'functions.list.permissions.0.resources.0: "*": a resource is the placeholder of an ARN, and '
+            lambda content: content["functions"]["download"]["permissions"][0].update(resources=["*"]),
+            'functions.download.permissions.0.resources.0: "*": a resource is the placeholder of an ARN, and '
             "optionally a path that may end in /*",
         )
 
@@ -169,9 +169,11 @@ class Checks(unittest.TestCase):
 
     def test_a_listing_outside_the_prefixes_is_refused(self) -> None:
         def change(content: Content) -> None:
-            content["functions"]["list"]["permissions"][0]["condition"]["StringLike"]["s3:prefix"] = ["*"]
+            content["functions"]["download"]["permissions"][0]["condition"]["StringLike"]["s3:prefix"] = ["*"]
 
-        self._expect(change, 'functions.list.permissions: the s3:prefix "*" is not below one of the prefixes')
+        self._expect(
+            change, 'functions.download.permissions: the s3:prefix "*" is not below one of the prefixes'
+        )
 
     def test_a_permission_on_an_index_that_is_not_defined_is_refused(self) -> None:
         self._expect(
@@ -214,8 +216,8 @@ class Derived(unittest.TestCase):
         filled = manifest.filled({name: f'<{name} "quoted">' for name in manifest.placeholders})
         self.assertEqual(filled.placeholders, set())
         functions = {function.name: function for function in filled.functions}
-        self.assertEqual(functions["list"].environment["BUCKET"], '<bucket "quoted">')
-        self.assertEqual(functions["list"].permissions[0]["resources"], ['<bucket_arn "quoted">'])
+        self.assertEqual(functions["download"].environment["BUCKET"], '<bucket "quoted">')
+        self.assertEqual(functions["download"].permissions[0]["resources"], ['<bucket_arn "quoted">'])
 
     def test_a_placeholder_without_a_value_is_refused(self) -> None:
         manifest = Manifest(_content())
