@@ -184,7 +184,8 @@ def folder(user: User, bucket: Bucket, records: Records) -> Callable[[int], tupl
     return make
 
 
-@pytest.mark.smoke
+# It repairs all users, and corrects what other tests have changed on purpose.
+@pytest.mark.exclusive
 def test_a_deployment_of_version_0_1_is_migrated(
     make_user: Callable[..., User],
     bucket: Bucket,
