@@ -28,8 +28,8 @@ resource "aws_codebuild_project" "this" {
   service_role  = aws_iam_role.build[each.key].arn
   build_timeout = 120 # minutes; without a cache, the test step builds everything twice
 
-  # Two builds of the same project would compete for the cache or for the state's lock.
-  concurrent_build_limit = 1
+  # Without concurrent_build_limit: a build above that limit fails instead of waiting in the queue. A stage of the
+  # pipeline runs one build at a time anyway.
 
   source {
     type      = "CODEPIPELINE"

@@ -17,8 +17,9 @@ locals {
   own    = "${var.name}-pipeline"
   stages = { for s in var.stages : s.name => s }
 
-  # CodePipeline stores an artifact under `{pipeline}/{first 10 characters of the artifact's name}/`.
-  artifacts = { for s in var.stages : s.name => "plan_${s.name}" }
+  # CodePipeline stores an artifact under `{pipeline}/{first 10 characters of the artifact's name}/`. The stage comes
+  # first, so that two stages rarely share a folder; a validation of var.stages refuses those that would.
+  artifacts = { for s in var.stages : s.name => "${s.name}_plan" }
   folders = merge(
     { source = "${var.name}/source", build = "${var.name}/build" },
     { for stage, artifact in local.artifacts : artifact => "${var.name}/${substr(artifact, 0, 10)}" },

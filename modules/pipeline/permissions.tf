@@ -32,14 +32,29 @@ locals {
         resources = ["${local.arn.lambda}:function:${prefix}-*", "${local.arn.lambda}:layer:${prefix}-*"]
       },
       {
-        sid  = "EventSources"
-        read = ["lambda:GetEventSourceMapping", "lambda:ListTags"]
-        write = [
-          "lambda:DeleteEventSourceMapping", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateEventSourceMapping",
-        ]
+        sid   = "EventSources"
+        read  = []
+        write = ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
         # AWS gives a mapping a random id. The condition restricts it to this stage's functions.
         resources = ["${local.arn.lambda}:event-source-mapping:*"]
         condition = { ArnLike = { "lambda:FunctionArn" = "${local.arn.lambda}:function:${prefix}-*" } }
+      },
+      {
+        sid   = "ReadEventSources"
+        read  = ["lambda:GetEventSourceMapping"]
+        write = []
+        # `*`, without a condition: the provider reads a deleted mapping until it is gone, and a mapping that is gone has
+        # neither an ARN nor a function.
+        resources = ["*"]
+      },
+      {
+        sid   = "EventSourceTags"
+        read  = ["lambda:ListTags"]
+        write = ["lambda:TagResource", "lambda:UntagResource"]
+        # Lambda does not tell these actions which function a mapping belongs to. A mapping that is being created has no
+        # tags yet. Mappings of other stages have their stage's tag, so they cannot be tagged again.
+        resources = ["${local.arn.lambda}:event-source-mapping:*"]
+        condition = { StringEqualsIfExists = { "aws:ResourceTag/Stage" = stage } }
       },
       {
         sid   = "NewEventSources"
@@ -176,7 +191,7 @@ locals {
       {
         sid       = "Roles"
         read      = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags"]
-        write     = ["iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"]
+        write     = ["iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"]
         resources = ["${local.iam}:role/${prefix}-*"]
       },
       {

@@ -20,15 +20,16 @@ resource "aws_iam_role_policy" "pipeline" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid      = "Artifacts"
-        Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
+        Sid    = "Artifacts"
+        Effect = "Allow"
+        # The source action of a connection sets an ACL on what it uploads, which needs s3:PutObjectAcl.
+        Action   = concat(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], local.github ? ["s3:PutObjectAcl", "s3:PutObjectTagging"] : [])
         Resource = "${aws_s3_bucket.artifacts.arn}/${var.name}/*"
       },
       {
         Sid      = "ArtifactBucket"
         Effect   = "Allow"
-        Action   = ["s3:GetBucketVersioning", "s3:GetBucketLocation", "s3:ListBucket"]
+        Action   = concat(["s3:GetBucketVersioning", "s3:GetBucketLocation", "s3:ListBucket"], local.github ? ["s3:GetBucketAcl"] : [])
         Resource = aws_s3_bucket.artifacts.arn
       },
       {

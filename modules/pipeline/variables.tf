@@ -33,6 +33,18 @@ variable "stages" {
   }
 
   validation {
+    # CodePipeline truncates the names of artifacts to 10 characters. With a shared folder, the plan build of one stage
+    # could write the plan that another stage applies.
+    condition     = length(distinct([for s in var.stages : substr("${s.name}_plan", 0, 10)])) == length(var.stages)
+    error_message = "The first 10 characters of the stages' names must differ, because CodePipeline stores their plans under them."
+  }
+
+  validation {
+    condition     = length(distinct(compact(var.stages[*].mail_identity))) == length(compact(var.stages[*].mail_identity))
+    error_message = "Each stage must have its own mail_identity: a stage creates its SES identity, and AWS refuses to create the same one twice."
+  }
+
+  validation {
     condition     = length(distinct(var.stages[*].bucket)) == length(var.stages)
     error_message = "Each stage must have its own bucket."
   }

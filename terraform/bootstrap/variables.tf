@@ -40,8 +40,24 @@ variable "stages" {
     bucket        = string
     mail_identity = optional(string)
   }))
-  default  = [{ name = "test", bucket = "yourplace", mail_identity = "no-reply@yourplace.example" }]
+  default  = [{ name = "test", bucket = "yourplace", mail_identity = "no-reply@test.yourplace.example" }]
   nullable = false
+
+  validation {
+    # The pipeline's roles may only use what is named here, so a difference would fail much later, in an apply.
+    condition = alltrue([for s in var.stages : (
+      try(regex("(?m)^bucket_name\\s*=\\s*\"([^\"]*)\"", file("${var.envs_dir}/${s.name}.tfvars"))[0], null) == s.bucket &&
+      try(regex("(?m)^mail_sender\\s*=\\s*\"([^\"]*)\"", file("${var.envs_dir}/${s.name}.tfvars"))[0], null) == s.mail_identity
+    )])
+    error_message = "Each stage needs a file {envs_dir}/{name}.tfvars in which bucket_name equals its bucket, and mail_sender its mail_identity."
+  }
+}
+
+variable "envs_dir" {
+  description = "The folder with a file {stage}.tfvars for each stage, which the pipeline deploys the stage with."
+  type        = string
+  default     = "../envs"
+  nullable    = false
 }
 
 variable "production_stages" {

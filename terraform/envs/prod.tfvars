@@ -4,5 +4,6 @@ bucket_name = "yourplace-prod"
 
 log_retention_days = 90
 
-# An address of yours: SES sends a link to it, and no mail goes out before somebody has opened that.
+# An address of yours, different for each stage: a stage creates its SES identity. SES sends a link to the address, and
+# no email goes out before somebody has opened it.
 mail_sender = "no-reply@yourplace.example"

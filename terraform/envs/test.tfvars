@@ -2,5 +2,6 @@ stage       = "test"
 region      = "eu-central-1"
 bucket_name = "yourplace"
 
-# An address of yours: SES sends a link to it, and no mail goes out before somebody has opened that.
-mail_sender = "no-reply@yourplace.example"
+# An address of yours, different for each stage: a stage creates its SES identity. SES sends a link to the address, and
+# no email goes out before somebody has opened it.
+mail_sender = "no-reply@test.yourplace.example"

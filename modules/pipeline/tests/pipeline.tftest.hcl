@@ -94,9 +94,9 @@ run "apply_gets_exactly_the_approved_plan" {
       ])
       } == {
       test       = ["arn:aws:s3:::artifacts/yourplace/build/*", "arn:aws:s3:::artifacts/cache/*"]
-      test-plan  = ["arn:aws:s3:::artifacts/yourplace/plan_test/*"]
+      test-plan  = ["arn:aws:s3:::artifacts/yourplace/test_plan/*"]
       test-apply = []
-      prod-plan  = ["arn:aws:s3:::artifacts/yourplace/plan_prod/*"]
+      prod-plan  = ["arn:aws:s3:::artifacts/yourplace/prod_plan/*"]
       prod-apply = []
     }
     error_message = "Only a stage's plan build may write its plan, so that no other build can change what was approved."
@@ -122,6 +122,10 @@ run "builds" {
       if variable.name == "TF_VAR_permissions_boundary_arn"
     ], aws_iam_policy.functions_boundary["prod"].arn)
     error_message = "The plan must set the functions' boundary on every role."
+  }
+  assert {
+    condition     = alltrue([for p in aws_codebuild_project.this : p.concurrent_build_limit == null])
+    error_message = "A project must have no limit of concurrent builds: above the limit, CodeBuild fails a build instead of queueing it."
   }
   assert {
     condition     = alltrue([for g in aws_cloudwatch_log_group.build : g.retention_in_days == 90])
@@ -156,6 +160,7 @@ run "roles_cannot_escalate" {
       "iam:CreateRole", "iam:CreateServiceLinkedRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy",
       "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags", "iam:PassRole",
       "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
     ])
     error_message = "The apply role may use only these IAM actions: none on users, none on managed policies (so it cannot change a boundary), and none that removes a boundary."
   }
@@ -188,7 +193,8 @@ run "roles_do_no_more_than_they_need" {
     condition = toset(flatten([
       for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : s.Action if contains(s.Resource, "*")
       ])) == toset([
-      "cloudwatch:DescribeAlarms", "cognito-idp:CreateUserPool", "lambda:CreateEventSourceMapping", "logs:CreateLogDelivery",
+      "cloudwatch:DescribeAlarms", "cognito-idp:CreateUserPool", "lambda:CreateEventSourceMapping", "lambda:GetEventSourceMapping",
+      "logs:CreateLogDelivery",
       "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
       "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
     ])
@@ -290,6 +296,13 @@ run "github" {
     error_message = "The source must be the GitHub repository."
   }
   assert {
+    condition = length(setsubtract(
+      ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl"],
+      flatten([for s in jsondecode(aws_iam_role_policy.pipeline.policy).Statement : s.Action]),
+    )) == 0
+    error_message = "The pipeline's role lacks an action that AWS requires (CodePipeline User Guide, Manage the CodePipeline service role). A connection's upload sets an ACL."
+  }
+  assert {
     condition     = length(aws_codecommit_repository.this) + length(aws_cloudwatch_event_rule.push) + length(aws_iam_role.push) == 0
     error_message = "With GitHub there must be no CodeCommit repository and no event rule, because the connection starts the pipeline."
   }
@@ -319,6 +332,36 @@ run "rejects_two_stages_in_one_bucket" {
   command = plan
   variables {
     stages = [{ name = "test", bucket = "yourplace" }, { name = "prod", bucket = "yourplace" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "rejects_two_stages_with_one_folder_of_artifacts" {
+  command = plan
+  variables {
+    stages = [{ name = "production1", bucket = "yourplace-1" }, { name = "production2", bucket = "yourplace-2" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "long_stage_names_have_their_own_folders" {
+  command = plan
+  variables {
+    stages = [{ name = "staging1", bucket = "yourplace-1" }, { name = "staging2", bucket = "yourplace-2" }]
+  }
+  assert {
+    condition     = length(distinct(values(local.folders))) == 4
+    error_message = "Two artifacts share a folder, so one stage's plan build could write another stage's plan."
+  }
+}
+
+run "rejects_two_stages_with_one_sender" {
+  command = plan
+  variables {
+    stages = [
+      { name = "test", bucket = "yourplace", mail_identity = "mail@example.org" },
+      { name = "prod", bucket = "yourplace-prod", mail_identity = "mail@example.org" },
+    ]
   }
   expect_failures = [var.stages]
 }

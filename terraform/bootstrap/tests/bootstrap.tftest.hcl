@@ -36,6 +36,13 @@ mock_provider "aws" {
   }
 }
 
+# Not the values of a terraform.tfvars that an operator has committed.
+variables {
+  region   = "eu-central-1"
+  envs_dir = "./tests/envs"
+  stages   = [{ name = "test", bucket = "photos", mail_identity = "mail@test.example.org" }]
+}
+
 run "state_bucket" {
   command = plan
 
@@ -116,4 +123,35 @@ run "rejects_a_short_state_retention" {
     state_retention_days = 7
   }
   expect_failures = [var.state_retention_days]
+}
+
+run "rejects_a_bucket_that_the_stage_does_not_use" {
+  command = plan
+  variables {
+    stages = [{ name = "test", bucket = "another", mail_identity = "mail@test.example.org" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "rejects_a_sender_that_the_stage_does_not_use" {
+  command = plan
+  variables {
+    stages = [{ name = "test", bucket = "photos" }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "accepts_a_stage_without_a_sender" {
+  command = plan
+  variables {
+    stages = [{ name = "silent", bucket = "silent-photos" }]
+  }
+}
+
+run "rejects_a_stage_without_a_file" {
+  command = plan
+  variables {
+    stages = [{ name = "missing", bucket = "photos" }]
+  }
+  expect_failures = [var.stages]
 }

@@ -1,0 +1,2 @@
+stage       = "silent"
+bucket_name = "silent-photos"

@@ -1,0 +1,3 @@
+stage       = "test"
+bucket_name = "photos"
+mail_sender = "mail@test.example.org"
