@@ -12,7 +12,7 @@ from checks.suite import REPORTS, run_suite, run_tests
 from support import manifest
 from support.common import LOCAL, ROOT, Failure, virtual_environment
 from terraform_checks import proof
-from terraform_checks.terraform import Terraform, find
+from terraform_checks.terraform import Terraform
 
 
 def package() -> str:
@@ -35,7 +35,7 @@ def e2e() -> str:
     if "BASE_URL" in os.environ:
         run_suite("e2e", {})
         return f"against {os.environ['BASE_URL']}"
-    terraform = find()
+    terraform = proof.terraform_for_proof()
     if isinstance(terraform, Terraform):
         for line in proof.prove(terraform, "jwt", show_policies=False):
             print(f"terraform: {line}", flush=True)
@@ -55,7 +55,7 @@ def local() -> str:
     with second_issuer() as issuer, local_cloud(LOCAL / "e2e-local") as cloud:
         printed = cloud.start("--zips", str(zips()))
         _run_printed_lines(printed)
-        if isinstance(find(), Terraform):
+        if isinstance(proof.terraform_for_proof(), Terraform):
             run_tests("smoke", cloud.settings(), "smoke")
         cloud.start("--zips", str(zips()), "--authorizer", "lambda", "--trusted-issuers", str(issuer.trusted))
         run_suite("lambda", {**cloud.settings(), "SECOND_ISSUER": issuer.address}, only="authorizer")

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.common import main_of  # noqa: E402
 from terraform_checks import proof  # noqa: E402
 from terraform_checks.steps import NOT_RUN, static_steps  # noqa: E402
-from terraform_checks.terraform import Terraform, find  # noqa: E402
+from terraform_checks.terraform import Terraform  # noqa: E402
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:
     yield from static_steps()
-    terraform = find()
+    terraform = proof.terraform_for_proof()
     if options.no_apply:
         yield f"{NOT_RUN}, as requested: the apply to a local cloud with the end-to-end suite"
     elif isinstance(terraform, Terraform):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from checks.suite import run_suite
 from support import manifest
 from support.common import ROOT, Failure, virtual_environment
 from terraform_checks.comparison import ALLOWED, differences
-from terraform_checks.terraform import WORK, Done, Terraform
+from terraform_checks.terraform import WORK, Done, Terraform, find
 
 _TERRAFORM = ROOT / "terraform"
 _REGION = "us-east-1"
@@ -60,6 +61,8 @@ while True:
     s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
 """
 _QUEUES_SECONDS = 120
+# The provider reads a bucket's tags through S3 Control, whose client puts the account before the host.
+_S3_CONTROL_HOST = "000000000000.localhost"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,25 @@ class Stage:
     def outputs(self) -> dict[str, Any]:
         """The outputs of the applied root module."""
         return {name: output["value"] for name, output in self.run("output", "-json").expect().json().items()}
+
+
+def terraform_for_proof() -> Terraform | str:
+    """Terraform with a provider that can apply to the local cloud, or the reason why there is none.
+
+    `TERRAFORM_PROOF=no` is such a reason. The pipeline sets it.
+    """
+    if os.environ.get("TERRAFORM_PROOF") == "no":
+        return "TERRAFORM_PROOF is `no`"
+    terraform = find()
+    if isinstance(terraform, Terraform) and not terraform.stand_in:
+        try:
+            socket.getaddrinfo(_S3_CONTROL_HOST, None)
+        except OSError:
+            return (
+                f"{_S3_CONTROL_HOST}, which the provider calls, has no address on this machine: "
+                f"add `127.0.0.1 {_S3_CONTROL_HOST}` to /etc/hosts"
+            )
+    return terraform
 
 
 def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterator[str]:

@@ -28,6 +28,11 @@ class Terraform:
     provider: str
     prefix: tuple[str, ...]
 
+    @property
+    def stand_in(self) -> bool:
+        """Whether the provider is the stand-in rather than the registry's."""
+        return bool(self.prefix)
+
     def command(self, folder: Path, *arguments: str) -> list[str]:
         """The command line for a root module or a module."""
         return [*self.prefix, "terraform", f"-chdir={folder}", *arguments]
