@@ -18,16 +18,18 @@ locals {
   }
 
   # One entry for each kind of resource in the root module. Plan and apply get `read`, only apply gets `write`.
+  # scripts/terraform_checks/provider_calls.toml lists the calls that need these permissions. A test fails if one is
+  # missing, and if one is not needed. Some reads have wildcards, because a new version of the provider may read one more
+  # setting of a function, bucket or table. They cover only those of this stage.
   permissions = {
     for stage, prefix in local.prefix : stage => [
       {
         sid  = "Functions"
         read = ["lambda:Get*", "lambda:List*"]
         write = [
-          "lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:DeleteFunctionConcurrency",
-          "lambda:DeleteLayerVersion", "lambda:PublishLayerVersion", "lambda:PublishVersion", "lambda:PutFunctionConcurrency",
-          "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunctionCode",
-          "lambda:UpdateFunctionConfiguration",
+          "lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:DeleteLayerVersion",
+          "lambda:PublishLayerVersion", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource",
+          "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
         ]
         resources = ["${local.arn.lambda}:function:${prefix}-*", "${local.arn.lambda}:layer:${prefix}-*"]
       },
@@ -121,13 +123,13 @@ locals {
       },
       {
         sid       = "Queues"
-        read      = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
+        read      = ["sqs:GetQueueAttributes", "sqs:ListQueueTags"]
         write     = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
         resources = ["${local.arn.sqs}:${prefix}-*"]
       },
       {
         sid       = "Topics"
-        read      = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"]
+        read      = ["sns:GetTopicAttributes", "sns:ListTagsForResource"]
         write     = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:UntagResource"]
         resources = ["${local.arn.sns}:${prefix}-*"]
       },
@@ -139,20 +141,17 @@ locals {
         resources = ["*"]
       },
       {
-        sid  = "Schedules"
-        read = ["scheduler:GetSchedule", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"]
-        write = [
-          "scheduler:CreateSchedule", "scheduler:CreateScheduleGroup", "scheduler:DeleteSchedule", "scheduler:DeleteScheduleGroup",
-          "scheduler:TagResource", "scheduler:UntagResource", "scheduler:UpdateSchedule",
-        ]
-        resources = ["${local.arn.scheduler}:schedule/*/${prefix}-*", "${local.arn.scheduler}:schedule-group/${prefix}*"]
+        sid       = "Schedules"
+        read      = ["scheduler:GetSchedule"]
+        write     = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"]
+        resources = ["${local.arn.scheduler}:schedule/*/${prefix}-*"]
       },
       {
         sid  = "LogGroups"
-        read = ["logs:DescribeMetricFilters", "logs:ListTagsForResource"]
+        read = ["logs:ListTagsForResource"]
         write = [
-          "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:DeleteRetentionPolicy",
-          "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
+          "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy",
+          "logs:TagResource", "logs:UntagResource",
         ]
         resources = [
           "${local.arn.logs}:log-group:/aws/lambda/${prefix}-*",
@@ -161,9 +160,10 @@ locals {
       },
       {
         sid  = "LogDelivery"
-        read = ["logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries"]
+        read = ["logs:DescribeLogGroups"]
         write = [
-          "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+          "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
+          "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
         ]
         # `*`: API Gateway's access log needs these of its caller. IAM has no resource type for them, nor for listing
         # log groups.
@@ -185,13 +185,13 @@ locals {
       {
         sid       = "MailIdentity"
         read      = ["ses:GetEmailIdentity", "ses:ListTagsForResource"]
-        write     = ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentity*", "ses:TagResource", "ses:UntagResource"]
+        write     = ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentityConfigurationSetAttributes", "ses:PutEmailIdentityDkimSigningAttributes", "ses:TagResource", "ses:UntagResource"]
         resources = local.mail_identities[stage]
       },
       {
         sid       = "Roles"
-        read      = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags"]
-        write     = ["iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"]
+        read      = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:ListRoleTags"]
+        write     = ["iam:DeleteRole", "iam:ListInstanceProfilesForRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"]
         resources = ["${local.iam}:role/${prefix}-*"]
       },
       {
@@ -365,7 +365,7 @@ resource "aws_iam_policy" "deploy_boundary" {
         {
           Sid      = "NeverDelete"
           Effect   = "Deny"
-          Action   = ["dynamodb:DeleteTable", "dynamodb:DeleteBackup", "cognito-idp:DeleteUserPool", "s3:DeleteBucket"]
+          Action   = ["dynamodb:DeleteTable", "dynamodb:DeleteBackup", "s3:DeleteBucket"]
           Resource = ["*"] # `*` in a Deny covers every resource.
         },
         {
@@ -390,11 +390,15 @@ resource "aws_iam_policy" "deploy_boundary" {
           ]
         },
       ],
-      [
-        # Without their Sids, because a managed policy may have at most 6,144 characters.
-        for s in local.deploy_statements["apply"][each.key] : { for key, value in s : key => value if key != "Sid" }
+      # A managed policy may have at most 6,144 characters. So these have no Sids, and those with the same resources and
+      # conditions are merged.
+      [for same in values({
+        for s in local.deploy_statements["apply"][each.key] : jsonencode([s.Resource, try(s.Condition, null)]) => s...
         if !contains(["Functions", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms", "PhotoBucket"], s.Sid)
-      ],
+        }) : merge(
+        { Effect = "Allow", Action = flatten(same[*].Action), Resource = same[0].Resource },
+        { for key, value in { Condition = try(same[0].Condition, null) } : key => value if value != null },
+      )],
     )
   })
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from checks.step import part
-from terraform_checks import static
+from terraform_checks import policies, static
 from terraform_checks.terraform import Terraform, find, has_terraform
 
 NOT_RUN = "NOT RUN"
-_NEED_A_PROVIDER = "validate and the modules' tests"
+_NEED_A_PROVIDER = "validate, the modules' tests and the evaluation of the pipeline's policies"
 
 
 def static_steps() -> Iterator[str]:
@@ -24,5 +24,8 @@ def static_steps() -> Iterator[str]:
         with part("terraform validate and test"):
             modules = static.check_modules(terraform)
         yield f"modules, with {terraform.provider}: {modules}"
+        with part("the pipeline's policies"):
+            evaluated = policies.check_policies(terraform)
+        yield f"the pipeline's policies: {evaluated}"
     elif has_terraform():
         yield f"{NOT_RUN}, since {terraform}: {_NEED_A_PROVIDER}"

@@ -238,6 +238,34 @@ run "roles_do_no_more_than_they_need" {
   }
 }
 
+run "the_longest_names_fit_too" {
+  override_data {
+    target = data.aws_region.current
+    values = { region = "ap-southeast-1" }
+  }
+  override_resource {
+    target = aws_s3_bucket.artifacts
+    values = { arn = "arn:aws:s3:::yourplaceyourplacexx-pipeline-123456789012-ap-southeast-1" }
+  }
+  override_resource {
+    target = aws_iam_policy.functions_boundary
+    values = { arn = "arn:aws:iam::123456789012:policy/yourplaceyourplacexx-pipeline-stagestagestages-functions-boundary" }
+  }
+  variables {
+    name         = "yourplaceyourplacexx"
+    state_bucket = "yourplace-state-123456789012-ap-southeast-1"
+    stages = [{
+      name          = "stagestagestages"
+      bucket        = "a-bucket-with-the-longest-name-that-is-possible-in-s3-xxxxxxxxx"
+      mail_identity = "no-reply@a-long-subdomain.of-a-long-domain.example.org"
+    }]
+  }
+  assert {
+    condition     = length(aws_iam_policy.deploy_boundary["stagestagestages"].policy) <= 6144
+    error_message = "With the longest names, the boundary has ${length(aws_iam_policy.deploy_boundary["stagestagestages"].policy)} characters. IAM allows 6,144."
+  }
+}
+
 run "the_functions_fit_their_boundary" {
   assert {
     condition = length(setsubtract(

@@ -1,0 +1,86 @@
+"""How IAM evaluates policies, as far as the pipeline's policies need it.
+
+The rules are those of the IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements: Condition
+operators". An operator that is not implemented is an error, never a match.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Policy = Mapping[str, Any]
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call as IAM sees it: an action, the ARN that it acts on, and the condition keys that AWS supplies."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def allows(policies: Iterable[Policy], request: Request) -> bool:
+    """Whether a statement of these policies allows the request, and none denies it."""
+    effects = {
+        statement["Effect"]
+        for policy in policies
+        for statement in policy["Statement"]
+        if _applies(statement, request)
+    }
+    return effects == {"Allow"}
+
+
+def as_list(value: str | Sequence[str]) -> list[str]:
+    """The value of a policy's element, which may be one string or a list of strings."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Whether a value matches a pattern with `*` and `?`, where `*` also matches colons and slashes."""
+    return _pattern(pattern).fullmatch(value) is not None
+
+
+@functools.cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+def _applies(statement: Statement, request: Request) -> bool:
+    action = request.action.lower()
+    return (
+        any(matches(pattern.lower(), action) for pattern in as_list(statement["Action"]))
+        and any(matches(pattern, request.resource) for pattern in as_list(statement["Resource"]))
+        and _conditions_hold(statement.get("Condition", {}), request.context)
+    )
+
+
+def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    names = {name.lower(): value for name, value in context.items()}
+    for operator, keys in conditions.items():
+        compare = _OPERATORS[operator.removesuffix("IfExists")]
+        for key, expected in keys.items():
+            value = names.get(key.lower())
+            if value is None:
+                if not operator.endswith("IfExists"):
+                    return False
+            elif not any(compare(pattern, value) for pattern in as_list(expected)):
+                return False
+    return True
+
+
+def _arn_matches(pattern: str, value: str) -> bool:
+    """Compares the six parts of an ARN one by one: in the first five, a wildcard ends at a colon."""
+    patterns, values = pattern.split(":", 5), value.split(":", 5)
+    return len(patterns) == len(values) and all(map(matches, patterns, values))
+
+
+_OPERATORS = {
+    "ArnEquals": _arn_matches,
+    "ArnLike": _arn_matches,
+    "StringEquals": lambda expected, value: bool(expected == value),
+    "StringLike": matches,
+}
