@@ -183,9 +183,12 @@ locals {
         resources = ["*"]
       },
       {
-        sid       = "MailIdentity"
-        read      = ["ses:GetEmailIdentity", "ses:ListTagsForResource"]
-        write     = ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentityConfigurationSetAttributes", "ses:PutEmailIdentityDkimSigningAttributes", "ses:TagResource", "ses:UntagResource"]
+        sid  = "MailIdentity"
+        read = ["ses:GetEmailIdentity", "ses:ListTagsForResource"]
+        write = [
+          "ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentityConfigurationSetAttributes",
+          "ses:PutEmailIdentityDkimSigningAttributes", "ses:TagResource", "ses:UntagResource",
+        ]
         resources = local.mail_identities[stage]
       },
       {

@@ -150,3 +150,34 @@ run "an_address_without_a_host_is_refused" {
 
   expect_failures = [var.email]
 }
+
+# docs/operations.md, "Costs": AWS charges for each metric of an alarm.
+run "the_costs_in_the_documentation_are_right" {
+  variables {
+    functions = {
+      login = { name = "yourplace-test-login", timeout = 10 }
+      list  = { name = "yourplace-test-list", timeout = 10 }
+    }
+  }
+
+  assert {
+    condition = (
+      sum([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.api_4xx]) :
+        max(1, length([for query in alarm.metric_query : query if length(query.metric) > 0]))
+      ]) == 3 * 2 + 2 * 1 + 1 * 1 + 3
+    )
+    error_message = "The alarms no longer have 3 metrics per function, 2 per queue, 1 per schedule and 3 for the API: correct docs/operations.md."
+  }
+}
+
+run "another_partition" {
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn" }
+  }
+
+  assert {
+    condition     = startswith(jsondecode(aws_sns_topic_policy.alarms.policy).Statement[0].Condition.ArnLike["aws:SourceArn"], "arn:aws-cn:cloudwatch:")
+    error_message = "In another partition, the alarms may not publish to the topic."
+  }
+}
