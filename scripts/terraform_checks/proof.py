@@ -195,9 +195,8 @@ def _prepare(stage: Stage, authorizer: str) -> None:
         "skip_requesting_account_id": "true",
         "skip_metadata_api_check": "true",
     }
-    stage.run(
-        "init", "-input=false", *(f"-backend-config={name}={value}" for name, value in backend.items())
-    ).expect()
+    options = (f"-backend-config={name}={value}" for name, value in backend.items())
+    stage.run("init", "-input=false", "-lockfile=readonly", *options).expect()
 
 
 def _mistakes_are_refused(stage: Stage) -> str:
