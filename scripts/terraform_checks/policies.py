@@ -1,7 +1,7 @@
 """Evaluates the pipeline's policies for each call that Terraform's provider makes (provider_calls.toml).
 
 A plan and an apply must be allowed what they call, and nothing of another stage. Every permission, resource
-and condition must matter: a policy without it must fail one of these checks.
+and condition must matter: a policy without it, or with a wider resource, must fail one of these checks.
 """
 
 import copy
@@ -326,7 +326,10 @@ def survivors(documents: Iterable[Document]) -> tuple[int, int, list[str]]:
 
 
 def mutations(policy: Policy) -> Iterator[tuple[str, Policy]]:
-    """The policy without one action, resource, condition or statement, each in turn."""
+    """The policy without one action, resource, condition or statement, or with one resource widened, in turn.
+
+    A resource is widened to `*`, unless a condition limits the statement anyway.
+    """
     for number, statement in enumerate(policy["Statement"]):
         label = statement.get("Sid", f"statement {number + 1}")
         yield f"without {label}", _with(policy, number, None)
@@ -335,6 +338,14 @@ def mutations(policy: Policy) -> Iterator[tuple[str, Policy]]:
             for value in listed if len(listed) > 1 else []:
                 left = [other for other in listed if other != value]
                 yield f"{label} without {value}", _with(policy, number, {**statement, element: left})
+        resources = as_list(statement["Resource"])
+        for value in resources if statement["Effect"] == "Allow" and "Condition" not in statement else []:
+            if value != "*":
+                widened = ["*" if other == value else other for other in resources]
+                yield (
+                    f"{label} with * instead of {value}",
+                    _with(policy, number, {**statement, "Resource": widened}),
+                )
         for operator, keys in statement.get("Condition", {}).items():
             for key in keys:
                 changed = copy.deepcopy(dict(statement))

@@ -96,6 +96,13 @@ class Mutations(unittest.TestCase):
             found["S without the condition on a"]["Statement"][0]["Condition"]["StringEquals"], {}
         )
 
+    def test_a_resource_without_a_condition_is_widened(self) -> None:
+        found = dict(mutations(_policy(Sid="S", Resource=["r", "*"])))
+        self.assertEqual(found["S with * instead of r"]["Statement"][0]["Resource"], ["*", "*"])
+        self.assertNotIn("S with * instead of *", found)
+        for policy in (_policy(Effect="Deny"), _policy({"StringEquals": {"a": "x"}})):
+            self.assertFalse(any("instead" in name for name, _ in mutations(policy)))
+
 
 if __name__ == "__main__":
     unittest.main()
