@@ -38,8 +38,8 @@ const KEY_LIFETIME: Duration = Duration::from_hours(24);
 ///   has ended: it is not shown after that, and DynamoDB may delete it;
 /// - `idempotency#{hash}`: the upload that a request with an idempotency key created, and a hash of that request.
 ///
-/// The ids of the uploads that have not ended are in the user's [`Usage`](crate::photos::Usage). An id leaves them in the same write that
-/// uses or releases what the upload has reserved, so that happens once.
+/// The ids of the uploads that have not ended are in the user's [`Usage`](crate::photos::Usage). An id leaves them in
+/// the same write that uses or releases what the upload has reserved, so that happens once.
 #[derive(Clone, Debug)]
 pub struct UploadStore {
     library: Library,

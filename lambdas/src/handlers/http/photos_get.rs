@@ -36,8 +36,8 @@ pub fn operations() -> Vec<Operation> {
 impl PhotosGet {
     /// The photo that the path names.
     ///
-    /// API Gateway decodes a path, but some gateways leave `%25` as it is. So a name with `%25` is looked up as it came,
-    /// then decoded. Both cannot be photos: the timestamps of two names differ.
+    /// A gateway decodes the path, but some leave `%25` as it is. So a name with `%25` is looked up as it came, then
+    /// decoded. Both cannot be photos: the timestamps of two names differ.
     async fn find(&self, request: &Request, user: &UserKey) -> Result<PhotoRecord, Problem> {
         let parameters = request.path_parameters();
         let name = parameters.first("filename").unwrap_or_default();
