@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
@@ -30,6 +33,8 @@ pub struct Intake<'a> {
     stored: Mutex<Vec<PhotoRecord>>,
     /// When photos were last recorded. Who holds it records.
     recorded: Mutex<Instant>,
+    /// Whether recording photos failed or was cancelled. Events record them then, from the reservation.
+    is_unsettled: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +51,17 @@ impl<'a> Intake<'a> {
     #[must_use]
     pub fn new(photos: &'a PhotoStore, uploads: &'a UploadStore, quota: Quota, user: &'a UserKey) -> Self {
         let (account, stored, recorded) = (Mutex::default(), Mutex::default(), Mutex::new(Instant::now()));
-        Self { photos, uploads, quota, user, id: Uuid::now_v7(), account, stored, recorded }
+        Self {
+            photos,
+            uploads,
+            quota,
+            user,
+            id: Uuid::now_v7(),
+            account,
+            stored,
+            recorded,
+            is_unsettled: AtomicBool::new(false),
+        }
     }
 
     /// Stores a photo under a new name. A later call or [`Intake::finish`] records it.
@@ -82,10 +97,12 @@ impl<'a> Intake<'a> {
             let first = stored.len().min(BATCH);
             stored.drain(..first).collect()
         };
-        if !batch.is_empty()
-            && let Err(error) = self.uploads.library().settle(self.user, self.id, &batch).await
-        {
-            warn(&error, batch.len());
+        if !batch.is_empty() {
+            let was_unsettled = self.is_unsettled.swap(true, Ordering::Relaxed);
+            match self.uploads.library().settle(self.user, self.id, &batch).await {
+                Ok(_) => self.is_unsettled.store(was_unsettled, Ordering::Relaxed),
+                Err(error) => warn(&error, batch.len()),
+            }
         }
         *recorded = Instant::now();
     }
@@ -137,12 +154,20 @@ impl<'a> Intake<'a> {
         }
         let (library, stored) = (self.uploads.library(), self.stored.into_inner());
         let (batches, last) = stored.split_at(stored.len().saturating_sub(1) / BATCH * BATCH);
+        let mut is_settled = !self.is_unsettled.into_inner();
         for batch in batches.chunks(BATCH) {
             if let Err(error) = library.settle(self.user, self.id, batch).await {
                 warn(&error, batch.len());
+                is_settled = false;
             }
         }
-        if let Err(error) = library.settle_last(self.user, self.id, last).await {
+        let settled = if is_settled {
+            library.settle_last(self.user, self.id, last).await
+        } else {
+            // The reservation stays for the events, and expires.
+            library.settle(self.user, self.id, last).await.map(|_| ())
+        };
+        if let Err(error) = settled {
             warn(&error, last.len());
         }
     }

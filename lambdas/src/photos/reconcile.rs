@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{Change, Library, PhotoName, PhotoRecord};
@@ -11,6 +12,9 @@ use crate::{
 
 /// The most photos that one read of the table is about.
 const BATCH: usize = 50;
+
+/// How many objects are asked for at once.
+const AT_ONCE: usize = 8;
 
 /// Makes records equal the bucket.
 ///
@@ -60,8 +64,13 @@ impl Reconciler {
     pub async fn reconcile(&self, user: &UserKey, names: &[PhotoName]) -> Result<Reconciled, CloudError> {
         let mut done = Reconciled::default();
         let mut unrecorded = Vec::new();
-        for name in names {
-            let Some(object) = self.objects.version(&keys::photo(user, name)).await? else {
+        let mut objects = Vec::new();
+        for names in names.chunks(AT_ONCE) {
+            let keys: Vec<_> = names.iter().map(|name| keys::photo(user, name)).collect();
+            objects.extend(try_join_all(keys.iter().map(|key| self.objects.version(key))).await?);
+        }
+        for (name, object) in names.iter().zip(objects) {
+            let Some(object) = object else {
                 done.removed += u64::from(self.library.remove(user, name).await?);
                 continue;
             };

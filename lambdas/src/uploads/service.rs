@@ -218,6 +218,9 @@ impl Uploads {
     /// checked, and failures of the storage.
     pub async fn cancel(&self, user: &UserKey, id: Uuid) -> Result<(), UploadError> {
         let session = self.find(user, id).await?;
+        if session.state == State::Done {
+            return Err(UploadError::Ended);
+        }
         // A call of `complete` that died may have stored the photo.
         if let Some(name) = self.stored(user, &session).await? {
             self.store.record(user, id, &name).await?;

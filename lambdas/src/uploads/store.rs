@@ -325,8 +325,11 @@ impl UploadStore {
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":open", text(State::Open.as_str()))
             .expression_attribute_values(":lease", text(&lease.token));
-        send(update).await?;
-        Ok(())
+        match send(update).await.map_err(CloudError::from) {
+            // The SDK retried a call whose response was lost.
+            Err(error) if error.kind() == ErrorKind::Precondition => Ok(()),
+            result => result.map(|_| ()),
+        }
     }
 
     /// Ends a lease early, so that the next call need not wait until it expires. Not once the photo is being stored: a

@@ -46,8 +46,7 @@ impl Records {
     /// # Errors
     /// Any [`CloudError`].
     pub async fn rename(&self, user: &UserKey, name: Option<&str>) -> Result<Record, CloudError> {
-        let change = if name.is_some() { ", displayName = :name" } else { " REMOVE displayName" };
-        self.update(user, change, name).await
+        self.update(user, ", displayName = :name", Some(name.unwrap_or_default())).await
     }
 
     /// Takes over a record that an earlier version stored. What the user has set since stays.
@@ -86,7 +85,8 @@ impl Records {
         let item = updated.attributes.ok_or_else(|| CloudError::unusable("an update returned no item"))?;
         let owned = |text: &str| Some(text.to_owned());
         Ok(Record {
-            display_name: optional(&item, "displayName", owned)?,
+            // A name that was set to null is an empty text, so that it differs from one that was never set.
+            display_name: optional(&item, "displayName", owned)?.filter(|name| !name.is_empty()),
             created_at: required(&item, "createdAt", owned)?,
         })
     }

@@ -21,9 +21,9 @@ use crate::{
 /// The largest photo index that a response contains, in bytes. Lambda limits a response to 6 MB.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The index of fewer photos is never larger than [`MAX_BYTES`]: an entry has at most 200 bytes unless it consists of
-/// characters that JSON escapes.
-const MANY_PHOTOS: u64 = 20_000;
+/// The index of fewer photos is never larger than [`MAX_BYTES`]: an entry has at most 300 bytes, even if JSON escapes
+/// every character of a name.
+const MANY_PHOTOS: u64 = 10_000;
 
 /// Returns the index of the caller's photos.
 pub struct MeImages {
@@ -81,11 +81,7 @@ impl Route for MeImages {
             }
             Index::Made(made) if size <= MAX_BYTES => return with_etag(with_text(made.into_json())?, &etag),
             Index::Stored(_) => PhotoIndexStore::presign(&self.presigner, user)?,
-            Index::Snapshot(_) => PhotoIndexStore::presign_snapshot(&self.presigner, user, changes)?,
-            Index::Made(made) => {
-                self.indexes.write_snapshot(user, made, changes).await?;
-                PhotoIndexStore::presign_snapshot(&self.presigner, user, changes)?
-            }
+            Index::Snapshot(_) | Index::Made(_) => PhotoIndexStore::presign_snapshot(&self.presigner, user, changes)?,
         };
         let address = Address { url: &url, expires_in: EXPIRES_IN.as_secs() };
         // No ETag: the presigned URL changes on every call.
@@ -94,17 +90,17 @@ impl Route for MeImages {
 }
 
 impl MeImages {
-    /// The index from the records. For many photos that takes seconds, so an earlier response may have stored it.
+    /// The index from the records. For many photos that takes seconds, so it is stored for the requests that follow.
     async fn make(&self, user: &UserKey, usage: &Usage) -> Result<Index, CloudError> {
-        let snapshot = if usage.stored().photos >= MANY_PHOTOS {
-            self.indexes.open_snapshot(user, usage.changes).await?
-        } else {
-            None
-        };
-        Ok(match snapshot {
-            Some(snapshot) => Index::Snapshot(snapshot),
-            None => Index::Made(PhotoIndex::read(&self.library, user).await?),
-        })
+        let is_large = usage.stored().photos >= MANY_PHOTOS;
+        if is_large && let Some(snapshot) = self.indexes.open_snapshot(user, usage.changes).await? {
+            return Ok(Index::Snapshot(snapshot));
+        }
+        let made = PhotoIndex::read(&self.library, user).await?;
+        if is_large {
+            self.indexes.write_snapshot(user, made.clone(), usage.changes).await?;
+        }
+        Ok(Index::Made(made))
     }
 }
 

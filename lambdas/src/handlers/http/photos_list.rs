@@ -44,6 +44,8 @@ crate::members! {
         r#type: Option<PhotoType>,
         /// Only photos that are favourites, or only those that are not.
         favourite: Option<Flag>,
+        /// Only photos in the trash. Nothing moves a photo to the trash yet.
+        trash: Option<Flag>,
         order: Order,
         limit: Limit<DEFAULT_LIMIT, MAX_LIMIT>,
         /// The `cursor` of the previous page.
@@ -131,13 +133,17 @@ pub fn operations() -> Vec<Operation> {
 impl Route for PhotosList {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let Parameters { from, to, r#type: kind, favourite, order, limit, cursor } = members::read_query(&request)?;
+        let Parameters { from, to, r#type: kind, favourite, trash, order, limit, cursor } =
+            members::read_query(&request)?;
         if let (Some(from), Some(to)) = (&from, &to)
             && from.sort_key() > to.sort_key()
         {
             return Err(Problem::bad_request("`from` must not be after `to`."));
         }
         let after = cursor.as_deref().map(parse_cursor).transpose()?;
+        if trash == Some(Flag(true)) {
+            return json(StatusCode::OK, &Listed { photos: Vec::new(), cursor: None });
+        }
         let favourite = favourite.map(|Flag(favourite)| favourite);
         let selection = Selection { from, to, kind, favourite, oldest_first: order == Order::Oldest };
         let (records, has_more) = self.library.select(user.key(), &selection, limit.get(), after.as_ref()).await?;

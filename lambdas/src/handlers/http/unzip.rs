@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 use lambda_http::RequestExt as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     archive::{Limits, Report, unpack},
@@ -15,8 +15,11 @@ use crate::{
     web::{Problem, Request, Response, Route, auth::Auth, json, problem::Kind, upload::Upload},
 };
 
-/// The time reserved for sending the response.
+/// The time reserved for recording the last photos and for sending the response.
 const RESPONSE_TIME: Duration = Duration::from_secs(2);
+
+/// The part of it in which photos are recorded. Events record the photos that are left.
+const RECORD_TIME: Duration = Duration::from_secs(1);
 
 /// Stores every photo of a ZIP archive in the caller's folder.
 pub struct Unzip {
@@ -51,7 +54,9 @@ impl Route for Unzip {
             intake.store(&name, kind, photo).await.map(Photo::from)
         })
         .await;
-        intake.finish().await;
+        if timeout_at(deadline + RECORD_TIME, intake.finish()).await.is_err() {
+            tracing::warn!("time ran out: events have to record photos");
+        }
         json(StatusCode::OK, &report?)
     }
 }
