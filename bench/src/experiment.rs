@@ -42,8 +42,12 @@ struct Samples {
     cpu_ms: Vec<f64>,
     /// Cloud calls during the last unit, by operation.
     calls: BTreeMap<String, usize>,
-    /// Bytes sent to the cloud during the last unit.
+    /// Bytes of the bodies sent to the cloud during the last unit, and of those received from it.
     sent_bytes: usize,
+    received_bytes: usize,
+    /// Half of DynamoDB's read units in the last unit, and its write units.
+    half_reads: usize,
+    writes: usize,
     /// Bytes of the function's responses in the last unit.
     answered_bytes: usize,
     /// After the last repetition.
@@ -134,7 +138,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn start(&self, work: &Work) -> Result<(Function, Start), Failure> {
-        self.cloud.set_photos(work.photos);
+        self.cloud.prepare(work)?;
         self.cloud.take_calls();
         let name = &work.contender;
         let contender = self.plan.contenders.get(name).ok_or_else(|| Failure::NoContender(name.clone()))?;
@@ -146,7 +150,7 @@ impl<'a> Bench<'a> {
 
     /// Runs one unit of work. Returns `None` if it has no events.
     async fn unit(&self, function: &mut Function, work: &Work) -> Result<Option<Unit>, Failure> {
-        self.cloud.set_photos(work.photos);
+        self.cloud.prepare(work)?;
         let mut unit = None;
         for path in &work.events {
             let event = self.events.get(path).cloned().unwrap_or_default();
@@ -162,6 +166,9 @@ impl<'a> Bench<'a> {
         }
         if let Some(unit) = &mut unit {
             unit.calls = self.cloud.take_calls();
+            if let Some(refused) = &unit.calls.refused {
+                return Err(function.failure(format!("DynamoDB refused {refused}").as_bytes()));
+            }
         }
         Ok(unit)
     }
@@ -203,7 +210,10 @@ impl Samples {
         self.own_ms.push(milliseconds(wall.saturating_sub(calls.busy)));
         self.cpu_ms.push(milliseconds(cpu));
         self.calls = calls.counts;
-        self.sent_bytes = calls.bytes;
+        self.sent_bytes = calls.sent;
+        self.received_bytes = calls.received;
+        self.half_reads = calls.half_reads;
+        self.writes = calls.writes;
         self.answered_bytes = answered_bytes;
     }
 }

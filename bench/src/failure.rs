@@ -20,10 +20,13 @@ pub(crate) enum Failure {
         /// The cause.
         error: io::Error,
     },
+    /// The plan contains something else than it should.
+    #[error("the plan is wrong: {0}")]
+    Plan(String),
     /// An experiment names a contender that the plan does not define.
     #[error("the plan defines no contender {0}")]
     NoContender(String),
-    /// A function failed, exited or was silent for a minute.
+    /// A function failed, exited or was silent for five minutes.
     #[error("{name} {what}; its log is {}", log.display())]
     Function {
         /// The contender.

@@ -29,10 +29,10 @@ use crate::{
     server::{Answer, Server, Service, answer, body},
 };
 
-/// How long to wait for a signal from a function. No function may take longer.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long to wait for a signal from a function. A debug build needs minutes for a photo index of a million photos.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// How long a function has for one event; sent to it as the deadline.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = PATIENCE;
 
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 
@@ -166,7 +166,7 @@ impl Function {
                 _ => {}
             }
         }
-        Err(self.failure(b"it exited or was silent for a minute"))
+        Err(self.failure(b"it exited or was silent for five minutes"))
     }
 }
 

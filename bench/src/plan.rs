@@ -9,7 +9,7 @@ use std::{
 
 use layer_jwt::testing::{SigningKey, id_claims, with};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
@@ -69,6 +69,15 @@ pub(crate) struct Work {
     /// Number of photos in the user's folder.
     #[serde(default)]
     pub(crate) photos: usize,
+    /// Items of the table `library`, in DynamoDB's JSON, that differ from the generated ones or are additional.
+    #[serde(default)]
+    pub(crate) items: Vec<Value>,
+    /// Range keys of generated items that are not in the table.
+    #[serde(default)]
+    pub(crate) removed: Vec<String>,
+    /// Keys without objects in S3, where all others have one.
+    #[serde(default)]
+    pub(crate) absent: Vec<String>,
 }
 
 impl Plan {

@@ -1,11 +1,20 @@
 //! HTTP/1.1 servers on localhost.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::{
     Request, Response, StatusCode,
-    body::{Bytes, Incoming},
+    body::{Body, Bytes, Frame, Incoming, SizeHint},
     server::conn::http1,
     service::service_fn,
 };
@@ -14,7 +23,43 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::failure::Failure;
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// The most bytes that a response transmits at a time.
+const CHUNK: usize = 64 * 1024;
+
+pub(crate) type Answer = Response<Content>;
+
+/// The body of a response. It counts what it transmits, because a client need not read all of it.
+pub(crate) struct Content {
+    rest: Bytes,
+    transmitted: Arc<AtomicUsize>,
+}
+
+impl Content {
+    /// The number of bytes transmitted so far.
+    pub(crate) fn transmitted(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.transmitted)
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let length = self.rest.len().min(CHUNK);
+        let chunk = self.rest.split_to(length);
+        self.transmitted.fetch_add(length, Ordering::Relaxed);
+        Poll::Ready((length > 0).then(|| Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
 
 /// Handles the requests of a [`Server`].
 pub(crate) trait Service: Clone + Send + 'static {
@@ -76,7 +121,7 @@ pub(crate) async fn discard(request: Request<Incoming>) -> usize {
 }
 
 pub(crate) fn answer(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Content { rest: body.into(), transmitted: Arc::default() });
     *answer.status_mut() = status;
     answer
 }

@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark import workloads
 from benchmark.report import Results, markdown, median
@@ -27,8 +27,8 @@ def tables(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     """The cost of a request of each function, and of a user in a month."""
     requests = _requests(run, prices)
     rows = [
-        [name, *(f"{part * 1000:.5f}" for part in parts), f"{sum(parts) * 1000:.5f}"]
-        for name, parts in requests.items()
+        [name, *(f"{part * 1000:.5f}" for part in cost), f"{sum(cost) * 1000:.5f}"]
+        for name, cost in requests.items()
     ]
     columns = ["1,000 requests", "gateway", "Lambda", "cloud calls", "logs", "USD"]
     month = prices["user_month"]
@@ -54,26 +54,42 @@ def tables(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     )
 
 
-def _requests(run: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """The cost of one warm request of each function, by part."""
-    results = Results(run)
-    costs: dict[str, tuple[float, ...]] = {}
-    for name, passes in results.works("warm", "one request").items():
-        if name not in run["memory"]:
-            continue
-        memory, calls = run["memory"][name], passes[-1]["calls"]
-        waiting = median(passes, "wall_ms") - median(passes, "own_ms")
-        # A small function has a share of a processor, on which its own work takes longer than here.
-        billed = waiting + median(passes, "cpu_ms") * max(1, _MB_OF_A_PROCESSOR / memory)
-        by_gateway = name not in workloads.WITHOUT_GATEWAY
-        units = math.ceil(max(passes[-1]["sent_bytes"], 1) / _GATEWAY_UNIT)
-        costs[name] = (
-            units * prices["http_api_request_512_kib"] if by_gateway else 0.0,
-            _invocation(prices, memory, billed),
-            sum(count * prices["calls"].get(call, 0.0) for call, count in calls.items()),
-            _LOG_BYTES / 1e9 * prices["log_gb"],
-        )
-    return costs
+class Parts(NamedTuple):
+    """The parts of the cost of one event, in USD."""
+
+    gateway: float
+    function: float
+    calls: float
+    logs: float
+
+
+def _requests(run: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, Parts]:
+    """The cost of one warm request of each function."""
+    works = Results(run).works("warm", "one request")
+    memory = run["memory"]
+    return {name: parts(name, passes, memory[name], prices) for name, passes in works.items() if name in memory}
+
+
+def parts(
+    function: str, passes: Sequence[Mapping[str, Any]], memory: int, prices: Mapping[str, Any]
+) -> Parts:
+    """The cost of one warm event of a function with so many MB of memory."""
+    last, wall, cpu = passes[-1], median(passes, "wall_ms"), median(passes, "cpu_ms")
+    # For its cloud calls, or for a time.
+    waiting = wall - min(cpu, median(passes, "own_ms"))
+    # A small function has a share of a processor, on which its own work takes longer than here.
+    billed = waiting + cpu * max(1, _MB_OF_A_PROCESSOR / memory)
+    by_gateway = function not in workloads.WITHOUT_GATEWAY
+    gateway_units = math.ceil(max(last["sent_bytes"], 1) / _GATEWAY_UNIT)
+    each = prices["calls"]
+    calls = sum(count * each.get(call, 0.0) for call, count in last["calls"].items())
+    reads, writes = last["half_reads"] / 2, last["writes"]
+    return Parts(
+        gateway_units * prices["http_api_request_512_kib"] if by_gateway else 0.0,
+        _invocation(prices, memory, billed),
+        calls + reads * each["DynamoDB read unit"] + writes * each["DynamoDB write unit"],
+        _LOG_BYTES / 1e9 * prices["log_gb"],
+    )
 
 
 def small_request(prices: Mapping[str, Any], memory: int, milliseconds: float) -> float:

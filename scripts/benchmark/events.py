@@ -1,12 +1,13 @@
 """The events that the benchmark sends to functions, as JSON."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from benchmark.library import USER, photo_key
 from support import events
 
-USER = "ann"
 AUCTION = "019a0000-0000-7000-8000-000000000001"
 # bench/ puts a token here.
 _TOKEN = "Bearer {{token}}"
@@ -18,12 +19,14 @@ def http(
     *,
     raw: bytes | None = None,
     query: Mapping[str, str] | None = None,
+    path: str = AUCTION,
 ) -> str:
-    """A request to `METHOD /path`: `body` is sent as JSON, `raw` as bytes."""
-    return json.dumps(_http(route, body, raw, query or {}))
+    """A request to `METHOD /path`: `body` is sent as JSON, `raw` as bytes; `path` is its parameter."""
+    return json.dumps(_http(route, body, raw, query or {}, path))
 
 
-def _http(route: str, body: Any, raw: bytes | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _http(route: str, body: Any, raw: bytes | None, query: Mapping[str, str], path: str) -> dict[str, Any]:
+    parameter = re.search(r"{(.+)}", route)
     headers = {
         "accept": "*/*",
         "authorization": _TOKEN,
@@ -39,23 +42,32 @@ def _http(route: str, body: Any, raw: bytes | None, query: Mapping[str, str]) ->
         headers,
         raw if raw is not None else json.dumps(body) if body is not None else "",
         stage="test",
-        raw_path="/test" + route.split(" ")[1].replace("{id}", AUCTION),
+        raw_path="/test" + re.sub("{.+}", path, route.split(" ")[1]),
         raw_query="&".join(f"{name}={value}" for name, value in query.items()),
         claims={"cognito:username": USER, "token_use": "id"},
     )
     event["queryStringParameters"] = query
-    if "{id}" in route:
-        event["pathParameters"] = {"id": AUCTION}
+    if parameter:
+        event["pathParameters"] = {parameter[1]: path}
     return event
 
 
 def authorizer() -> str:
     """What API Gateway asks a Lambda authorizer about `POST /list`."""
-    return json.dumps(events.authorization_request(_http("POST /list", None, None, {})))
+    return json.dumps(events.authorization_request(_http("POST /list", None, None, {}, "")))
 
 
-def uploaded(bucket: str) -> str:
-    """What the index queue receives after an upload."""
-    change = events.s3_change(bucket, f"photos/{USER}/20260101T000000000Z_photo.jpg")
-    message = ("059f36b4-87a3-44ab-83d2-661975830a7d", json.dumps(change))
-    return json.dumps(events.sqs_messages("yourplace-bench-index", [message]))
+def changed(bucket: str, name: str, kind: str) -> str:
+    """What the photos queue receives when a photo is created (`ObjectCreated:Put`) or deleted."""
+    change = events.s3_change(bucket, photo_key(name), kind)
+    return _message("yourplace-bench-photos", change)
+
+
+def outdated() -> str:
+    """What the index queue receives when the user's photo index is outdated."""
+    return _message("yourplace-bench-index", {"user": USER, "due": 1767225600000})
+
+
+def _message(queue: str, body: Any) -> str:
+    message = ("059f36b4-87a3-44ab-83d2-661975830a7d", json.dumps(body))
+    return json.dumps(events.sqs_messages(queue, [message]))

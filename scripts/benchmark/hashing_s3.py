@@ -118,7 +118,7 @@ class Counts:
 
     #: Calls of AWS, by service and operation.
     calls: Counter[str] = field(default_factory=Counter)
-    #: What DynamoDB bills: a transaction counts once for each of its items.
+    #: What AWS bills: the calls of S3, and the units of DynamoDB.
     billed: Counter[str] = field(default_factory=Counter)
     #: The seconds of each request to the API, by route.
     api: dict[str, list[float]] = field(default_factory=dict)
@@ -460,7 +460,23 @@ class _Handler(BaseHTTPRequestHandler):
             # Such as DynamoDB_20120810.GetItem.
             call = f"{target.partition('_')[0]} {target.rpartition('.')[2]}"
             counts.calls[call] += 1
-            counts.billed[call] += len(json.loads(body).get("TransactItems", [call]))
+            if call.startswith("DynamoDB "):
+                unit, number = _units(call.removeprefix("DynamoDB "), json.loads(body))
+                counts.billed[f"DynamoDB {unit} unit"] += number
+
+
+def _units(operation: str, request: Mapping[str, Any]) -> tuple[str, int]:
+    """What DynamoDB bills for an operation whose items are smaller than 1 KB and whose reads are consistent.
+
+    A transaction takes two units for each of its items. A photo's record has an entry in four indexes.
+    """
+    if operation in ("GetItem", "Query"):
+        return "read", 1
+    writes = request.get("TransactItems")
+    if writes is None:
+        return "write", 1
+    photos = sum("timeline" in write.get("Put", {}).get("Item", {}) for write in writes)
+    return "write", 2 * len(writes) + 4 * photos
 
 
 def _xml(name: str, content: str) -> tuple[int, dict[str, str], bytes]:

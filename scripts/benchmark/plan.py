@@ -46,6 +46,9 @@ def _experiment(folder: Path, experiment: Experiment) -> dict[str, Any]:
             "contender": work.contender,
             "events": [_event(folder, event) for event in work.events],
             "photos": work.photos,
+            "items": work.items,
+            "removed": work.removed,
+            "absent": work.absent,
         }
         for work in experiment.works
     ]

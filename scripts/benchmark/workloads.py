@@ -1,12 +1,12 @@
 """What is measured: the contenders, and the work that each is given."""
 
-import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmark import events, files
+from benchmark import events, files, library
+from benchmark.library import Photos
 from support import manifest
 from support.common import SCRIPTS
 from support.manifest import Function
@@ -15,7 +15,6 @@ BUCKET = "yourplace"
 POOL = "eu-central-1_bench"
 CLIENT = "bench"
 ISSUER = f"https://cognito-idp.eu-central-1.amazonaws.com/{POOL}"
-PHOTO = "20260101T000000000Z_photo.jpg"
 
 BARE = "bare handler"
 PYTHON = "Python"
@@ -26,12 +25,19 @@ _PHOTO_LIMIT = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Work:
-    """A unit of work: its label in the tables, who does it, its events, the photos in the user's folder."""
+    """A unit of work: its label in the tables, who does it, its events, and what it finds.
+
+    The user has so many `photos`. The table contains `items` besides theirs, or instead of them, and not
+    the items whose range keys are `removed`. S3 has no objects with the keys `absent`.
+    """
 
     label: str
     contender: str
     events: Sequence[str] = ()
     photos: int = 0
+    items: Sequence[library.Item] = ()
+    removed: Sequence[str] = ()
+    absent: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,20 @@ class Programs:
     python: Path
 
 
-WITHOUT_GATEWAY = ("authorize", "index_images", "process_auctions", "send_mail")
+WITHOUT_GATEWAY = ("authorize", "index_images", "process_auctions", "record_photos", "send_mail")
+
+_UPLOAD = "019a0000-0000-7000-8000-000000000003"
+_SOME = Photos(100)
+PHOTO = _SOME.name(50)
+# What the table contains besides the photos, for the functions that need it.
+_ITEMS: Mapping[str, Sequence[library.Item]] = {
+    "index_images": [_SOME.usage(changes=1)],
+    "record_photos": [_SOME.usage(changes=1)],
+    **{
+        name: [_SOME.usage(uploads=(_UPLOAD,)), library.upload(_UPLOAD)]
+        for name in ("uploads_list", "uploads_get", "uploads_parts", "uploads_complete", "uploads_cancel")
+    },
+}
 
 # A typical event of each function that is called by one. Those that are missing are measured up to readiness.
 _EVENTS: Mapping[str, Callable[[], str]] = {
@@ -84,9 +103,22 @@ _EVENTS: Mapping[str, Callable[[], str]] = {
     "list": lambda: events.http("POST /list", query={"limit": "100"}),
     "download": lambda: events.http("GET /download", query={"filename": PHOTO}),
     "delete": lambda: events.http("POST /delete", query={"filename": PHOTO}),
+    "photos_list": lambda: events.http("GET /photos"),
+    "photos_months": lambda: events.http("GET /photos/months"),
+    "photos_get": lambda: events.http("GET /photos/{filename}", path=PHOTO),
+    "uploads_create": lambda: events.http(
+        "POST /uploads", {"filename": "photo.jpg", "size": library.PHOTO_BYTES}
+    ),
+    "uploads_list": lambda: events.http("GET /uploads"),
+    "uploads_get": lambda: events.http("GET /uploads/{id}", path=_UPLOAD),
+    "uploads_parts": lambda: events.http("POST /uploads/{id}/parts", {"numbers": [1]}, path=_UPLOAD),
+    "uploads_complete": lambda: events.http("POST /uploads/{id}/complete", path=_UPLOAD),
+    "uploads_cancel": lambda: events.http("DELETE /uploads/{id}", path=_UPLOAD),
     "me": lambda: events.http("GET /me"),
     "me_images": lambda: events.http("GET /me/images"),
-    "index_images": lambda: events.uploaded(BUCKET),
+    "record_photos": lambda: events.changed(BUCKET, PHOTO, "ObjectCreated:Put"),
+    "index_images": events.outdated,
+    "docs": lambda: events.http("GET /openapi.json"),
     "auctions_create": lambda: events.http("POST /auctions", {"title": "A lamp", "starting_price": 100}),
     "auctions_list": lambda: events.http("GET /auctions"),
     "auctions_get": lambda: events.http("GET /auctions/{id}"),
@@ -102,24 +134,24 @@ def upload(size: int) -> str:
 
 def pages(photos: int) -> list[str]:
     """The requests that list a folder, page by page. The cursors are those that the function gives."""
-    cursors = [None] + [_cursor(last) for last in range(_PAGE - 1, photos - 1, _PAGE)]
+    listed = Photos(photos)
+    cursors = [None] + [listed.cursor(last) for last in range(_PAGE - 1, photos - 1, _PAGE)]
     queries = [{"limit": str(_PAGE)} | ({"cursor": cursor} if cursor else {}) for cursor in cursors]
     return [events.http("POST /list", query=query) for query in queries]
-
-
-def _cursor(number: int) -> str:
-    """As bench/ names the photos of a folder: the n-th is of the n-th millisecond."""
-    seconds, milliseconds = divmod(number, 1000)
-    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
-    name = f"20260101T{hours:02}{minutes:02}{seconds:02}{milliseconds:03}Z_photo.jpg"
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
 def experiments(functions: Iterable[str], quick: bool) -> list[Experiment]:
     """All that is measured of these functions. `quick` repeats less, and leaves out what takes seconds."""
     have = set(functions)
     started = [
-        Work(name, name, [event()] if (event := _EVENTS.get(name)) else (), photos=100) for name in functions
+        Work(
+            name,
+            name,
+            [event()] if (event := _EVENTS.get(name)) else (),
+            _SOME.count,
+            items=_ITEMS.get(name, ()),
+        )
+        for name in functions
     ]
     request = events.http("POST /list")
     some = 4 if quick else 10
@@ -186,6 +218,13 @@ def _workloads(quick: bool) -> list[Experiment]:
         works = [Work("Rust", function, given, photos), Work(PYTHON, f"python {reference}", given, photos)]
         return Experiment("work", title, "warm", repetitions, works)
 
+    def index(photos: int, repetitions: int) -> Experiment:
+        works = [
+            Work(label, contender, [events.outdated()], photos, items=[Photos(photos).usage(changes=1)])
+            for label, contender in (("Rust", "index_images"), (PYTHON, "python index"))
+        ]
+        return Experiment("work", f"index of {photos:,} photos", "warm", repetitions, works)
+
     unzip = events.http("POST /unzip", raw=files.archive(200, 4_000_000))
     bomb = events.http("POST /unzip", raw=files.bomb(20, 25_000_000))
     photos = 10_000
@@ -206,13 +245,9 @@ def _workloads(quick: bool) -> list[Experiment]:
             "work", "token check", "warm", several, [Work("Rust", "authorize", [events.authorizer()])]
         ),
         pair("bid", several, "auctions_bid", "bid", [_EVENTS["auctions_bid"]()]),
-        pair("index of 1,000 photos", few, "index_images", "index", [events.uploaded(BUCKET)], 1000),
+        index(1000, few),
     ]
-    if not quick:
-        every.append(
-            pair("index of 100,000 photos", 1, "index_images", "index", [events.uploaded(BUCKET)], 100_000)
-        )
-    return every
+    return every if quick else [*every, index(100_000, 1)]
 
 
 def _growth(quick: bool) -> list[Experiment]:
@@ -259,11 +294,6 @@ def _growth(quick: bool) -> list[Experiment]:
             ),
         ),
         series("list", "list", lambda factor: (f"{100 * factor} photos", pages(100 * factor), 100 * factor)),
-        series(
-            "index",
-            "index_images",
-            lambda factor: (f"{1000 * factor} photos", [events.uploaded(BUCKET)], 1000 * factor),
-        ),
         repeated("download", "download"),
         repeated("login", "login"),
         repeated("token check", "authorize"),
@@ -288,6 +318,10 @@ def functions_of(port: int) -> list[Function]:
         "api_url": "https://bench.execute-api.eu-central-1.amazonaws.com/test",
         "currency": "EUR",
         "mail_sender": "no-reply@yourplace.example",
+        # As much as the largest library contains, and more.
+        "quota_bytes": str(10**13),
+        "quota_photos": str(10**7),
+        "max_photo_bytes": str(10**10),
     }
     service = manifest.load()
     values = {name: _value(name, endpoint) for name in service.placeholders} | known
@@ -310,6 +344,8 @@ def contenders(functions: Iterable[Function], programs: Programs, port: int) -> 
         }
     }
     for function in functions:
+        if function.name not in programs.functions:
+            continue
         contender = {
             "command": [str(programs.functions[function.name])],
             # Without an extension of this machine, if there should be one.

@@ -20,14 +20,17 @@ def build_for_host(names: Iterable[str]) -> dict[str, Path]:
     return pick(names, package_for_host("yourplace"))
 
 
-def package_for_host(package: str) -> dict[str, Path]:
-    """Builds all programs of a package in release for this machine."""
+def package_for_host(
+    package: str, programs: Iterable[str] | None = None, *, release: bool = True
+) -> dict[str, Path]:
+    """Builds programs of a package for this machine: all of them, unless `programs` names some."""
+    chosen = ["--bins"] if programs is None else [f"--bin={name}" for name in programs]
     command = [
         need_cargo(),
         "build",
-        "--release",
+        *(["--release"] if release else []),
         "--locked",
-        "--bins",
+        *chosen,
         "--package",
         package,
         "--message-format",

@@ -1,26 +1,33 @@
 //! A stand-in for the AWS services that the functions call: S3, Cognito (with the pool's keys), DynamoDB, SQS and SES.
 //!
-//! Every call takes a fixed time and is recorded. Nothing is stored, and every requested object exists. Errors of the
-//! services are covered by the tests, not here.
+//! Every call takes a fixed time and is recorded. The user's photos are generated, and what a unit of work changes is
+//! kept until the next one begins. Errors of the services are covered by the tests, not here: a request that DynamoDB
+//! would refuse ends the measurement.
 
 mod answers;
+mod dynamodb;
+mod expression;
+mod photos;
 mod s3;
+mod table;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use hyper::{Method, Request, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode, body::Incoming, header::HeaderValue};
 use layer_jwt::testing::SigningKey;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use self::{dynamodb::Units, photos::Photos, s3::Bucket, table::Table};
 use crate::{
     failure::Failure,
+    plan::Work,
     server::{Answer, Server, Service, answer, body, discard},
 };
 
@@ -34,9 +41,15 @@ struct State {
     latency: Duration,
     keys: String,
     token: String,
-    /// Number of photos in the user's folder.
-    photos: AtomicUsize,
+    world: Mutex<World>,
     calls: Mutex<Vec<Call>>,
+}
+
+/// What the services store.
+#[derive(Default)]
+struct World {
+    library: Table,
+    bucket: Bucket,
 }
 
 struct Call {
@@ -44,7 +57,12 @@ struct Call {
     from: Instant,
     to: Instant,
     /// Size of the request body.
-    bytes: usize,
+    sent: usize,
+    /// How much of the response body was transmitted.
+    received: Arc<AtomicUsize>,
+    units: Units,
+    /// What DynamoDB refused.
+    refused: Option<String>,
 }
 
 /// A summary of the calls in some period.
@@ -53,33 +71,59 @@ pub(crate) struct Calls {
     /// Number of calls, by operation.
     pub(crate) counts: BTreeMap<String, usize>,
     /// Bytes sent to the cloud.
-    pub(crate) bytes: usize,
+    pub(crate) sent: usize,
+    /// Bytes received from the cloud.
+    pub(crate) received: usize,
+    /// Half of DynamoDB's read units.
+    pub(crate) half_reads: usize,
+    /// DynamoDB's write units.
+    pub(crate) writes: usize,
     /// How long at least one call was in flight.
     pub(crate) busy: Duration,
+    /// What DynamoDB refused.
+    pub(crate) refused: Option<String>,
 }
 
 impl Cloud {
     /// Starts a cloud on `port`. Its user pool publishes `key` and returns `token` on every log-in.
     pub(crate) async fn start(port: u16, latency: Duration, key: &SigningKey, token: String) -> Result<Self, Failure> {
         let keys = json!({"keys": [key.jwk()]}).to_string();
-        let state = Arc::new(State { latency, keys, token, photos: AtomicUsize::default(), calls: Mutex::default() });
+        let state = Arc::new(State { latency, keys, token, world: Mutex::default(), calls: Mutex::default() });
         let server = Server::start(port, Front(Arc::clone(&state))).await?;
         Ok(Self { state, _server: server })
     }
 
-    pub(crate) fn set_photos(&self, count: usize) {
-        self.state.photos.store(count, Ordering::Relaxed);
+    /// Sets up what a unit of work finds.
+    pub(crate) fn prepare(&self, work: &Work) -> Result<(), Failure> {
+        let photos = Photos { count: work.photos };
+        let mut world = locked(&self.state.world);
+        world.library = Table::new(photos);
+        for key in &work.removed {
+            world.library.set(key, None);
+        }
+        for item in &work.items {
+            let item = item.as_object().cloned().unwrap_or_default();
+            let key =
+                Table::range_key(&Value::Object(item.clone())).map_err(|error| Failure::Plan(error.to_string()))?;
+            world.library.set(&key, Some(item));
+        }
+        world.bucket.reset(photos, &work.absent);
+        Ok(())
     }
 
     /// Returns the calls since the last time this was called.
     pub(crate) fn take_calls(&self) -> Calls {
-        let mut calls = std::mem::take(&mut *self.state.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut calls = std::mem::take(&mut *locked(&self.state.calls));
         calls.sort_by_key(|call| call.from);
         let mut taken = Calls::default();
         let mut busy_until = None;
         for call in calls {
             *taken.counts.entry(call.operation).or_default() += 1;
-            taken.bytes += call.bytes;
+            taken.sent += call.sent;
+            taken.received += call.received.load(Ordering::Relaxed);
+            taken.half_reads += call.units.half_reads;
+            taken.writes += call.units.writes;
+            taken.refused = taken.refused.or(call.refused);
             let from = busy_until.map_or(call.from, |until: Instant| until.max(call.from));
             taken.busy += call.to.saturating_duration_since(from);
             busy_until = Some(busy_until.map_or(call.to, |until| until.max(call.to)));
@@ -88,41 +132,74 @@ impl Cloud {
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[derive(Clone)]
 struct Front(Arc<State>);
+
+/// A call whose time is not known yet.
+struct Served {
+    operation: String,
+    sent: usize,
+    answer: Answer,
+    units: Units,
+    refused: Option<String>,
+}
 
 impl Service for Front {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let from = Instant::now();
-        let (operation, bytes, answer) = self.serve(request).await;
+        let Served { operation, sent, answer, units, refused } = self.serve(request).await;
         tokio::time::sleep(self.0.latency.saturating_sub(from.elapsed())).await;
-        let call = Call { operation, from, to: Instant::now(), bytes };
-        self.0.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        let received = answer.body().transmitted();
+        let call = Call { operation, from, to: Instant::now(), sent, received, units, refused };
+        locked(&self.0.calls).push(call);
         answer
     }
 }
 
 impl Front {
-    async fn serve(&self, request: Request<Incoming>) -> (String, usize, Answer) {
+    async fn serve(&self, request: Request<Incoming>) -> Served {
+        let served = |operation: String, sent, answer| {
+            let (units, refused) = (Units::default(), None);
+            Served { operation, sent, answer, units, refused }
+        };
         if request.uri().path().ends_with("/.well-known/jwks.json") {
-            return ("Cognito keys".to_owned(), 0, answer(StatusCode::OK, self.0.keys.clone()));
+            return served("Cognito keys".to_owned(), 0, answer(StatusCode::OK, self.0.keys.clone()));
         }
         if let Some(target) = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()) {
             let operation = operation(target);
             let sent = body(request).await;
-            let found = answers::json(&operation, &sent, &self.0.token);
-            return (operation, sent.len(), found);
+            let Some(action) = operation.strip_prefix("DynamoDB ") else {
+                let found = json_answer(StatusCode::OK, &answers::json(&operation, &self.0.token));
+                return served(operation, sent.len(), found);
+            };
+            let sent_json = serde_json::from_slice(&sent).unwrap_or_default();
+            let outcome = dynamodb::perform(action, &sent_json, &mut locked(&self.0.world).library);
+            let refused = (outcome.status != StatusCode::OK).then(|| format!("{operation}: {}", outcome.body));
+            let found = json_answer(outcome.status, &outcome.body);
+            return Served { units: outcome.units, refused, ..served(operation, sent.len(), found) };
         }
         if request.method() == Method::POST && request.uri().path() == "/" {
             let sent = body(request).await;
-            return ("SES SendEmail".to_owned(), sent.len(), answers::sent_mail());
+            return served("SES SendEmail".to_owned(), sent.len(), answers::sent_mail());
         }
         let what = s3::Operation::of(&request);
         // Photos are discarded, so that the harness needs little time and no memory for them.
-        let bytes = discard(request).await;
-        let found = what.answer(self.0.photos.load(Ordering::Relaxed));
-        (format!("S3 {}", what.name()), bytes, found)
+        let sent = discard(request).await;
+        let found = locked(&self.0.world).bucket.answer(&what);
+        served(format!("S3 {}", what.name), sent, found)
     }
+}
+
+fn json_answer(status: StatusCode, body: &Value) -> Answer {
+    let mut answer = answer(status, body.to_string());
+    let headers = answer.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
+    headers.insert("x-amzn-requestid", HeaderValue::from_static("b25f48e8-84fd-11e6-80d9-574e0c4664cb"));
+    answer
 }
 
 /// Turns an `x-amz-target` such as `DynamoDB_20120810.UpdateItem` into `DynamoDB UpdateItem`.

@@ -1,103 +1,150 @@
-//! S3 with path-style URLs. A folder's photos are generated: photo n was uploaded in millisecond n of 2026.
+//! S3 with path-style URLs. Every object exists unless the plan says otherwise or a request has deleted it.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use hyper::{Method, Request, StatusCode, body::Incoming, header::HeaderValue};
+use hyper::{Method, Request, StatusCode, body::Bytes, header::HeaderValue};
 use percent_encoding::percent_decode_str;
 
+use super::photos::{PHOTO_BYTES, Photos};
 use crate::server::{Answer, answer};
 
-const PHOTO_BYTES: usize = 100_000;
-const RECORD: &str = r#"{"display_name":null,"created_at":"2026-01-01T00:00:00.000Z"}"#;
-const DICTIONARY: &str = r#"[{"name":"20260101T000000000Z_photo.jpg","type":"jpg","size":100000}]"#;
+/// The multipart upload whose only part has arrived. `scripts/benchmark/library.py` names it.
+const ARRIVED: &str = "arrived";
+/// The first bytes of a JPEG.
+const JPEG: [u8; 16] = [0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 1, 0, 72];
+const ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e\"";
 
-/// An S3 operation, as far as the functions use it.
-pub(super) enum Operation {
-    List { prefix: String, after: Option<usize>, max: usize },
-    Put,
-    Get { is_record: bool },
-    Head,
-    Delete,
+/// The bucket.
+#[derive(Default)]
+pub(super) struct Bucket {
+    photos: Photos,
+    /// Keys without objects.
+    absent: BTreeSet<String>,
+    /// A number of photos, and the photo index of as many.
+    index: (usize, Bytes),
+}
+
+/// A request to S3, as far as the functions send them.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    key: String,
+    query: String,
+    is_range: bool,
 }
 
 impl Operation {
-    pub(super) fn of(request: &Request<Incoming>) -> Self {
-        match *request.method() {
-            Method::PUT => Self::Put,
-            Method::HEAD => Self::Head,
-            Method::DELETE => Self::Delete,
-            _ => match request.uri().query().filter(|query| query.contains("list-type=2")) {
-                Some(query) => Self::list(query),
-                None => Self::Get { is_record: request.uri().path().ends_with("/record.json") },
-            },
-        }
-    }
-
-    fn list(query: &str) -> Self {
-        let parameter = |name: &str| {
-            let value = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))?;
-            Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let is_copy = request.headers().contains_key("x-amz-copy-source");
+        let is_range = request.headers().contains_key("range");
+        let is_multipart = query.contains("uploadId=");
+        let name = match *request.method() {
+            Method::PUT if is_copy => "UploadPartCopy",
+            Method::PUT => "PutObject",
+            Method::HEAD => "HeadObject",
+            Method::DELETE if is_multipart => "AbortMultipartUpload",
+            Method::DELETE => "DeleteObject",
+            Method::POST if is_multipart => "CompleteMultipartUpload",
+            Method::POST => "CreateMultipartUpload",
+            _ if is_multipart => "ListParts",
+            _ if query.contains("list-type=2") => "ListObjectsV2",
+            _ => "GetObject",
         };
-        let after = parameter("continuation-token").or_else(|| parameter("start-after"));
-        let max = parameter("max-keys").and_then(|max| max.parse().ok()).unwrap_or(1000);
-        Self::List { prefix: parameter("prefix").unwrap_or_default(), after: after.as_deref().and_then(number), max }
+        // After the bucket.
+        let path = request.uri().path().trim_start_matches('/');
+        let key = path.split_once('/').map_or("", |(_, key)| key);
+        Self { name, key: percent_decode_str(key).decode_utf8_lossy().into_owned(), query, is_range }
     }
 
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::List { .. } => "ListObjectsV2",
-            Self::Put => "PutObject",
-            Self::Get { .. } => "GetObject",
-            Self::Head => "HeadObject",
-            Self::Delete => "DeleteObject",
-        }
-    }
-
-    /// The response for a folder of `photos` photos.
-    pub(super) fn answer(&self, photos: usize) -> Answer {
-        let mut answer = match self {
-            Self::List { prefix, after, max } => answer(StatusCode::OK, listing(prefix, *after, *max, photos)),
-            Self::Put | Self::Head => answer(StatusCode::OK, ""),
-            Self::Get { is_record: true } => answer(StatusCode::OK, RECORD),
-            Self::Get { is_record: false } => answer(StatusCode::OK, DICTIONARY),
-            Self::Delete => answer(StatusCode::NO_CONTENT, ""),
-        };
-        let headers = answer.headers_mut();
-        headers.insert("x-amz-request-id", HeaderValue::from_static("4442587FB7D0A2F9"));
-        headers.insert("etag", HeaderValue::from_static("\"d41d8cd98f00b204e9800998ecf8427e\""));
-        if matches!(self, Self::Head | Self::Get { .. }) {
-            headers.insert("x-amz-meta-count", HeaderValue::from_static("1"));
-            headers.insert("x-amz-meta-bytes", HeaderValue::from_static("100000"));
-            headers.insert("last-modified", HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
-        }
-        answer
+    fn parameter(&self, name: &str) -> Option<String> {
+        let value = self.query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))?;
+        Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     }
 }
 
-/// The response of `ListObjectsV2`. A prefix without a trailing slash is taken for a complete key that exists.
-fn listing(prefix: &str, after: Option<usize>, max: usize, photos: usize) -> String {
-    let mut contents = String::new();
-    let mut next = String::new();
-    if prefix.ends_with('/') {
-        let first = after.map_or(0, |after| after + 1);
-        let end = photos.min(first + max);
-        for number in first..end {
-            content(&mut contents, &key(prefix, number));
-        }
-        if end < photos {
-            next = format!("<NextContinuationToken>{}</NextContinuationToken>", key(prefix, end - 1));
-        }
-    } else {
-        content(&mut contents, prefix);
+impl Bucket {
+    /// A folder with so many photos, in a bucket without the objects `absent`.
+    pub(super) fn reset(&mut self, photos: Photos, absent: &[String]) {
+        self.photos = photos;
+        self.absent = absent.iter().cloned().collect();
     }
-    let more = !next.is_empty();
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>yourplace</Name>\
-         <Prefix>{prefix}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{max}</MaxKeys><EncodingType>url</EncodingType>\
-         <IsTruncated>{more}</IsTruncated>{next}{contents}</ListBucketResult>",
-        photos.min(max)
-    )
+
+    pub(super) fn answer(&mut self, operation: &Operation) -> Answer {
+        let key = &operation.key;
+        let mut answer = match operation.name {
+            "ListObjectsV2" => answer(StatusCode::OK, self.listing(operation)),
+            "ListParts" => answer(StatusCode::OK, parts(operation)),
+            "CreateMultipartUpload" => xml("InitiateMultipartUploadResult", "<UploadId>started</UploadId>"),
+            "UploadPartCopy" => xml("CopyPartResult", &format!("<ETag>{ETAG}</ETag>")),
+            "AbortMultipartUpload" => answer(StatusCode::NO_CONTENT, ""),
+            "GetObject" | "HeadObject" | "DeleteObject" if self.absent.contains(key) => {
+                // The response to `HeadObject` has no body.
+                let is_head = operation.name == "HeadObject";
+                answer(StatusCode::NOT_FOUND, if is_head { "" } else { "<Error><Code>NoSuchKey</Code></Error>" })
+            }
+            "DeleteObject" => {
+                self.absent.insert(key.clone());
+                answer(StatusCode::NO_CONTENT, "")
+            }
+            "HeadObject" => {
+                let mut head = answer(StatusCode::OK, "");
+                head.headers_mut().insert("content-length", PHOTO_BYTES.into());
+                head
+            }
+            "GetObject" if operation.is_range => answer(StatusCode::PARTIAL_CONTENT, Bytes::from_static(&JPEG)),
+            "GetObject" => {
+                if self.index.0 != self.photos.count {
+                    self.index = (self.photos.count, self.photos.index().into());
+                }
+                let mut index = answer(StatusCode::OK, self.index.1.clone());
+                index.headers_mut().insert("x-amz-meta-changes", self.photos.count.into());
+                index
+            }
+            _ => {
+                self.absent.remove(key);
+                match operation.name {
+                    "PutObject" => answer(StatusCode::OK, ""),
+                    _ => xml("CompleteMultipartUploadResult", &format!("<ETag>{ETAG}</ETag>")),
+                }
+            }
+        };
+        let headers = answer.headers_mut();
+        headers.insert("x-amz-request-id", HeaderValue::from_static("4442587FB7D0A2F9"));
+        headers.insert("etag", HeaderValue::from_static(ETAG));
+        headers.insert("last-modified", HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
+        answer
+    }
+
+    /// The response of `ListObjectsV2`. A prefix without a trailing slash is taken for a complete key.
+    fn listing(&self, operation: &Operation) -> String {
+        let prefix = operation.parameter("prefix").unwrap_or_default();
+        let max = operation.parameter("max-keys").and_then(|max| max.parse().ok()).unwrap_or(1000);
+        let after = operation.parameter("continuation-token").or_else(|| operation.parameter("start-after"));
+        let (mut contents, mut next) = (String::new(), String::new());
+        let mut count = 0;
+        if prefix.ends_with('/') {
+            let key = |number| format!("{prefix}{}", self.photos.name(number));
+            let first = after.map_or(0, |after| self.photos.rank(|number| key(number) <= after));
+            let end = self.photos.count.min(first + max);
+            for number in first..end {
+                content(&mut contents, &key(number));
+            }
+            count = end - first;
+            if end < self.photos.count {
+                next = format!("<NextContinuationToken>{}</NextContinuationToken>", key(end - 1));
+            }
+        } else if !self.absent.contains(&prefix) {
+            content(&mut contents, &prefix);
+            count = 1;
+        }
+        let more = !next.is_empty();
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>yourplace</Name>\
+             <Prefix>{prefix}</Prefix><KeyCount>{count}</KeyCount><MaxKeys>{max}</MaxKeys>\
+             <EncodingType>url</EncodingType><IsTruncated>{more}</IsTruncated>{next}{contents}</ListBucketResult>"
+        )
+    }
 }
 
 fn content(contents: &mut String, key: &str) {
@@ -110,37 +157,47 @@ fn content(contents: &mut String, key: &str) {
     );
 }
 
-fn key(prefix: &str, number: usize) -> String {
-    let (seconds, milliseconds) = (number / 1000, number % 1000);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{prefix}20260101T{hours:02}{minutes:02}{seconds:02}{milliseconds:03}Z_photo.jpg")
+fn parts(operation: &Operation) -> String {
+    let part = format!("<Part><PartNumber>1</PartNumber><ETag>{ETAG}</ETag><Size>{PHOTO_BYTES}</Size></Part>");
+    let part = if operation.parameter("uploadId").as_deref() == Some(ARRIVED) { &part } else { "" };
+    format!("<ListPartsResult><IsTruncated>false</IsTruncated>{part}</ListPartsResult>")
 }
 
-/// The number of the photo with this key; the inverse of [`key`].
-fn number(key: &str) -> Option<usize> {
-    let (_, time) = key.rsplit_once("20260101T")?;
-    let part = |from: usize, to: usize| time.get(from..to)?.parse::<usize>().ok();
-    Some(((part(0, 2)? * 60 + part(2, 4)?) * 60 + part(4, 6)?) * 1000 + part(6, 9)?)
+fn xml(name: &str, content: &str) -> Answer {
+    answer(StatusCode::OK, format!("<{name} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{content}</{name}>"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn keys_are_numbered() {
-        for number in [0, 999, 1000, 59_999, 60_000, 100_000] {
-            assert_eq!(super::number(&key("photos/ann/", number)), Some(number));
-        }
+    fn operation(method: Method, uri: &str) -> Operation {
+        Operation::of(&Request::builder().method(method).uri(uri).body(()).unwrap())
     }
 
     #[test]
     fn pages_follow_each_other() {
-        let first = listing("photos/ann/", None, 2, 3);
+        let mut bucket = Bucket::default();
+        bucket.reset(Photos { count: 3 }, &[]);
+        let list = "/yourplace?list-type=2&max-keys=2&prefix=photos%2Fann%2F";
+        let first = bucket.listing(&operation(Method::GET, list));
         assert_eq!(first.matches("<Key>").count(), 2);
         assert!(first.contains("<IsTruncated>true</IsTruncated>"));
-        let second = listing("photos/ann/", Some(1), 2, 3);
-        assert!(second.contains(&key("photos/ann/", 2)));
-        assert!(second.contains("<IsTruncated>false</IsTruncated>"));
+        let second_photo = Photos { count: 3 }.name(1);
+        let next = format!("{list}&continuation-token=photos%2Fann%2F{second_photo}");
+        let second = bucket.listing(&operation(Method::GET, &next));
+        assert!(second.contains(&Photos { count: 3 }.name(2)));
+        assert!(second.contains("<KeyCount>1</KeyCount>") && second.contains("<IsTruncated>false</IsTruncated>"));
+    }
+
+    #[test]
+    fn an_object_is_gone_after_its_deletion() {
+        let mut bucket = Bucket::default();
+        let mut status = |method| bucket.answer(&operation(method, "/yourplace/photos/ann/a.jpg")).status();
+        assert_eq!(status(Method::HEAD), StatusCode::OK);
+        assert_eq!(status(Method::DELETE), StatusCode::NO_CONTENT);
+        assert_eq!(status(Method::HEAD), StatusCode::NOT_FOUND);
+        assert_eq!(status(Method::PUT), StatusCode::OK);
+        assert_eq!(status(Method::HEAD), StatusCode::OK);
     }
 }
