@@ -11,7 +11,7 @@ use layer_jwt::testing::{SigningKey, id_claims, with};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::{cloud::USER, failure::Failure};
 
 /// The whole plan file.
 #[derive(Deserialize)]
@@ -92,7 +92,8 @@ impl Plan {
 
     /// A token of the user pool, which the functions trust.
     pub(crate) fn token(&self, key: &SigningKey) -> String {
-        let claims = with(id_claims("ann"), "iss", json!(self.issuer));
+        let claims = with(id_claims("ann"), "sub", json!(USER));
+        let claims = with(claims, "iss", json!(self.issuer));
         key.token(&with(claims, "aud", json!(self.client)))
     }
 }

@@ -30,14 +30,29 @@ pub(crate) type Answer = Response<Content>;
 
 /// The body of a response. It counts what it transmits, because a client need not read all of it.
 pub(crate) struct Content {
-    rest: Bytes,
+    chunks: Box<dyn Iterator<Item = Bytes> + Send>,
+    /// The bytes that `chunks` still returns.
+    rest: usize,
     transmitted: Arc<AtomicUsize>,
 }
 
 impl Content {
+    /// A body of `length` bytes, which are generated when they are needed.
+    pub(crate) fn generated(length: usize, chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Self {
+        Self { chunks: Box::new(chunks), rest: length, transmitted: Arc::default() }
+    }
+
     /// The number of bytes transmitted so far.
     pub(crate) fn transmitted(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.transmitted)
+    }
+}
+
+impl From<Bytes> for Content {
+    fn from(mut bytes: Bytes) -> Self {
+        let length = bytes.len();
+        let chunks = std::iter::from_fn(move || Some(bytes.split_to(bytes.len().min(CHUNK))));
+        Self::generated(length, chunks.take_while(|chunk| !chunk.is_empty()))
     }
 }
 
@@ -46,18 +61,19 @@ impl Body for Content {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let length = self.rest.len().min(CHUNK);
-        let chunk = self.rest.split_to(length);
+        let chunk = self.chunks.next();
+        let length = chunk.as_ref().map_or(0, Bytes::len);
+        self.rest = self.rest.saturating_sub(length);
         self.transmitted.fetch_add(length, Ordering::Relaxed);
-        Poll::Ready((length > 0).then(|| Ok(Frame::data(chunk))))
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.rest == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
+        SizeHint::with_exact(self.rest as u64)
     }
 }
 
@@ -121,7 +137,7 @@ pub(crate) async fn discard(request: Request<Incoming>) -> usize {
 }
 
 pub(crate) fn answer(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Content { rest: body.into(), transmitted: Arc::default() });
+    let mut answer = Response::new(Content::from(body.into()));
     *answer.status_mut() = status;
     answer
 }

@@ -44,7 +44,7 @@ def _http(route: str, body: Any, raw: bytes | None, query: Mapping[str, str], pa
         stage="test",
         raw_path="/test" + re.sub("{.+}", path, route.split(" ")[1]),
         raw_query="&".join(f"{name}={value}" for name, value in query.items()),
-        claims={"cognito:username": USER, "token_use": "id"},
+        claims={"cognito:username": "ann", "sub": USER, "token_use": "id"},
     )
     event["queryStringParameters"] = query
     if parameter:

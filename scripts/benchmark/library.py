@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-USER = "ann"
+#: The user's key.
+USER = "6f2e1c1e-0c0f-4b8e-9d53-0b6a9a4c1d2e"
 #: The size of each photo.
 PHOTO_BYTES = 2_500_000
 

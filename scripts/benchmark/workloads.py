@@ -61,7 +61,7 @@ class Programs:
 
     functions: Mapping[str, Path]
     bare: Path
-    extension: Path
+    extension: Path | None
     python: Path
 
 
@@ -353,7 +353,7 @@ def contenders(functions: Iterable[Function], programs: Programs, port: int) -> 
             "memory": function.memory,
         }
         made[function.name] = contender
-        if function.needs_token or function.authorizer:
+        if programs.extension and (function.needs_token or function.authorizer):
             made[f"{function.name} with extension"] = {**contender, "extension": str(programs.extension)}
     for handler, service in _REFERENCES.items():
         made[f"python {handler}"] = {

@@ -194,10 +194,10 @@ fn of_auction(operation: &str, request: &Value) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::photos::Photos;
+    use crate::cloud::photos::{Photos, USER};
 
     fn key_of(item: &str) -> Value {
-        json!({"user": {"S": "ann"}, "item": {"S": item}})
+        json!({"user": {"S": USER}, "item": {"S": item}})
     }
 
     #[test]

@@ -24,6 +24,7 @@ use hyper::{Method, Request, StatusCode, body::Incoming, header::HeaderValue};
 use layer_jwt::testing::SigningKey;
 use serde_json::{Value, json};
 
+pub(crate) use self::photos::USER;
 use self::{dynamodb::Units, photos::Photos, s3::Bucket, table::Table};
 use crate::{
     failure::Failure,

@@ -4,13 +4,12 @@
 //! uploaded in that order. The times at which they were taken are in the opposite order, and spread over ten years
 //! whatever `count` is. One of four is a PNG, and one of ten is a favourite.
 
-use std::fmt::Write as _;
-
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// The only user's key.
-pub(super) const USER: &str = "ann";
+/// The only user's key: the `sub` of the token, which is a UUID in Cognito.
+pub(crate) const USER: &str = "6f2e1c1e-0c0f-4b8e-9d53-0b6a9a4c1d2e";
 /// The size of each photo.
 pub(super) const PHOTO_BYTES: usize = 2_500_000;
 
@@ -23,6 +22,9 @@ const FIRST_TAKEN: usize = 1_388_534_400;
 /// The seconds of ten years.
 const TAKEN: usize = 315_532_800;
 const YEARS: std::ops::Range<usize> = 2014..2024;
+
+/// The number of entries of the photo index that are generated at a time.
+const ENTRIES: usize = 500;
 
 /// An item of a table in DynamoDB's JSON: the value of each attribute is an object such as `{"S": "text"}`.
 pub(super) type Item = Map<String, Value>;
@@ -134,17 +136,20 @@ impl Photos {
         (count > 0).then_some(item)
     }
 
-    /// The photo index: what `index_images` writes.
-    pub(super) fn index(self) -> String {
-        let mut text = String::from("[");
-        for number in 0..self.count {
+    /// The photo index, which is what `index_images` writes, and its length in bytes.
+    pub(super) fn index(self) -> (usize, impl Iterator<Item = Bytes> + Send + 'static) {
+        let entry = move |number| {
             let (name, kind) = (self.name(number), extension(number));
-            let comma = if number > 0 { "," } else { "" };
-            // Writing to a String cannot fail.
-            let _ = write!(text, r#"{comma}{{"name":"{name}","type":"{kind}","size":{PHOTO_BYTES}}}"#);
-        }
-        text.push(']');
-        text
+            let start = if number == 0 { '[' } else { ',' };
+            format!(r#"{start}{{"name":"{name}","type":"{kind}","size":{PHOTO_BYTES}}}"#)
+        };
+        // All entries have the same length, and after them there is a bracket.
+        let length = self.count * entry(0).len() + 1;
+        let chunks = (0..self.count).step_by(ENTRIES).map(move |first| {
+            let end = self.count.min(first + ENTRIES);
+            (first..end).map(entry).chain((end == self.count).then(|| "]".to_owned())).collect::<String>().into()
+        });
+        (length, chunks)
     }
 }
 
@@ -202,6 +207,16 @@ mod tests {
         let positions: Vec<_> = (0..1000).map(|rank| photos.position(photos.number_by_time(rank))).collect();
         assert!(positions.is_sorted());
         assert!(positions[0].starts_with("2014-01-01T00:00:00.000_2024"), "{}", positions[0]);
+    }
+
+    #[test]
+    fn the_index_has_the_announced_length_and_an_entry_for_each_photo() {
+        let (length, chunks) = Photos { count: 1234 }.index();
+        let text = chunks.fold(String::new(), |text, chunk| text + str::from_utf8(&chunk).unwrap());
+        assert_eq!(text.len(), length);
+        let entries: Vec<Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(entries.len(), 1234);
+        assert_eq!(entries[7]["name"], Photos { count: 1234 }.name(7));
     }
 
     #[test]

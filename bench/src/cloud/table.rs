@@ -235,7 +235,7 @@ mod tests {
         let mut query = json!({
             "KeyConditionExpression": "#user = :user AND begins_with(#item, :prefix)",
             "ExpressionAttributeNames": {"#user": "user", "#item": "item"},
-            "ExpressionAttributeValues": {":user": {"S": "ann"}, ":prefix": {"S": prefix}},
+            "ExpressionAttributeValues": {":user": {"S": USER}, ":prefix": {"S": prefix}},
         });
         if let Some(limit) = limit {
             query["Limit"] = json!(limit);
@@ -272,21 +272,22 @@ mod tests {
     #[test]
     fn an_index_orders_its_photos_by_time() {
         let mut table = Table::new(PHOTOS);
-        let (all, _) = pages(&table, by_time("timeline", "ann", true));
+        let (all, _) = pages(&table, by_time("timeline", USER, true));
         assert!((495..=505).contains(&all.len()), "{}", all.len());
-        let mut newest_first = pages(&table, by_time("timeline", "ann", false)).0;
+        let mut newest_first = pages(&table, by_time("timeline", USER, false)).0;
         newest_first.reverse();
         assert_eq!(newest_first, all);
-        let (of_type, _) = pages(&table, by_time("timelineOfType", "ann#png", true));
+        let (of_type, _) = pages(&table, by_time("timelineOfType", &format!("{USER}#png"), true));
         assert_eq!(of_type.len(), all.iter().filter(|key| key.contains(".png")).count());
-        let favourites = pages(&table, by_time("timelineOfTypeAndFavourites", "ann#png#favourite", true)).0;
+        let favourites =
+            pages(&table, by_time("timelineOfTypeAndFavourites", &format!("{USER}#png#favourite"), true)).0;
         let is_favourite = |key: &&String| table.get(key).unwrap().contains_key("favourite");
         assert_eq!(favourites, of_type.iter().filter(is_favourite).cloned().collect::<Vec<_>>());
 
         let mut moved = table.get(&all[3]).unwrap();
         moved.insert("position".to_owned(), json!({"S": "2015-07-01"}));
         table.set(&all[3], Some(moved));
-        let (after, _) = pages(&table, by_time("timeline", "ann", true));
+        let (after, _) = pages(&table, by_time("timeline", USER, true));
         assert_eq!(after.len(), all.len());
         assert_ne!(after.iter().position(|key| *key == all[3]), Some(3));
     }
