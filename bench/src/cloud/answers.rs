@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::photos::Item;
+use super::photos::{Item, USER};
 use crate::server::{Answer, answer};
 
 /// The response to an operation of Cognito or SQS. A log-in returns `token`.
@@ -47,14 +47,14 @@ pub(super) fn auction(sent: &Value) -> Item {
         ("status", json!({"S": "OPEN"})),
         ("createdAt", json!({"S": "2026-01-01T00:00:00.000Z"})),
         ("endingAt", json!({"S": "2036-01-01T00:00:00.000Z"})),
-        ("seller", json!({"S": "ann"})),
+        ("seller", json!({ "S": USER })),
         ("sellerName", json!({"S": "ann"})),
         ("sellerEmail", json!({"S": "ann@example.com"})),
         ("currency", json!({"S": "EUR"})),
         ("startingPrice", json!({"N": "100"})),
         ("highestBidId", json!({"S": "019a0000-0000-7000-8000-000000000002"})),
         ("highestBidAmount", json!({"N": "500"})),
-        ("highestBidder", json!({"S": "ann"})),
+        ("highestBidder", json!({ "S": USER })),
         ("highestBidderName", json!({"S": "ann"})),
         ("highestBidderEmail", json!({"S": "ann@example.com"})),
     ];
