@@ -67,7 +67,9 @@ def _requests(run: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, Pa
     """The cost of one warm request of each function."""
     works = Results(run).works("warm", "one request")
     memory = run["memory"]
-    return {name: parts(name, passes, memory[name], prices) for name, passes in works.items() if name in memory}
+    return {
+        name: parts(name, passes, memory[name], prices) for name, passes in works.items() if name in memory
+    }
 
 
 def parts(

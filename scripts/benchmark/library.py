@@ -33,7 +33,9 @@ class Photos:
         uploaded = _FIRST_UPLOAD + timedelta(milliseconds=number * (_UPLOADS_MS // self.count))
         extension = "jpg" if number % 4 else "png"
         milliseconds = uploaded.microsecond // 1000
-        return f"{uploaded:%Y%m%dT%H%M%S}{milliseconds:03}Z_IMG_{self._taken(number):%Y%m%d_%H%M%S}.{extension}"
+        return (
+            f"{uploaded:%Y%m%dT%H%M%S}{milliseconds:03}Z_IMG_{self._taken(number):%Y%m%d_%H%M%S}.{extension}"
+        )
 
     def cursor(self, number: int) -> str:
         """The cursor of `POST /list` after a photo."""
