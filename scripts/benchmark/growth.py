@@ -1,4 +1,4 @@
-"""What an event and a request cost at different sizes of a user's library, and the check that it does not grow."""
+"""What an event and a request cost at different sizes of a library, and the check that it does not grow."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from benchmark.workloads import BUCKET, Experiment, Work
 
 #: The group of these experiments. `--only growth` chooses it, too.
 GROUP = "library"
-#: How much a call count, a number of bytes or of units may differ between the smallest and the largest library.
+#: How much calls, bytes and units may differ between the smallest and the largest library.
 TOLERANCE = 0.1
 
 _SIZES = (1_000, 100_000, 1_000_000)
@@ -39,7 +39,7 @@ def _middle(photos: Photos) -> str:
 
 
 def _event(kind: str, **rest: Callable[[Photos], Any]) -> Callable[[Photos], Mapping[str, Any]]:
-    """An event about a photo, after which the photo index is outdated and no message about it is scheduled."""
+    """An event about a photo. The photo index is outdated, and no message about it is scheduled."""
 
     def work(photos: Photos) -> Mapping[str, Any]:
         made = {name: make(photos) for name, make in rest.items()}

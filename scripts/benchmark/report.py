@@ -67,7 +67,8 @@ def tables(run: Mapping[str, Any]) -> str:
     results = Results(run)
     machine = run["machine"]
     head = (
-        f"{'Release' if run['release'] else 'Debug'} builds, {machine['processors']} processors, load {machine['load']:.1f} at the end; "
+        f"{'Release' if run['release'] else 'Debug'} builds. "
+        f"{machine['processors']} processors, load {machine['load']:.1f} at the end; "
         f"a cloud call takes {run['latency_ms']} ms. Times in ms, memory in MB, medians. "
         "(±20%): the two passes of the run disagree by that much.\n"
     )
