@@ -142,7 +142,9 @@ def table(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     results = Results(run)
     rows = []
     for case in _CASES:
-        for size, passes in results.works(GROUP, case.title).items():
+        works = results.works(GROUP, case.title)
+        for size in sorted(works, key=_number):
+            passes = works[size]
             last = passes[-1]
             parts = costs.parts(case.function, passes, run["memory"][case.function], prices)
             rows.append(
@@ -174,7 +176,7 @@ def differences(run: Mapping[str, Any]) -> list[str]:
         works = results.works(GROUP, case.title)
         if not case.is_flat or not works:
             continue
-        sizes = sorted(works, key=lambda size: int(size.replace(",", "")))
+        sizes = sorted(works, key=_number)
         small, large = works[sizes[0]], works[sizes[-1]]
         for measure, before, after in zip(_MEASURES, _measured(small), _measured(large), strict=True):
             if abs(after - before) > TOLERANCE * before:
@@ -182,6 +184,10 @@ def differences(run: Mapping[str, Any]) -> list[str]:
                     f"{case.title}: {measure} {before:g} with {sizes[0]} photos, {after:g} with {sizes[-1]}"
                 )
     return found
+
+
+def _number(size: str) -> int:
+    return int(size.replace(",", ""))
 
 
 _MEASURES = ("calls", "bytes sent", "bytes received", "half read units", "write units")
