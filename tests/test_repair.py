@@ -24,8 +24,8 @@ from support import events
 pytestmark = pytest.mark.local_cloud
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "repair"
-#: The calls to AWS of a run for a user with 40 photos without records: the function may die at each of them.
-STEPS = 20
+#: The calls to AWS of a run for a user with 8 photos without records: the function may die at each of them.
+STEPS = 19
 
 
 class Records(Library):
