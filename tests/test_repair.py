@@ -185,7 +185,7 @@ def folder(user: User, bucket: Bucket, records: Records) -> Callable[[int], tupl
 
 
 # It repairs all users, and corrects what other tests have changed on purpose.
-@pytest.mark.exclusive
+@pytest.mark.few_users
 def test_a_deployment_of_version_0_1_is_migrated(
     make_user: Callable[..., User],
     bucket: Bucket,

@@ -55,8 +55,8 @@ def local() -> str:
     with second_issuer() as issuer, local_cloud(LOCAL / "e2e-local") as cloud:
         printed = cloud.start("--zips", str(zips()))
         _run_printed_lines(printed)
-        if isinstance(proof.terraform_for_proof(), Terraform):
-            run_tests("smoke", cloud.settings(), "smoke")
+        applied = isinstance(proof.terraform_for_proof(), Terraform)
+        run_tests("smoke", cloud.settings(), "smoke or few_users" if applied else "few_users")
         cloud.start("--zips", str(zips()), "--authorizer", "lambda", "--trusted-issuers", str(issuer.trusted))
         run_suite("lambda", {**cloud.settings(), "SECOND_ISSUER": issuer.address}, only="authorizer")
     return "the printed curl lines, what runs behind the routes, and the Lambda authorizer"

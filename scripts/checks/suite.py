@@ -14,12 +14,12 @@ REPORTS = LOCAL / "reports"
 
 
 def run_suite(name: str, settings: Mapping[str, str], only: str = "") -> None:
-    """Runs the suite, or the tests with the mark `only`.
+    """Runs the suite without the tests for few users, or the tests with the mark `only`.
 
     Several tests run at once, then those marked `exclusive` one by one. `name` names the reports, and
     `settings` are environment variables: see tests/conftest.py.
     """
-    chosen = f" and {only}" if only else ""
+    chosen = f" and not few_users and {only}" if only else " and not few_users"
     workers = ("--numprocesses", _WORKERS, "--dist", "worksteal")
     run_tests(name, settings, f"not exclusive{chosen}", *workers)
     run_tests(f"{name}-exclusive", settings, f"exclusive{chosen}")
