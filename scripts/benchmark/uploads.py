@@ -83,7 +83,10 @@ def _service(store: Store, zips: Path | None) -> Iterator[Mapping[str, str]]:
     """The service in a local cloud, with S3 replaced by `store`; where clients find it, and a token."""
     service = manifest.load()
     names = [function.name for function in chosen(service.functions, _AUTHORIZER)]
-    programs = {name: zips / f"{name}.zip" for name in names} if zips else build.build_for_host(names)
+    if zips:
+        programs = {name: zips / f"{name}.zip" for name in names}
+    else:
+        programs = build.pick(names, build.build_for_host(release=True))
     folder, port = process.Folder(LOCAL / "bench-uploads"), free_port()
     process.stop(folder)
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -9,14 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.step import run
+from checks.step import part
+from support import build
 from support.common import LOCAL, ROOT, SCRIPTS, Failure, free_port, read_settings, virtual_environment
 
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def zips() -> Path:
-    """The folder of the zips for this machine. scripts/package runs once, even if it fails."""
+    """The folder of the zips that the steps on a local cloud deploy. They are built once, even if that fails.
+
+    They have debug programs for this machine, whose integer overflows are errors.
+    """
     built = _built()
     if isinstance(built, Failure):
         raise built
@@ -25,18 +29,25 @@ def zips() -> Path:
 
 @functools.cache
 def _built() -> Path | Failure:
-    machine = platform.machine()
-    if platform.system() != "Linux" or machine not in _ARCHITECTURES:
+    architecture = host_architecture()
+    if architecture is None:
         return Failure(
             "Lambda runs Linux programs for x86_64 or arm64: run this step there or in a container."
         )
-    architecture = _ARCHITECTURES[machine]
-    remedy = "There are no zips, since scripts/package failed: see its messages above."
+    # Terraform expects a folder for each architecture.
+    folder = LOCAL / "zips" / architecture
     try:
-        run([SCRIPTS / "package", "--arch", architecture], remedy, name="package")
+        with part("debug build of the functions"):
+            programs = build.build_for_host()
     except Failure as failure:
         return failure
-    return ROOT / "dist" / architecture
+    build.write_package(folder, programs, level=1)
+    return folder
+
+
+def host_architecture() -> str | None:
+    """What Lambda calls the processor of this machine, or None if Lambda has no such machines."""
+    return _ARCHITECTURES.get(platform.machine()) if platform.system() == "Linux" else None
 
 
 @dataclass(frozen=True)

@@ -4,29 +4,25 @@ import os
 import shlex
 import subprocess
 import tempfile
-from pathlib import Path
 
 from checks.deployments import local_cloud, second_issuer, zips
-from checks.step import part, run
-from checks.suite import REPORTS, run_suite, run_tests
+from checks.step import part
+from checks.suite import run_file, run_suite, run_tests
 from support import manifest
 from support.common import LOCAL, ROOT, Failure, virtual_environment
 from terraform_checks import proof
 from terraform_checks.terraform import Terraform
 
 
-def package() -> str:
-    """The zips that AWS would get, for this machine's architecture: the next steps test them."""
+def build() -> str:
+    """Zips of debug programs for this machine: the steps on a local cloud deploy them."""
     return f"in {zips().relative_to(ROOT)}"
 
 
 def emulator() -> str:
     """A packaged function and the packaged extension, in an emulator that has the Extensions API."""
     cargo_lambda = virtual_environment("package").with_name("cargo-lambda")
-    environment = {**os.environ, "ZIPS": str(zips()), "CARGO_LAMBDA": str(cargo_lambda)}
-    command: list[str | Path] = [virtual_environment("tests"), "-m", "pytest", "tests/emulator.py"]
-    command += ["--junitxml", REPORTS / "emulator.xml"]
-    run(command, "Fix the tests above.", environment, name="tests: emulator")
+    run_file("emulator", "tests/emulator.py", {"ZIPS": str(zips()), "CARGO_LAMBDA": str(cargo_lambda)})
     return "the function authorize with the extension, in `cargo lambda watch`"
 
 

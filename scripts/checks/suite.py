@@ -27,6 +27,11 @@ def run_suite(name: str, settings: Mapping[str, str], only: str = "") -> None:
 
 def run_tests(name: str, settings: Mapping[str, str], marks: str, *options: str) -> None:
     """Runs the tests with these marks, one by one unless the options say otherwise."""
-    command: list[str | Path] = [virtual_environment("tests"), "-m", "pytest", "tests", "-m", marks, *options]
+    run_file(name, "tests", settings, "-m", marks, *options)
+
+
+def run_file(name: str, tests: str, settings: Mapping[str, str], *options: str) -> None:
+    """Runs the tests in a file or folder, with further options of pytest."""
+    command: list[str | Path] = [virtual_environment("tests"), "-m", "pytest", tests, *options]
     command += ["--durations", "5", "--junitxml", REPORTS / f"{name}.xml"]
     run(command, "Fix the tests above.", {**os.environ, **settings}, name=f"tests: {name}")

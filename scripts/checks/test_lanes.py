@@ -208,14 +208,15 @@ main_of(main)
 class Zips(unittest.TestCase):
     """What the steps do that need the zips."""
 
-    def test_a_package_that_failed_is_not_built_again(self) -> None:
+    def test_a_build_that_failed_is_not_tried_again(self) -> None:
         self.addCleanup(deployments._built.cache_clear)
         deployments._built.cache_clear()
-        with patch.object(deployments, "run", side_effect=Failure("scripts/package failed")) as run:
+        failure = Failure("The build failed")
+        with patch("support.build.build_for_host", side_effect=failure) as build:
             for _ in range(2):
-                with self.assertRaisesRegex(Failure, "scripts/package failed"):
+                with self.assertRaisesRegex(Failure, "The build failed"):
                     deployments.zips()
-        self.assertEqual(run.call_count, 1)
+        self.assertEqual(build.call_count, 1)
 
 
 def _eventually(what: Callable[[], object]) -> None:

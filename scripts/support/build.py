@@ -2,12 +2,17 @@
 
 import io
 import json
+import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from support import manifest
 from support.common import ROOT, Failure, need_cargo
+
+#: The extension's program and zip.
+LAYER = "layer-jwt"
 
 # The earliest time that a zip can contain, the same in every build.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -15,9 +20,12 @@ _REGULAR_FILE_755 = 0o100755 << 16
 _MADE_BY_UNIX = 3
 
 
-def build_for_host(names: Iterable[str]) -> dict[str, Path]:
-    """Builds the functions in release for this machine; the program of each of `names`."""
-    return pick(names, package_for_host("yourplace"))
+def build_for_host(*, release: bool = False) -> dict[str, Path]:
+    """Builds all that is deployed, for this machine; the program of each function and extension.
+
+    A debug build takes a third of the time of a release build, and shares the dependencies with the tests.
+    """
+    return _build(["--bins"], release)
 
 
 def package_for_host(
@@ -25,17 +33,12 @@ def package_for_host(
 ) -> dict[str, Path]:
     """Builds programs of a package for this machine: all of them, unless `programs` names some."""
     chosen = ["--bins"] if programs is None else [f"--bin={name}" for name in programs]
-    command = [
-        need_cargo(),
-        "build",
-        *(["--release"] if release else []),
-        "--locked",
-        *chosen,
-        "--package",
-        package,
-        "--message-format",
-        "json-render-diagnostics",
-    ]
+    return _build([*chosen, "--package", package], release)
+
+
+def _build(chosen: Sequence[str], release: bool) -> dict[str, Path]:
+    command = [need_cargo(), "build", *(["--release"] if release else []), "--locked", *chosen]
+    command += ["--message-format", "json-render-diagnostics"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Failure("The build failed: see the compiler's messages above, fix it, and run this again.")
@@ -65,14 +68,24 @@ def zip_bytes(entries: Mapping[str, Path], level: int) -> bytes:
     return buffer.getvalue()
 
 
-def write_zip(path: Path, entries: Mapping[str, Path]) -> int:
-    """Writes a zip, compressed as much as can be; its size in bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = zip_bytes(entries, level=9)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-    return len(content)
+def write_package(folder: Path, programs: Mapping[str, Path], *, level: int = 9) -> dict[str, int]:
+    """Writes what Terraform deploys into a new folder; the size of each zip, in bytes.
+
+    `programs` has the program of each function of the manifest, and of the extension.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    functions = [function.name for function in manifest.load().functions]
+    entries = {name: {"bootstrap": program} for name, program in pick(functions, programs).items()}
+    # Lambda starts what it finds in extensions/ of a layer ("Lambda Extensions API").
+    entries[LAYER] = {f"extensions/{LAYER}": programs[LAYER]}
+    # Terraform deploys the manifest that was checked, with the programs that were built for it.
+    shutil.copyfile(manifest.PATH, folder / manifest.PATH.name)
+    return {name: _write_zip(folder / f"{name}.zip", files, level) for name, files in entries.items()}
+
+
+def _write_zip(path: Path, entries: Mapping[str, Path], level: int) -> int:
+    return path.write_bytes(zip_bytes(entries, level))
 
 
 def _programs(messages: str) -> Iterable[tuple[str, Path]]:
