@@ -48,6 +48,7 @@ locals {
       quota_bytes         = format("%.0f", var.quota_bytes)
       quota_photos        = format("%.0f", var.quota_photos)
       max_photo_bytes     = format("%.0f", var.max_photo_bytes)
+      mfa                 = var.mfa
     },
     merge([for name, table in module.table : {
       "${name}_table"     = table.name
@@ -71,6 +72,7 @@ module "users" {
 
   name                = local.prefix
   deletion_protection = local.protected
+  mfa                 = var.mfa
 }
 
 module "bucket" {

@@ -199,6 +199,18 @@ variable "max_photo_bytes" {
   }
 }
 
+variable "mfa" {
+  description = "Whether users may have a second factor (optional) or must have one (required): codes of an authenticator app"
+  type        = string
+  default     = "optional"
+  nullable    = false
+
+  validation {
+    condition     = contains(["optional", "required"], var.mfa)
+    error_message = "The second factor is optional or required."
+  }
+}
+
 variable "alarm_email" {
   description = "The email address that receives alarms once it has confirmed the subscription; null for none"
   type        = string

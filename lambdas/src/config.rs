@@ -38,6 +38,18 @@ where
     }
 }
 
+/// Whether every user must have a second factor (`MFA`: `optional` or `required`).
+///
+/// # Errors
+/// If it is missing or has another value.
+pub fn is_mfa_required() -> Result<bool, ConfigError> {
+    match required("MFA")?.as_str() {
+        "optional" => Ok(false),
+        "required" => Ok(true),
+        _ => Err(ConfigError::Wrong { name: "MFA", why: "it must be optional or required".to_owned() }),
+    }
+}
+
 /// The limit on uploads.
 #[derive(Clone, Copy, Debug)]
 pub struct Uploads {

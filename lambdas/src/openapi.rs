@@ -13,12 +13,13 @@ use crate::{
     web::{
         members::{Members, object_schema},
         problem::Kind,
+        session,
     },
 };
 
 /// The version of the contract. Increase it with every change that an existing client could notice: the tests compare
 /// the document with the last committed one.
-const VERSION: &str = "1.2.0";
+const VERSION: &str = "1.3.0";
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -92,10 +93,10 @@ pub fn document() -> Value {
         },
         "servers": [{"url": "./", "description": "The stage that serves this document"}],
         "tags": [
-            {"name": "Users", "description": "Sign-up, log-in and passwords. No token is needed."},
+            {"name": "Users", "description": "Sign-up, log-in, log-out and passwords. No token is needed."},
             {"name": "Photos", "description": "The caller's photos."},
             {"name": "Uploads", "description": "Large photos, uploaded in parts directly to S3."},
-            {"name": "Me", "description": "The caller's record and photo index."},
+            {"name": "Me", "description": "The caller's record, photo index and second factor."},
             {"name": "Auctions", "description": "Auctions of all users."},
             {"name": "Documentation", "description": "This description of the API."},
         ],
@@ -212,11 +213,31 @@ impl Operation {
 
     /// A body that is JSON or a form.
     #[must_use]
-    pub fn body<T: Members>(mut self) -> Self {
+    pub fn body<T: Members>(self) -> Self {
+        self.form_or_json::<T>(true)
+    }
+
+    /// As [`Operation::body`]; something else in the request can replace the body.
+    #[must_use]
+    pub fn optional_body<T: Members>(self) -> Self {
+        self.form_or_json::<T>(false)
+    }
+
+    fn form_or_json<T: Members>(mut self, required: bool) -> Self {
         let json = T::schema(&mut self.generator).to_value();
         let form = open(json.clone());
-        self.body = Some(json!({"required": true, "content": {JSON: {"schema": json}, FORM: {"schema": form}}}));
+        self.body = Some(json!({"required": required, "content": {JSON: {"schema": json}, FORM: {"schema": form}}}));
         self.problems(&[Kind::BAD_REQUEST, Kind::INVALID])
+    }
+
+    /// The client can have the refresh token in a cookie. The response with this status sets or deletes the cookie.
+    #[must_use]
+    pub fn session(mut self, status: u16) -> Self {
+        self.parameters.push(json!({
+            "name": session::HEADER, "in": "header", "required": false, "schema": {"enum": [session::COOKIE]},
+            "description": "Keeps the refresh token in a cookie that scripts cannot read, instead of in the bodies.",
+        }));
+        self.response_header(status, "Set-Cookie", false)
     }
 
     /// A body that is JSON.
@@ -433,6 +454,7 @@ fn problem_schema(kind: &Kind) -> Value {
 /// The members that problems of this kind have in addition to those of every problem.
 fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
     let amount = json!({"type": "integer", "minimum": 0});
+    let text = json!({"type": "string", "minLength": 1});
     if *kind == Kind::INVALID {
         let error = json!({
             "type": "object",
@@ -451,8 +473,10 @@ fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
         names.map(|name| (name, amount.clone())).into()
     } else if *kind == Kind::PARTS_MISSING {
         vec![("missing", json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}}))]
-    } else if *kind == Kind::NEW_PASSWORD_DUE {
-        vec![("session", json!({"type": "string", "minLength": 1}))]
+    } else if [Kind::NEW_PASSWORD_DUE, Kind::MFA_REQUIRED].contains(kind) {
+        vec![("session", text)]
+    } else if *kind == Kind::MFA_SETUP_DUE {
+        ["session", "secret", "uri"].map(|name| (name, text.clone())).into()
     } else if *kind == Kind::BID_TOO_LOW {
         vec![("highest_amount", json!({"type": ["integer", "null"], "minimum": 0})), ("minimum_amount", amount)]
     } else {

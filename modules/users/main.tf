@@ -2,7 +2,7 @@ resource "aws_cognito_user_pool" "this" {
   name                     = var.name
   deletion_protection      = var.deletion_protection ? "ACTIVE" : "INACTIVE"
   auto_verified_attributes = ["email"]
-  mfa_configuration        = "OFF"
+  mfa_configuration        = { optional = "OPTIONAL", required = "ON" }[var.mfa]
 
   # Ann and ann are one user.
   username_configuration {
@@ -19,6 +19,11 @@ resource "aws_cognito_user_pool" "this" {
       min_length = "0"
       max_length = "2048"
     }
+  }
+
+  # Codes of an authenticator app. Text messages cost money and can be intercepted.
+  software_token_mfa_configuration {
+    enabled = true
   }
 
   # Length rather than composition, as NIST SP 800-63B recommends.

@@ -7,3 +7,13 @@ variable "deletion_protection" {
   description = "Whether AWS refuses to delete the pool, and every user with it"
   type        = bool
 }
+
+variable "mfa" {
+  description = "Whether users may have a second factor (optional) or must have one (required)"
+  type        = string
+
+  validation {
+    condition     = contains(["optional", "required"], var.mfa)
+    error_message = "The second factor is optional or required."
+  }
+}

@@ -322,6 +322,7 @@ def functions_of(port: int) -> list[Function]:
         "quota_bytes": str(10**13),
         "quota_photos": str(10**7),
         "max_photo_bytes": str(10**10),
+        "mfa": "optional",
     }
     service = manifest.load()
     values = {name: _value(name, endpoint) for name in service.placeholders} | known

@@ -53,6 +53,7 @@ def deploy(
         "currency": CURRENCY,
         "mail_sender": MAIL_SENDER,
         "max_photo_bytes": str(200 << 20),
+        "mfa": "optional",
         "quota_bytes": str(50 << 30),
         "quota_photos": "500000",
         "mail_identity_arn": arn("ses", f"identity/{MAIL_SENDER}"),

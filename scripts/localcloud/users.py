@@ -40,7 +40,6 @@ def ensure_user_pool(aws: Aws) -> str:
         },
         UsernameConfiguration={"CaseSensitive": False},
         AutoVerifiedAttributes=["email"],
-        MfaConfiguration="OFF",
         AdminCreateUserConfig={"AllowAdminCreateUserOnly": False},
         DeletionProtection="INACTIVE",
         Schema=[
@@ -56,7 +55,12 @@ def ensure_user_pool(aws: Aws) -> str:
         UserAttributeUpdateSettings={"AttributesRequireVerificationBeforeUpdate": ["email"]},
         AccountRecoverySetting={"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
     )
-    return str(created["UserPool"]["Id"])
+    pool_id = str(created["UserPool"]["Id"])
+    # AWS takes the kinds of second factor only in this call.
+    aws.cognito_idp.set_user_pool_mfa_config(
+        UserPoolId=pool_id, SoftwareTokenMfaConfiguration={"Enabled": True}, MfaConfiguration="OPTIONAL"
+    )
+    return pool_id
 
 
 def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:

@@ -25,6 +25,7 @@ _SERVICE_PLACEHOLDERS = frozenset(
         "mail_identity_arn",
         "mail_sender",
         "max_photo_bytes",
+        "mfa",
         "quota_bytes",
         "quota_photos",
         "region",

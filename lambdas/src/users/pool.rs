@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Username;
+use super::{Enrolment, Username};
 use crate::{
     aws,
     config::{ConfigError, required},
@@ -20,8 +20,8 @@ use crate::{
 /// The Cognito user pool, used through one app client.
 #[derive(Clone, Debug)]
 pub struct UserPool {
-    cognito: Client,
-    client_id: String,
+    pub(super) cognito: Client,
+    pub(super) client_id: String,
 }
 
 /// Errors returned by Cognito. An unknown user and a wrong secret are the same variant, so that no response can reveal
@@ -58,7 +58,35 @@ pub enum PoolError {
         /// Opaque, and needed to set the new password. Valid for a few minutes.
         session: String,
     },
-    /// The pool requires something that this service does not support, such as a second factor.
+    /// The password is correct, and a code of the second factor must follow.
+    #[error("a code of the second factor is required")]
+    MfaRequired {
+        /// Opaque, and needed with the code. Valid for a few minutes.
+        session: String,
+    },
+    /// The password is correct. The pool requires a second factor, and the user has none yet.
+    #[error("a second factor must be set up")]
+    MfaSetupDue {
+        /// Opaque, and needed with the first code. Valid for a few minutes.
+        session: String,
+        enrolment: Enrolment,
+    },
+    /// The code of a log-in is wrong, or the session is wrong or has expired.
+    #[error("the second factor is wrong")]
+    WrongSecondFactor,
+    /// The code that should start or end the second factor is wrong.
+    #[error("the code of the authenticator is wrong")]
+    WrongMfaCode,
+    #[error("the second factor is active already")]
+    MfaActive,
+    #[error("the second factor is not active")]
+    MfaNotActive,
+    #[error("the second factor is mandatory")]
+    MfaMandatory,
+    /// The access token was revoked, or its user was deleted or disabled.
+    #[error("Cognito refused the access token")]
+    TokenRefused,
+    /// The pool requires something that this service does not support, such as a code by text message.
     #[error("the pool requires {0}, which is not supported")]
     UnsupportedChallenge(String),
     #[error("too many attempts")]
@@ -223,8 +251,8 @@ impl UserPool {
     ///
     /// # Errors
     /// [`PoolError::WrongCredentials`], [`PoolError::NotConfirmed`], [`PoolError::ResetRequired`],
-    /// [`PoolError::NewPasswordDue`], [`PoolError::UnsupportedChallenge`], [`PoolError::TooManyTries`] and
-    /// [`PoolError::Service`].
+    /// [`PoolError::NewPasswordDue`], [`PoolError::MfaRequired`], [`PoolError::MfaSetupDue`],
+    /// [`PoolError::UnsupportedChallenge`], [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn log_in(&self, pool_id: &str, username: &str, password: &str) -> Result<Tokens, PoolError> {
         let response = self
             .cognito
@@ -237,7 +265,7 @@ impl UserPool {
             .send()
             .await
             .map_err(credentials_refusal)?;
-        tokens(response.authentication_result, response.challenge_name, response.session)
+        self.outcome(username, response.authentication_result, response.challenge_name, response.session).await
     }
 
     /// Logs in with a new password, after [`PoolError::NewPasswordDue`].
@@ -267,13 +295,14 @@ impl UserPool {
                 Some("CodeMismatchException" | "ExpiredCodeException") => PoolError::WrongCredentials,
                 _ => credentials_refusal(error),
             })?;
-        tokens(response.authentication_result, response.challenge_name, response.session)
+        self.outcome(username, response.authentication_result, response.challenge_name, response.session).await
     }
 
     /// Exchanges a refresh token for new tokens.
     ///
     /// # Errors
-    /// As [`UserPool::log_in`].
+    /// [`PoolError::WrongCredentials`], [`PoolError::NotConfirmed`], [`PoolError::ResetRequired`],
+    /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn refresh(&self, pool_id: &str, refresh_token: &str) -> Result<Tokens, PoolError> {
         let response = self
             .cognito
@@ -285,8 +314,53 @@ impl UserPool {
             .send()
             .await
             .map_err(credentials_refusal)?;
-        let tokens = tokens(response.authentication_result, response.challenge_name, response.session)?;
-        Ok(Tokens { refresh: None, ..tokens })
+        let result =
+            response.authentication_result.ok_or_else(|| CloudError::unusable("the refresh returned nothing"))?;
+        Ok(Tokens { refresh: None, ..tokens(result)? })
+    }
+
+    /// Revokes a refresh token and, for Cognito, every token that was issued from it. An invalid token is not an error.
+    ///
+    /// # Errors
+    /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
+    pub async fn log_out(&self, refresh_token: &str) -> Result<(), PoolError> {
+        let response = self.cognito.revoke_token().client_id(&self.client_id).token(refresh_token).send().await;
+        response.map(|_| ()).or_else(|error| match error.code() {
+            Some(
+                "UnauthorizedException"
+                | "NotAuthorizedException"
+                | "UnsupportedTokenTypeException"
+                | "InvalidParameterException",
+            ) => Ok(()),
+            _ => Err(common(error)),
+        })
+    }
+
+    /// The tokens of a log-in, or what Cognito demands before it issues them.
+    pub(super) async fn outcome(
+        &self,
+        username: &str,
+        result: Option<AuthenticationResultType>,
+        challenge: Option<ChallengeNameType>,
+        session: Option<String>,
+    ) -> Result<Tokens, PoolError> {
+        let (challenge, session) = match (result, challenge, session) {
+            (Some(result), _, _) => return tokens(result),
+            (None, Some(challenge), Some(session)) => (challenge, session),
+            (None, Some(_), None) => return Err(CloudError::unusable("the challenge has no session").into()),
+            (None, None, _) => {
+                return Err(CloudError::unusable("the log-in returned neither tokens nor a challenge").into());
+            }
+        };
+        Err(match challenge {
+            ChallengeNameType::NewPasswordRequired => PoolError::NewPasswordDue { session },
+            ChallengeNameType::SoftwareTokenMfa => PoolError::MfaRequired { session },
+            ChallengeNameType::MfaSetup => {
+                let (session, enrolment) = self.enrol_in_session(username, session).await?;
+                PoolError::MfaSetupDue { session, enrolment }
+            }
+            challenge => PoolError::UnsupportedChallenge(challenge.as_str().to_owned()),
+        })
     }
 }
 
@@ -297,28 +371,16 @@ fn delivery(details: &CodeDeliveryDetailsType) -> Option<Delivery> {
     })
 }
 
-fn tokens(
-    result: Option<AuthenticationResultType>,
-    challenge: Option<ChallengeNameType>,
-    session: Option<String>,
-) -> Result<Tokens, PoolError> {
-    match (result, challenge) {
-        (Some(result), _) => match (result.id_token, result.access_token) {
-            (Some(id), Some(access)) => Ok(Tokens {
-                id,
-                access,
-                refresh: result.refresh_token,
-                kind: result.token_type.unwrap_or_else(|| "Bearer".to_owned()),
-                expires_in: result.expires_in,
-            }),
-            _ => Err(CloudError::unusable("the log-in returned no tokens").into()),
-        },
-        (None, Some(ChallengeNameType::NewPasswordRequired)) => match session {
-            Some(session) => Err(PoolError::NewPasswordDue { session }),
-            None => Err(CloudError::unusable("the challenge has no session").into()),
-        },
-        (None, Some(challenge)) => Err(PoolError::UnsupportedChallenge(challenge.as_str().to_owned())),
-        (None, None) => Err(CloudError::unusable("the log-in returned neither tokens nor a challenge").into()),
+fn tokens(result: AuthenticationResultType) -> Result<Tokens, PoolError> {
+    match (result.id_token, result.access_token) {
+        (Some(id), Some(access)) => Ok(Tokens {
+            id,
+            access,
+            refresh: result.refresh_token,
+            kind: result.token_type.unwrap_or_else(|| "Bearer".to_owned()),
+            expires_in: result.expires_in,
+        }),
+        _ => Err(CloudError::unusable("the log-in returned no tokens").into()),
     }
 }
 
@@ -372,7 +434,9 @@ fn silent<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
     }
 }
 
-fn common<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> PoolError {
+pub(super) fn common<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    error: SdkError<E>,
+) -> PoolError {
     match error.code() {
         Some("LimitExceededException" | "TooManyRequestsException" | "TooManyFailedAttemptsException") => {
             PoolError::TooManyTries

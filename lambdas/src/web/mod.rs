@@ -6,6 +6,7 @@ pub mod members;
 pub mod path;
 pub mod problem;
 pub mod schema;
+pub mod session;
 pub mod upload;
 
 use std::{convert::Infallible, sync::Arc};

@@ -53,6 +53,9 @@ kinds! {
     DAMAGED_ARCHIVE: BAD_REQUEST, "damaged-archive", "The ZIP archive is damaged";
     UNAUTHORIZED: UNAUTHORIZED, "unauthorized", "A valid token is required";
     WRONG_CREDENTIALS: UNAUTHORIZED, "wrong-credentials", "The credentials are wrong";
+    ACCESS_TOKEN_REQUIRED: FORBIDDEN, "access-token-required", "The access token is required";
+    MFA_MANDATORY: FORBIDDEN, "mfa-mandatory", "The second factor is mandatory";
+    NOT_A_POOL_USER: FORBIDDEN, "not-a-pool-user", "Only users who signed up here can do this";
     QUOTA_EXCEEDED: FORBIDDEN, "quota-exceeded", "The quota is exceeded";
     EMAIL_REQUIRED: FORBIDDEN, "email-required", "The token contains no verified email address";
     USER_ID_TOO_LONG: FORBIDDEN, "user-id-too-long", "The user id is too long";
@@ -60,6 +63,7 @@ kinds! {
     NOT_THE_SELLER: FORBIDDEN, "not-the-seller", "This is not your auction";
     PASSWORD_RESET_REQUIRED: FORBIDDEN, "password-reset-required", "The password must be reset";
     UNSUPPORTED_CHALLENGE: FORBIDDEN, "unsupported-challenge", "This user cannot log in here";
+    MFA_NOT_ACTIVE: NOT_FOUND, "mfa-not-active", "The second factor is not active";
     NO_SUCH_AUCTION: NOT_FOUND, "no-such-auction", "There is no such auction";
     NO_SUCH_FILE: NOT_FOUND, "no-such-file", "There is no such file";
     NO_SUCH_UPLOAD: NOT_FOUND, "no-such-upload", "There is no such upload";
@@ -68,6 +72,9 @@ kinds! {
     AUCTION_CLOSED: CONFLICT, "auction-closed", "The auction has ended";
     BID_TOO_LOW: CONFLICT, "bid-too-low", "The bid is too low";
     IDEMPOTENCY_KEY_REUSED: CONFLICT, "idempotency-key-reused", "The idempotency key was used for another request";
+    MFA_ACTIVE: CONFLICT, "mfa-active", "The second factor is active already";
+    MFA_REQUIRED: CONFLICT, "mfa-required", "A code of the second factor is required";
+    MFA_SETUP_DUE: CONFLICT, "mfa-setup-due", "A second factor must be set up";
     NEW_PASSWORD_DUE: CONFLICT, "new-password-due", "A new password is required";
     OWN_AUCTION: CONFLICT, "own-auction", "This is your own auction";
     PARTS_MISSING: CONFLICT, "parts-missing", "Parts of the upload are missing";
@@ -229,7 +236,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn into_response(self, request_id: &str) -> Response {
+    pub(crate) fn into_response(self, request_id: &str) -> Response {
         let Sides { kind, detail, members: mut body, retry_after, cause: _ } = *self.0;
         body.insert("type".to_owned(), format!("urn:yourplace:problem:{}", kind.name).into());
         body.insert("title".to_owned(), kind.title.into());
@@ -400,6 +407,14 @@ impl From<AuthError> for Problem {
                 Self::new(Kind::USER_ID_TOO_LONG, "The token's user id is too long. Sign up with POST /signup.")
                     .because(error)
             }
+            AuthError::NotAPoolUser => Self::new(
+                Kind::NOT_A_POOL_USER,
+                "Your account is managed by another issuer. Change its second factor there.",
+            ),
+            AuthError::NotAnAccessToken => Self::new(
+                Kind::ACCESS_TOKEN_REQUIRED,
+                "Send the `access_token` of POST /login in the header `Authorization: Bearer …`, not its `jwt`.",
+            ),
         }
     }
 }
@@ -433,6 +448,38 @@ impl From<PoolError> for Problem {
                 "Send the user name, this `session` and a new password to POST /login/new_password.",
             )
             .with("session", session),
+            PoolError::MfaRequired { session } => Self::new(
+                Kind::MFA_REQUIRED,
+                "Send the user name, this `session` and a code of the authenticator app to POST /login/mfa.",
+            )
+            .with("session", session),
+            PoolError::MfaSetupDue { session, enrolment } => Self::new(
+                Kind::MFA_SETUP_DUE,
+                "Add `secret` or `uri` to an authenticator app. Send the user name, this `session` and a code of the \
+                 app to POST /login/mfa/setup.",
+            )
+            .with("session", session)
+            .with("secret", enrolment.secret)
+            .with("uri", enrolment.uri),
+            PoolError::WrongSecondFactor => Self::new(
+                Kind::WRONG_CREDENTIALS,
+                "The code is wrong or the session has expired. Try the app's current code, or log in again.",
+            ),
+            PoolError::WrongMfaCode => Self::invalid(&[InvalidMember::new(
+                "/code",
+                "is not valid; send the current code of the authenticator app that has the secret of POST /me/mfa",
+            )]),
+            PoolError::MfaActive => {
+                Self::new(Kind::MFA_ACTIVE, "To replace the second factor, end it with DELETE /me/mfa first.")
+            }
+            PoolError::MfaNotActive => Self::new(Kind::MFA_NOT_ACTIVE, "POST /me/mfa starts to set one up."),
+            PoolError::MfaMandatory => {
+                Self::new(Kind::MFA_MANDATORY, "This service requires a second factor, so it cannot be ended.")
+            }
+            PoolError::TokenRefused => Self::new(
+                Kind::UNAUTHORIZED,
+                "The token was revoked, or the user was deleted or disabled. Log in again with POST /login.",
+            ),
             PoolError::UnsupportedChallenge(_) => Self::new(
                 Kind::UNSUPPORTED_CHALLENGE,
                 "The user pool requires a further step that this service does not support.",

@@ -3,6 +3,7 @@ mock_provider "aws" {}
 variables {
   name                = "yourplace-test"
   deletion_protection = true
+  mfa                 = "optional"
 }
 
 run "the_pool_has_the_documented_rules" {
@@ -73,4 +74,35 @@ run "the_pool_is_not_protected_without_the_variable" {
     condition     = aws_cognito_user_pool.this.deletion_protection == "INACTIVE"
     error_message = "The pool could not be deleted."
   }
+}
+
+run "users_may_have_a_second_factor" {
+  assert {
+    condition = (
+      aws_cognito_user_pool.this.mfa_configuration == "OPTIONAL" &&
+      aws_cognito_user_pool.this.software_token_mfa_configuration[0].enabled
+    )
+    error_message = "Users cannot have a second factor, or must have one."
+  }
+}
+
+run "users_must_have_a_second_factor_if_it_is_required" {
+  variables {
+    mfa = "required"
+  }
+
+  assert {
+    condition     = aws_cognito_user_pool.this.mfa_configuration == "ON" && aws_cognito_user_pool.this.software_token_mfa_configuration[0].enabled
+    error_message = "Users can log in without a second factor."
+  }
+}
+
+run "another_mfa_setting_is_refused" {
+  command = plan
+
+  variables {
+    mfa = "off"
+  }
+
+  expect_failures = [var.mfa]
 }

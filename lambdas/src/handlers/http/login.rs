@@ -7,7 +7,11 @@ use serde::Serialize;
 use crate::{
     openapi::{Access, Operation},
     users::{Tokens, UserPool},
-    web::{Problem, Request, Response, Route, json, members, problem::Kind},
+    web::{
+        Problem, Request, Response, Route, json, members,
+        problem::Kind,
+        session::{self, Session},
+    },
 };
 
 /// Exchanges a user name and a password for tokens.
@@ -24,6 +28,8 @@ pub(super) const PROBLEMS: &[Kind] = &[
     Kind::PASSWORD_RESET_REQUIRED,
     Kind::UNSUPPORTED_CHALLENGE,
     Kind::NEW_PASSWORD_DUE,
+    Kind::MFA_REQUIRED,
+    Kind::MFA_SETUP_DUE,
     Kind::TOO_MANY_ATTEMPTS,
 ];
 
@@ -46,15 +52,17 @@ pub fn operations() -> Vec<Operation> {
         )
         .body::<Credentials>()
         .json::<LoggedIn>(200, "Tokens")
+        .session(200)
         .problems(PROBLEMS),
     ]
 }
 
 impl Route for Login {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        let session = Session::of(&request)?;
         let Credentials { username, password } = members::read_body(&request)?;
         let tokens = self.pool.log_in(&self.pool_id, &username.to_ascii_lowercase(), &password).await?;
-        respond(&tokens, &username)
+        respond(tokens, &username, session)
     }
 }
 
@@ -66,7 +74,7 @@ pub(super) struct LoggedIn<'a> {
     credentials: &'a str,
     /// Also accepted with requests, but it does not contain an email address.
     access_token: &'a str,
-    /// Send it to POST /login/refresh. Absent in the response of that route.
+    /// Send it to POST /login/refresh. Absent in the response of that route, and if it is in the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     refresh_token: Option<&'a str>,
@@ -77,16 +85,24 @@ pub(super) struct LoggedIn<'a> {
 }
 
 /// The response of every route that logs a user in. `credentials` is the user name.
-pub(super) fn respond(tokens: &Tokens, credentials: &str) -> Result<Response, Problem> {
-    json(
+pub(super) fn respond(tokens: Tokens, credentials: &str, session: Session) -> Result<Response, Problem> {
+    let (in_body, in_cookie) = match session {
+        Session::Body => (tokens.refresh, None),
+        Session::Cookie => (None, tokens.refresh),
+    };
+    let response = json(
         StatusCode::OK,
         &LoggedIn {
             jwt: &tokens.id,
             credentials,
             access_token: &tokens.access,
-            refresh_token: tokens.refresh.as_deref(),
+            refresh_token: in_body.as_deref(),
             token_type: &tokens.kind,
             expires_in: tokens.expires_in,
         },
-    )
+    )?;
+    match in_cookie {
+        Some(refresh_token) => session::with_cookie(response, &refresh_token),
+        None => Ok(response),
+    }
 }

@@ -4,7 +4,7 @@ use super::login;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, members},
+    web::{Problem, Request, Response, Route, members, session::Session},
 };
 
 /// Sets the new password that a log-in required, and logs in.
@@ -35,15 +35,17 @@ pub fn operations() -> Vec<Operation> {
         )
         .body::<Renewal>()
         .json::<login::LoggedIn>(200, "Tokens")
+        .session(200)
         .problems(login::PROBLEMS),
     ]
 }
 
 impl Route for LoginNewPassword {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        let kept = Session::of(&request)?;
         let Renewal { username, session, new_password } = members::read_body(&request)?;
         let name = username.to_ascii_lowercase();
         let tokens = self.pool.new_password(&self.pool_id, &name, &session, &new_password).await?;
-        login::respond(&tokens, &username)
+        login::respond(tokens, &username, kept)
     }
 }

@@ -3,8 +3,12 @@
 use super::login;
 use crate::{
     openapi::{Access, Operation},
-    users::UserPool,
-    web::{Problem, Request, Response, Route, members},
+    users::{PoolError, UserPool},
+    web::{
+        Problem, Request, Response, Route,
+        problem::Kind,
+        session::{RefreshToken, Session},
+    },
 };
 
 /// Exchanges a refresh token for new tokens.
@@ -12,12 +16,6 @@ pub struct LoginRefresh {
     pub pool: UserPool,
     /// The id of the pool.
     pub pool_id: String,
-}
-
-crate::members! {
-    struct Renewal {
-        refresh_token: String,
-    }
 }
 
 #[must_use]
@@ -30,17 +28,24 @@ pub fn operations() -> Vec<Operation> {
             Access::Public,
             "Exchange a refresh token for new tokens",
         )
-        .body::<Renewal>()
+        .optional_body::<RefreshToken>()
         .json::<login::LoggedIn>(200, "Tokens, without a refresh token")
-        .problems(login::PROBLEMS),
+        .session(200)
+        .problems(&[
+            Kind::WRONG_CREDENTIALS,
+            Kind::NOT_CONFIRMED,
+            Kind::PASSWORD_RESET_REQUIRED,
+            Kind::TOO_MANY_ATTEMPTS,
+        ]),
     ]
 }
 
 impl Route for LoginRefresh {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
-        let Renewal { refresh_token } = members::read_body(&request)?;
+        let session = Session::of(&request)?;
+        let refresh_token = session.refresh_token(&request)?.ok_or(PoolError::WrongCredentials)?;
         let tokens = self.pool.refresh(&self.pool_id, &refresh_token).await?;
         let username = tokens.username().ok_or_else(|| Problem::internal("the ID token has no user name"))?;
-        login::respond(&tokens, &username)
+        login::respond(tokens, &username, session)
     }
 }

@@ -1,0 +1,12 @@
+//! `POST /logout`
+
+use yourplace::{aws, handlers::http::logout::Logout, users::UserPool, web};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve(|| {
+        let pool = UserPool::from_env(&aws::sdk_config()?)?;
+        Ok(Logout { pool })
+    })
+    .await
+}
