@@ -4,8 +4,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Error codes that mean "slow down" or "somebody else is changing this" ("Error handling" and "Common errors" in the API references of S3, `DynamoDB`,
-/// SQS, SES and Cognito).
+/// Error codes that mean "slow down" or "somebody else is changing this" ("Error handling" and "Common errors" in the
+/// API references of S3, `DynamoDB`, SQS, SES and Cognito).
 const THROTTLING: [&str; 14] = [
     "ConcurrentModificationException",
     "LimitExceededException",

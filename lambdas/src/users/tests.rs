@@ -1,5 +1,5 @@
-//! The user pool against a stand-in for Cognito that gives fixed responses. It shows what the local cloud cannot: limits
-//! on attempts, expired sessions, and a second factor that the pool requires.
+//! The user pool against a stand-in for Cognito that gives fixed responses. It shows what the local cloud cannot:
+//! limits on attempts, expired sessions, and a second factor that the pool requires.
 
 use std::{
     collections::VecDeque,
@@ -230,7 +230,10 @@ async fn only_a_correct_code_changes_the_second_factor() {
         Cognito::new([correct.clone(), json!({}), user(&["SMS_MFA", "SOFTWARE_TOKEN_MFA"]), correct, json!({})]);
     cognito.pool().confirm_mfa("token", "123456").await.unwrap();
     cognito.pool().end_mfa("token", "123456", false).await.unwrap();
-    let preference = |active: bool| json!({"AccessToken": "token", "SoftwareTokenMfaSettings": {"Enabled": active, "PreferredMfa": active}});
+    let preference = |active: bool| {
+        let settings = json!({"Enabled": active, "PreferredMfa": active});
+        json!({"AccessToken": "token", "SoftwareTokenMfaSettings": settings})
+    };
     assert_eq!(cognito.parameters(1), preference(true));
     assert_eq!(cognito.parameters(4), preference(false));
 }
