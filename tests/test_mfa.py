@@ -183,6 +183,21 @@ def test_a_log_in_with_a_code_names_every_missing_member(http: httpx.Client, pat
     assert_problem(http.post(path, json={}), 422, "/username", "/session", "/code")
 
 
+@pytest.mark.local_cloud
+def test_a_mandatory_second_factor_is_set_up_with_its_first_code(
+    http: httpx.Client, make_user: Callable[..., User], cognito: Any
+) -> None:
+    """The local cloud never demands this in a log-in, so the session comes from the pool itself."""
+    user, setup = make_user(), cognito.associate_software_token(Session="x" * 20)
+    app = Authenticator(setup["SecretCode"], reuse=True)
+    body = {"username": user.name, "session": setup["Session"]}
+    wrong = http.post("/login/mfa/setup", json=body | {"code": app.wrong_code()})
+    assert kind(assert_problem(wrong, 401)) == "wrong-credentials"
+    response = http.post("/login/mfa/setup", json=body | {"code": app.code()})
+    assert response.status_code == 200, response.text
+    assert set(response.json()) == TOKENS
+
+
 def test_a_made_up_session_sets_up_nothing(http: httpx.Client, caller: User) -> None:
     body = {"username": caller.name, "session": "x" * 40, "code": "123456"}
     assert kind(assert_problem(http.post("/login/mfa/setup", json=body), 401)) == "wrong-credentials"
