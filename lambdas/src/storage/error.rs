@@ -139,7 +139,60 @@ fn kind(code: Option<&str>, status: Option<u16>) -> ErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::{
+        Client, Config,
+        config::{BehaviorVersion, Credentials, Region, http::HttpRequest, retry::RetryConfig},
+        operation::put_item::PutItemError,
+    };
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::HttpResponse,
+    };
+
     use super::*;
+    use crate::telemetry::Chain;
+
+    /// A table that gives a fixed response: a status and a body.
+    #[derive(Debug)]
+    struct Table(u16, &'static str);
+
+    impl HttpConnector for Table {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(self.0.try_into().unwrap(), self.1.into())))
+        }
+    }
+
+    async fn refusal(table: Table) -> SdkError<PutItemError> {
+        let connector = SharedHttpConnector::new(table);
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build();
+        Client::from_conf(config).put_item().table_name("t").send().await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn the_log_gets_no_response_body() {
+        for (status, body) in [
+            (
+                400,
+                r#"{"__type": "ConditionalCheckFailedException", "message": "no", "Item": {"a": {"S": "ann@x.org"}}}"#,
+            ),
+            (400, r#"{"__type": "SomethingNew", "message": "no", "email": "ann@x.org"}"#),
+            (400, "ann@x.org"),
+            (500, "<html>ann@x.org</html>"),
+            (200, "ann@x.org"),
+            (200, r#"{"Attributes": {"email": "ann@x.org"}}"#),
+        ] {
+            let error = refusal(Table(status, body)).await;
+            assert!(format!("{error:?}").contains("ann@x.org"), "the SDK's own text has it");
+            let logged = Chain(&CloudError::from(error)).to_string();
+            assert!(!logged.is_empty() && !logged.contains("x.org"), "{body}: {logged}");
+        }
+    }
 
     #[test]
     fn errors_are_sorted_by_what_the_caller_can_do() {
