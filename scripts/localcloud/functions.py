@@ -58,6 +58,10 @@ def _ensure_role(
     return role
 
 
+#: Condition keys that MiniStack does not know.
+UNKNOWN_CONDITION_KEYS = {"s3:if-none-match", "s3:ObjectCreationOperation"}
+
+
 def _document(statements: list[Mapping[str, Any]] | list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
@@ -71,8 +75,14 @@ def _statement(permission: Mapping[str, Any]) -> dict[str, Any]:
         # MiniStack does not know which identity sends a mail. It does check that the identity is verified.
         resources = ["*"]
     statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
-    if "condition" in permission:
-        statement["Condition"] = permission["condition"]
+    # MiniStack does not know these keys of S3, and would refuse every put.
+    conditions = {
+        operator: keys
+        for operator, keys in permission.get("condition", {}).items()
+        if not keys.keys() & UNKNOWN_CONDITION_KEYS
+    }
+    if conditions:
+        statement["Condition"] = conditions
     return statement
 
 

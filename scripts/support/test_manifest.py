@@ -26,6 +26,12 @@ def _problems(text: str) -> list[str]:
         return problems(path)
 
 
+def _puts(permission: Content) -> bool:
+    """Whether a permission allows to put photos or pictures."""
+    places = {"${bucket_arn}/photos/*", "${bucket_arn}/auctions/*"}
+    return "s3:PutObject" in permission["actions"] and bool(places.intersection(permission["resources"]))
+
+
 class Checks(unittest.TestCase):
     """Each mistake is reported once, where it is, in words that say what to change."""
 
@@ -38,6 +44,24 @@ class Checks(unittest.TestCase):
         for path in (PATH, *(ROOT / "terraform/tests/manifests").glob("*.json")):
             with self.subTest(path.name):
                 self.assertEqual(problems(path), [])
+
+    def test_photos_and_pictures_can_only_be_put_under_free_names(self) -> None:
+        """The role of a function must not allow it to overwrite one, whatever its code does."""
+        unconditional = {"Bool": {"s3:ObjectCreationOperation": ["false"]}}  # parts, which are no objects yet
+        conditional = {"Null": {"s3:if-none-match": ["false"]}}
+        found = {
+            name: [permission.get("condition") for permission in function["permissions"] if _puts(permission)]
+            for name, function in _content()["functions"].items()
+        }
+        self.assertEqual(
+            {name: conditions for name, conditions in found.items() if conditions},
+            {
+                "upload_single_photo": [conditional],
+                "unzip": [conditional],
+                "uploads_complete": [conditional, unconditional],
+                "auctions_picture": [conditional],
+            },
+        )
 
     def test_text_that_is_not_json_is_refused(self) -> None:
         self.assertEqual(len(_problems("{")), 1)
