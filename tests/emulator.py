@@ -157,9 +157,9 @@ class Sandbox:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def invoke(self, token: str) -> tuple[Any, float]:
+    def invoke(self, token: str, **more: str) -> tuple[Any, float]:
         """The authorizer's decision on a token, None if the call fails; and the seconds it took."""
-        headers = {"authorization": f"Bearer {token}"}
+        headers = {"authorization": f"Bearer {token}", **more}
         event = events.authorization_request(events.http_request("GET /me", headers, stage="test"))
         started = time.monotonic()
         response = httpx.post(
@@ -300,3 +300,15 @@ def test_without_the_extension_the_function_fetches(sandbox: Sandbox, restartabl
         assert "there is no extension; this function fetches the issuers' keys itself" in sandbox.log(
             "function"
         )
+
+
+def test_a_malformed_header_ends_nothing(sandbox: Sandbox, restartable: RestartableIssuer) -> None:
+    issuer, name = restartable.start(), unique()
+    issuer.add(name)
+    token = issuer.token(name)
+    with sandbox.started(extension=False):
+        for headers in ({"host": "a b"}, {"host": "["}, {"x-note": "\xe9"}, {"x-forwarded-for": "\xe9"}):
+            decision = sandbox.invoke(token, **headers)[0]
+            assert decision and decision["isAuthorized"], headers
+        # The same process responded each time: it fetched the keys once.
+        assert issuer.fetches == 1

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from conftest import unique
+from functions import Functions
 from photos import photo
 from service import Settings, User, assert_problem, words
 
@@ -15,8 +16,11 @@ USER_ROUTES = [
     "/confirm",
     "/confirm/resend",
     "/login",
+    "/login/mfa",
+    "/login/mfa/setup",
     "/login/new_password",
     "/login/refresh",
+    "/logout",
     "/password/forgot",
     "/password/reset",
 ]
@@ -255,8 +259,9 @@ def test_a_form_is_read_by_every_user_route(http: httpx.Client, path: str) -> No
         "refresh_token": "x",
     }
     response = http.post(path, data=everything)
-    if path in ("/confirm/resend", "/password/forgot"):
-        assert response.status_code == 202
+    accepted = {"/confirm/resend": 202, "/password/forgot": 202, "/logout": 204}
+    if path in accepted:
+        assert response.status_code == accepted[path]
     else:
         assert_problem(response, {"/signup": 422, "/confirm": 422, "/password/reset": 422}.get(path, 401))
 
@@ -283,3 +288,30 @@ def test_a_response_is_json_in_snake_case(user: User) -> None:
         | set(user.get("/download", params={"filename": stored["filename"]}).json())
     )
     assert all(name == name.lower() and "-" not in name for name in names)
+
+
+MALFORMED = [
+    {"host": "a b"},
+    {"host": "["},
+    {"host": "x:99999"},
+    {"host": "é"},
+    {"x-forwarded-proto": "a b"},
+    {"x-forwarded-proto": ":"},
+    {"x-forwarded-port": "é"},
+    {"x-forwarded-for": "é, 1"},
+    {"x-note": "é"},
+    {"x-note": "\x85"},
+    {"if-none-match": "é"},
+]
+
+
+@pytest.mark.local_cloud
+def test_a_malformed_header_ends_no_process(functions: Functions, caller: User) -> None:
+    for headers in MALFORMED:
+        response = functions.call("/photos/months", caller.id_token, headers=headers)
+        assert response.status_code == 200, headers
+
+
+def test_a_latin_1_header_is_ignored(caller: User) -> None:
+    response = caller.get("/photos/months", headers={"X-Note": "é".encode("latin-1")})
+    assert response.status_code == 200

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod etag;
+pub mod event;
 pub mod members;
 pub mod path;
 pub mod problem;
@@ -11,11 +12,9 @@ pub mod upload;
 
 use std::{convert::Infallible, sync::Arc};
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use http::{HeaderValue, StatusCode, header};
-use lambda_http::{
-    Adapter, Body, Error, LambdaEvent, RequestExt as _, Service as _, request::LambdaRequest, service_fn,
-};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use lambda_http::{Adapter, Body, Error, LambdaEvent, RequestExt as _, Service as _, service_fn};
 use serde::Serialize;
 use tracing::Instrument as _;
 
@@ -23,10 +22,7 @@ pub use lambda_http::Request;
 pub use problem::Problem;
 
 use crate::config::ConfigError;
-
-/// The characters that a URL's query cannot contain unencoded
-/// (<https://url.spec.whatwg.org/#query-percent-encode-set>).
-const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+use event::Event;
 
 pub type Response = http::Response<Body>;
 
@@ -47,20 +43,10 @@ pub async fn serve<R: Route>(make: impl FnOnce() -> Result<R, ConfigError>) -> R
         let route = Arc::clone(&route);
         async move { Ok::<_, Infallible>(respond(&*route, request).await) }
     }));
-    lambda_runtime::run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
-        encode_query(&mut event.payload);
-        adapter.call(event)
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event<ApiGatewayV2httpRequest>>| {
+        adapter.call(LambdaEvent::new(event.payload.into_request(), event.context))
     }))
     .await
-}
-
-/// API Gateway forwards the query as the client sent it, and `lambda_http` panics if that cannot be part of a URL.
-fn encode_query(request: &mut LambdaRequest) {
-    if let LambdaRequest::ApiGatewayV2(request) = request
-        && let Some(query) = &mut request.raw_query_string
-    {
-        *query = utf8_percent_encode(query, QUERY).to_string();
-    }
 }
 
 /// The edge: handles a request, and logs its outcome once.
@@ -136,32 +122,5 @@ fn body_bytes(request: &Request) -> &[u8] {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
         _ => &[],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    crate::members! {
-        struct Query {
-            after: String,
-            plus: String,
-        }
-    }
-
-    #[test]
-    fn an_unencoded_query_is_read_like_an_encoded_one() {
-        let sent = "after=<\"é 1\">&plus=a+b%3C#x";
-        let event = json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": sent, "headers": {},
-            "isBase64Encoded": false, "requestContext": {"stage": "test", "http": {"method": "GET", "path": "/"}},
-        });
-        let mut request: LambdaRequest = serde_json::from_value(event).unwrap();
-        encode_query(&mut request);
-        let Query { after, plus } = members::read_query(&Request::from(request)).unwrap();
-        assert_eq!((after.as_str(), plus.as_str()), ("<\"é 1\">", "a b<#x"));
     }
 }

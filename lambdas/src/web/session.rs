@@ -91,11 +91,12 @@ fn cookie(request: &Request) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
     use http::StatusCode;
     use lambda_http::Body;
 
     use super::*;
-    use crate::web::{empty, problem::Kind};
+    use crate::web::{empty, event::Event, problem::Kind};
 
     fn request(headers: &[(&str, &str)], body: &str) -> Request {
         let builder =
@@ -135,8 +136,8 @@ mod tests {
             "headers": {"x-session": "cookie"}, "cookies": ["a=1", "__Host-session=c"], "isBase64Encoded": false,
             "requestContext": {"stage": "test", "http": {"method": "POST", "path": "/"}},
         });
-        let event: lambda_http::request::LambdaRequest = serde_json::from_value(event).unwrap();
-        assert_eq!(Session::Cookie.refresh_token(&Request::from(event)).unwrap().as_deref(), Some("c"));
+        let event: Event<ApiGatewayV2httpRequest> = serde_json::from_str(&event.to_string()).unwrap();
+        assert_eq!(Session::Cookie.refresh_token(&Request::from(event.into_request())).unwrap().as_deref(), Some("c"));
     }
 
     #[test]
