@@ -10,6 +10,8 @@ scripts/local writes. Tests that measure functions need the local cloud's STATE_
 they need are skipped, and say so.
 """
 
+import base64
+import hmac
 import os
 import re
 import time
@@ -133,6 +135,7 @@ class Pool:
         self.cognito, self.settings, self.http = cognito, settings, http
         self.made: list[str] = []
         self.ids: list[str] = []
+        self.secret = ""
 
     def add(self, name: str, password: str = PASSWORD, permanent: bool = True) -> str:
         """Creates a confirmed user and returns the email address.
@@ -160,11 +163,21 @@ class Pool:
             UserPoolId=self.settings.pool,
             ClientId=self.settings.client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD, "SECRET_HASH": self._hash(name)},
         )["AuthenticationResult"]
         user = User(self.http, name, response["IdToken"], response["AccessToken"], PASSWORD, email)
         self.ids.append(user.id)
         return user
+
+    def _hash(self, name: str) -> str:
+        """Shows the pool that we know the secret of its client."""
+        if not self.secret:
+            described = self.cognito.describe_user_pool_client(
+                UserPoolId=self.settings.pool, ClientId=self.settings.client
+            )
+            self.secret = described["UserPoolClient"]["ClientSecret"]
+        message = f"{name}{self.settings.client}"
+        return base64.b64encode(hmac.digest(self.secret.encode(), message.encode(), "sha256")).decode()
 
     def delete(self, user: User) -> None:
         """Deletes a user from the pool, as an administrator does. The tokens stay valid until they expire."""

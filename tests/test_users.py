@@ -1,5 +1,7 @@
 """Sign-up, log-in and forgotten passwords: "Users" in docs/api.md."""
 
+import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,7 +10,7 @@ import httpx
 import pytest
 
 from conftest import PASSWORD, Pool, unique
-from service import User, assert_problem, words
+from service import Settings, User, assert_problem, words
 from tokens import decode
 
 NEW_PASSWORD = "another-horse-8-battery"
@@ -508,3 +510,51 @@ def test_forgetting_a_password_does_not_tell_who_exists(
     known = http.post("/password/forgot", json={"username": member["username"]})
     assert known.status_code == 202
     assert words(http.post("/password/forgot", json={"username": other})) == words(known)
+
+
+# The pool itself
+
+
+@pytest.mark.parametrize(
+    "operation, more",
+    [
+        ("sign_up", {"Password": PASSWORD, "UserAttributes": [{"Name": "email", "Value": "x@example.com"}]}),
+        ("confirm_sign_up", {"ConfirmationCode": "000000"}),
+        ("resend_confirmation_code", {}),
+        ("forgot_password", {}),
+        ("confirm_forgot_password", {"ConfirmationCode": "000000", "Password": PASSWORD}),
+    ],
+)
+def test_nobody_gets_past_the_service_to_the_pool(
+    cognito: Any, settings: Settings, member: dict[str, str], operation: str, more: dict[str, Any]
+) -> None:
+    """These operations need no IAM permission, only the secret of the client."""
+    name = unique("new") if operation == "sign_up" else member["username"]
+    for wrong in ({}, {"SecretHash": "AAAA"}):
+        with pytest.raises(cognito.exceptions.NotAuthorizedException, match="(?i)secret"):
+            getattr(cognito, operation)(ClientId=settings.client, Username=name, **more, **wrong)
+
+
+@pytest.mark.local_cloud
+@pytest.mark.few_users
+def test_users_who_never_confirm_are_deleted(
+    http: httpx.Client,
+    signed_up: dict[str, str],
+    member: dict[str, str],
+    login: Callable[..., httpx.Response],
+    aws: Callable[[str], Any],
+    settings: Settings,
+) -> None:
+    def run(event: dict[str, int]) -> Any:
+        name = f"yourplace-{settings.stage}-users_unconfirmed"
+        return json.loads(
+            aws("lambda").invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read()
+        )
+
+    assert run({}) == {"deleted": 0, "incomplete": False}
+    assert_problem(login(signed_up["username"]), 403)
+    time.sleep(1.1)  # the pool keeps whole seconds
+    assert run({"days": 0})["deleted"] >= 1
+    assert_problem(login(signed_up["username"]), 401)
+    assert login(member["username"]).status_code == 200
+    assert http.post("/signup", json=signed_up).status_code == 201

@@ -329,7 +329,10 @@ resource "aws_iam_policy" "functions_boundary" {
         {
           Sid    = "Users"
           Effect = "Allow"
-          Action = ["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge"]
+          Action = [
+            "cognito-idp:AdminDeleteUser", "cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge",
+            "cognito-idp:DescribeUserPoolClient", "cognito-idp:ListUsers",
+          ]
           # AWS gives a pool a random id. The tag restricts access to this stage.
           Resource  = ["${local.arn["cognito-idp"]}:userpool/*"]
           Condition = { StringEquals = { "aws:ResourceTag/Stage" = each.key } }

@@ -58,8 +58,10 @@ resource "aws_cognito_user_pool_client" "this" {
   name         = var.name
   user_pool_id = aws_cognito_user_pool.this.id
 
-  # A public client: a browser cannot keep a secret.
-  generate_secret = false
+  # Only the functions know the secret. So nobody can sign up, confirm or reset a password without going through the
+  # gateway, which limits the requests. With a secret, Cognito also accepts the address of the person who called us.
+  generate_secret                               = true
+  enable_propagate_additional_user_context_data = true
 
   # Log-in goes through our functions (ADMIN flows), so the gateway's throttling limits password guessing.
   explicit_auth_flows           = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
@@ -74,5 +76,10 @@ resource "aws_cognito_user_pool_client" "this" {
     id_token      = "minutes"
     access_token  = "minutes"
     refresh_token = "days"
+  }
+
+  # Some changes, such as a secret, need a new client. The functions use the old one until they know the new one.
+  lifecycle {
+    create_before_destroy = true
   }
 }

@@ -93,6 +93,10 @@ _EVENTS: Mapping[str, Callable[[], str]] = {
         "POST /login/new_password",
         {"username": "ann", "session": "s" * 500, "new_password": "a-password-1-of-ann"},
     ),
+    "login_mfa": lambda: events.http(
+        "POST /login/mfa", {"username": "ann", "session": "s" * 500, "code": "123456"}
+    ),
+    "logout": lambda: events.http("POST /logout", {"refresh_token": "r" * 1700}),
     "login_refresh": lambda: events.http("POST /login/refresh", {"refresh_token": "r" * 1700}),
     "password_forgot": lambda: events.http("POST /password/forgot", {"username": "ann"}),
     "password_reset": lambda: events.http(

@@ -64,7 +64,7 @@ def ensure_user_pool(aws: Aws) -> str:
 
 
 def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
-    """The client's id; the client is public: it has no secret."""
+    """The client's id. The client has a secret, which the functions read from the pool."""
     clients = aws.cognito_idp.list_user_pool_clients(UserPoolId=pool_id, MaxResults=60)["UserPoolClients"]
     for client in clients:
         if client["ClientName"] == PREFIX:
@@ -72,7 +72,8 @@ def ensure_user_pool_client(aws: Aws, pool_id: str) -> str:
     created = aws.cognito_idp.create_user_pool_client(
         UserPoolId=pool_id,
         ClientName=PREFIX,
-        GenerateSecret=False,
+        GenerateSecret=True,
+        EnablePropagateAdditionalUserContextData=True,
         ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
         PreventUserExistenceErrors="ENABLED",
         EnableTokenRevocation=True,

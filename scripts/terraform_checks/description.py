@@ -86,12 +86,15 @@ def _ids(aws: Aws) -> _Ids:
     pools = aws.cognito_idp.list_user_pools(MaxResults=60)["UserPools"]
     pool = next(pool["Id"] for pool in pools if pool["Name"] == PREFIX)
     (client,) = aws.cognito_idp.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
+    described = aws.cognito_idp.describe_user_pool_client(UserPoolId=pool, ClientId=client["ClientId"])
+    secret = described["UserPoolClient"]["ClientSecret"]
     authorizers = aws.apigatewayv2.get_authorizers(ApiId=api)["Items"]
     meanings = [
         # Only in URLs and ARNs: scripts/local gives its API the id `yourplace`, which occurs in many names.
         (re.compile(rf"(?<=execute-api/){api}|(?<=execute-api:{REGION}:{ACCOUNT}:){api}"), "{api}"),
         (re.compile(pool), "{pool}"),
         (re.compile(client["ClientId"]), "{client}"),
+        (re.compile(re.escape(secret)), "{secret}"),
         (re.compile(rf":{aws.cloud.port}\b"), ":{port}"),
         *((re.compile(item["AuthorizerId"]), f"{{authorizer {item['Name']}}}") for item in authorizers),
     ]

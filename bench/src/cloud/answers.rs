@@ -15,15 +15,18 @@ pub(super) fn json(operation: &str, token: &str) -> Value {
         "Cognito ResendConfirmationCode" | "Cognito ForgotPassword" => json!({
             "CodeDeliveryDetails": {"AttributeName": "email", "DeliveryMedium": "EMAIL", "Destination": "a***@e***"},
         }),
-        "Cognito AdminInitiateAuth" | "Cognito AdminRespondToAuthChallenge" => json!({
-            "AuthenticationResult": {
-                "IdToken": token, "AccessToken": token,
-                // As long as a real refresh token of the pool.
-                "RefreshToken": "r".repeat(1700),
-                "ExpiresIn": 3600, "TokenType": "Bearer",
-            },
-            "ChallengeParameters": {},
-        }),
+        "Cognito DescribeUserPoolClient" => json!({"UserPoolClient": {"ClientSecret": "s".repeat(51)}}),
+        "Cognito AdminInitiateAuth" | "Cognito AdminRespondToAuthChallenge" | "Cognito GetTokensFromRefreshToken" => {
+            json!({
+                "AuthenticationResult": {
+                    "IdToken": token, "AccessToken": token,
+                    // As long as a real refresh token of the pool.
+                    "RefreshToken": "r".repeat(1700),
+                    "ExpiresIn": 3600, "TokenType": "Bearer",
+                },
+                "ChallengeParameters": {},
+            })
+        }
         "SQS SendMessage" => json!({"MessageId": "059f36b4-87a3-44ab-83d2-661975830a7d"}),
         _ => json!({}),
     }

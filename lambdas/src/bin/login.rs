@@ -1,12 +1,12 @@
 //! `POST /login`
 
-use yourplace::{aws, config::required, handlers::http::login::Login, users::UserPool, web};
+use yourplace::{aws, handlers::http::login::Login, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let pool = UserPool::from_env(&aws::sdk_config()?)?;
-        Ok(Login { pool, pool_id: required("USER_POOL_ID")? })
+        Ok(Login { pool })
     })
     .await
 }

@@ -1,12 +1,12 @@
 //! `POST /login/new_password`
 
-use yourplace::{aws, config::required, handlers::http::login_new_password::LoginNewPassword, users::UserPool, web};
+use yourplace::{aws, handlers::http::login_new_password::LoginNewPassword, users::UserPool, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let pool = UserPool::from_env(&aws::sdk_config()?)?;
-        Ok(LoginNewPassword { pool, pool_id: required("USER_POOL_ID")? })
+        Ok(LoginNewPassword { pool })
     })
     .await
 }

@@ -8,7 +8,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::pool::{PoolError, Tokens, UserPool, common};
+use super::{
+    Caller,
+    pool::{PoolError, Tokens, UserPool, common},
+};
 use crate::storage::CloudError;
 
 /// The name that an authenticator app shows beside the user name.
@@ -89,7 +92,7 @@ impl UserPool {
     /// [`PoolError::WrongSecondFactor`], [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn log_in_with_code(
         &self,
-        pool_id: &str,
+        caller: &Caller,
         username: &str,
         session: &str,
         code: &str,
@@ -97,10 +100,12 @@ impl UserPool {
         let response = self
             .cognito
             .admin_respond_to_auth_challenge()
-            .user_pool_id(pool_id)
+            .user_pool_id(&self.pool_id)
             .client_id(&self.client_id)
+            .set_context_data(caller.admin_context())
             .challenge_name(ChallengeNameType::SoftwareTokenMfa)
             .challenge_responses("USERNAME", username)
+            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
             .challenge_responses("SOFTWARE_TOKEN_MFA_CODE", code)
             .session(session)
             .send()
@@ -116,7 +121,7 @@ impl UserPool {
     /// [`PoolError::WrongSecondFactor`], [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn set_up_mfa(
         &self,
-        pool_id: &str,
+        caller: &Caller,
         username: &str,
         session: &str,
         code: &str,
@@ -136,10 +141,12 @@ impl UserPool {
         let response = self
             .cognito
             .admin_respond_to_auth_challenge()
-            .user_pool_id(pool_id)
+            .user_pool_id(&self.pool_id)
             .client_id(&self.client_id)
+            .set_context_data(caller.admin_context())
             .challenge_name(ChallengeNameType::MfaSetup)
             .challenge_responses("USERNAME", username)
+            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
             .session(session)
             .send()
             .await

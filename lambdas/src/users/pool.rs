@@ -4,12 +4,18 @@ use aws_sdk_cognitoidentityprovider::{
     types::{AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, CodeDeliveryDetailsType},
 };
 use aws_types::SdkConfig;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::Sha256;
+use tokio::sync::OnceCell;
 
-use super::{Enrolment, Username};
+use super::{Caller, Enrolment, Username};
 use crate::{
     aws,
     config::{ConfigError, required},
@@ -17,11 +23,23 @@ use crate::{
     telemetry::Chain,
 };
 
-/// The Cognito user pool, used through one app client.
-#[derive(Clone, Debug)]
+/// The Cognito user pool, used through one app client. The client has a secret, without which nobody can sign up, log
+/// in or reset a password. So nobody can get past this service and the gateway's limits.
+#[derive(Debug)]
 pub struct UserPool {
     pub(super) cognito: Client,
+    pub(super) pool_id: String,
     pub(super) client_id: String,
+    pub(super) secret: OnceCell<Secret>,
+}
+
+/// The client's secret. Its `Debug` shows nothing.
+pub(super) struct Secret(pub(super) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// Errors returned by Cognito. An unknown user and a wrong secret are the same variant, so that no response can reveal
@@ -141,12 +159,39 @@ impl Tokens {
 }
 
 impl UserPool {
-    /// The pool of the client that `USER_POOL_CLIENT_ID` names.
+    /// The pool and its client, which `USER_POOL_ID` and `USER_POOL_CLIENT_ID` name.
     ///
     /// # Errors
-    /// If the variable is not set.
+    /// If one of the variables is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { cognito: aws::cognito(aws), client_id: required("USER_POOL_CLIENT_ID")? })
+        Ok(Self {
+            cognito: aws::cognito(aws),
+            pool_id: required("USER_POOL_ID")?,
+            client_id: required("USER_POOL_CLIENT_ID")?,
+            secret: OnceCell::new(),
+        })
+    }
+
+    /// The client's secret. It is read once per process, because it should be in no environment variable, where it
+    /// would be shown with a function's settings.
+    pub(super) async fn secret(&self) -> Result<&str, PoolError> {
+        let secret = self.secret.get_or_try_init(async || {
+            let request = self.cognito.describe_user_pool_client();
+            let described = request.user_pool_id(&self.pool_id).client_id(&self.client_id).send().await;
+            let client = described.map_err(CloudError::without_message)?.user_pool_client;
+            let secret = client.and_then(|client| client.client_secret);
+            secret.map(Secret).ok_or_else(|| CloudError::unusable("the user pool's client has no secret"))
+        });
+        Ok(&secret.await?.0)
+    }
+
+    /// Shows Cognito that we know the client's secret ("Computing secret hash values", Amazon Cognito Developer Guide).
+    pub(super) async fn secret_hash(&self, username: &str) -> Result<String, PoolError> {
+        let mut hash = Hmac::<Sha256>::new_from_slice(self.secret().await?.as_bytes())
+            .map_err(|error| CloudError::caused("the secret cannot be a key", error))?;
+        hash.update(username.as_bytes());
+        hash.update(self.client_id.as_bytes());
+        Ok(STANDARD.encode(hash.finalize().into_bytes()))
     }
 
     /// Signs a user up. The pool sends a code by email.
@@ -154,7 +199,13 @@ impl UserPool {
     /// # Errors
     /// [`PoolError::Taken`], [`PoolError::WeakPassword`], [`PoolError::InvalidSignup`], [`PoolError::TooManyTries`] and
     /// [`PoolError::Service`].
-    pub async fn sign_up(&self, username: &Username, password: &str, email: &str) -> Result<Signup, PoolError> {
+    pub async fn sign_up(
+        &self,
+        caller: &Caller,
+        username: &Username,
+        password: &str,
+        email: &str,
+    ) -> Result<Signup, PoolError> {
         let email = AttributeType::builder()
             .name("email")
             .value(email)
@@ -164,6 +215,8 @@ impl UserPool {
             .cognito
             .sign_up()
             .client_id(&self.client_id)
+            .secret_hash(self.secret_hash(username.as_str()).await?)
+            .set_user_context_data(caller.user_context())
             .username(username.as_str())
             .password(password)
             .user_attributes(email)
@@ -195,10 +248,12 @@ impl UserPool {
     ///
     /// # Errors
     /// [`PoolError::WrongCode`], [`PoolError::ExpiredCode`], [`PoolError::TooManyTries`] and [`PoolError::Service`].
-    pub async fn confirm(&self, username: &str, code: &str) -> Result<(), PoolError> {
+    pub async fn confirm(&self, caller: &Caller, username: &str, code: &str) -> Result<(), PoolError> {
         self.cognito
             .confirm_sign_up()
             .client_id(&self.client_id)
+            .secret_hash(self.secret_hash(username).await?)
+            .set_user_context_data(caller.user_context())
             .username(username)
             .confirmation_code(code)
             .send()
@@ -211,9 +266,16 @@ impl UserPool {
     ///
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
-    pub async fn resend(&self, username: &str) -> Result<(), PoolError> {
-        let response =
-            self.cognito.resend_confirmation_code().client_id(&self.client_id).username(username).send().await;
+    pub async fn resend(&self, caller: &Caller, username: &str) -> Result<(), PoolError> {
+        let response = self
+            .cognito
+            .resend_confirmation_code()
+            .client_id(&self.client_id)
+            .secret_hash(self.secret_hash(username).await?)
+            .set_user_context_data(caller.user_context())
+            .username(username)
+            .send()
+            .await;
         response.map(|_| ()).or_else(silent)
     }
 
@@ -221,8 +283,16 @@ impl UserPool {
     ///
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
-    pub async fn forgot_password(&self, username: &str) -> Result<(), PoolError> {
-        let response = self.cognito.forgot_password().client_id(&self.client_id).username(username).send().await;
+    pub async fn forgot_password(&self, caller: &Caller, username: &str) -> Result<(), PoolError> {
+        let response = self
+            .cognito
+            .forgot_password()
+            .client_id(&self.client_id)
+            .secret_hash(self.secret_hash(username).await?)
+            .set_user_context_data(caller.user_context())
+            .username(username)
+            .send()
+            .await;
         response.map(|_| ()).or_else(silent)
     }
 
@@ -231,10 +301,18 @@ impl UserPool {
     /// # Errors
     /// [`PoolError::WeakNewPassword`], [`PoolError::WrongCode`], [`PoolError::ExpiredCode`],
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
-    pub async fn reset_password(&self, username: &str, code: &str, password: &str) -> Result<(), PoolError> {
+    pub async fn reset_password(
+        &self,
+        caller: &Caller,
+        username: &str,
+        code: &str,
+        password: &str,
+    ) -> Result<(), PoolError> {
         self.cognito
             .confirm_forgot_password()
             .client_id(&self.client_id)
+            .secret_hash(self.secret_hash(username).await?)
+            .set_user_context_data(caller.user_context())
             .username(username)
             .confirmation_code(code)
             .password(password)
@@ -253,13 +331,15 @@ impl UserPool {
     /// [`PoolError::WrongCredentials`], [`PoolError::NotConfirmed`], [`PoolError::ResetRequired`],
     /// [`PoolError::NewPasswordDue`], [`PoolError::MfaRequired`], [`PoolError::MfaSetupDue`],
     /// [`PoolError::UnsupportedChallenge`], [`PoolError::TooManyTries`] and [`PoolError::Service`].
-    pub async fn log_in(&self, pool_id: &str, username: &str, password: &str) -> Result<Tokens, PoolError> {
+    pub async fn log_in(&self, caller: &Caller, username: &str, password: &str) -> Result<Tokens, PoolError> {
         let response = self
             .cognito
             .admin_initiate_auth()
-            .user_pool_id(pool_id)
+            .user_pool_id(&self.pool_id)
             .client_id(&self.client_id)
+            .set_context_data(caller.admin_context())
             .auth_flow(AuthFlowType::AdminUserPasswordAuth)
+            .auth_parameters("SECRET_HASH", self.secret_hash(username).await?)
             .auth_parameters("USERNAME", username)
             .auth_parameters("PASSWORD", password)
             .send()
@@ -274,7 +354,7 @@ impl UserPool {
     /// As [`UserPool::log_in`], and [`PoolError::WeakNewPassword`].
     pub async fn new_password(
         &self,
-        pool_id: &str,
+        caller: &Caller,
         username: &str,
         session: &str,
         password: &str,
@@ -282,9 +362,11 @@ impl UserPool {
         let response = self
             .cognito
             .admin_respond_to_auth_challenge()
-            .user_pool_id(pool_id)
+            .user_pool_id(&self.pool_id)
             .client_id(&self.client_id)
+            .set_context_data(caller.admin_context())
             .challenge_name(ChallengeNameType::NewPasswordRequired)
+            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
             .challenge_responses("USERNAME", username)
             .challenge_responses("NEW_PASSWORD", password)
             .session(session)
@@ -303,19 +385,18 @@ impl UserPool {
     /// # Errors
     /// [`PoolError::WrongCredentials`], [`PoolError::NotConfirmed`], [`PoolError::ResetRequired`],
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
-    pub async fn refresh(&self, pool_id: &str, refresh_token: &str) -> Result<Tokens, PoolError> {
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, PoolError> {
         let response = self
             .cognito
-            .admin_initiate_auth()
-            .user_pool_id(pool_id)
+            .get_tokens_from_refresh_token()
             .client_id(&self.client_id)
-            .auth_flow(AuthFlowType::RefreshTokenAuth)
-            .auth_parameters("REFRESH_TOKEN", refresh_token)
+            .client_secret(self.secret().await?)
+            .refresh_token(refresh_token)
             .send()
             .await
             .map_err(credentials_refusal)?;
-        let result =
-            response.authentication_result.ok_or_else(|| CloudError::unusable("the refresh returned nothing"))?;
+        let result = response.authentication_result;
+        let result = result.ok_or_else(|| CloudError::unusable("the refresh returned no tokens"))?;
         Ok(Tokens { refresh: None, ..tokens(result)? })
     }
 
@@ -324,7 +405,8 @@ impl UserPool {
     /// # Errors
     /// [`PoolError::TooManyTries`] and [`PoolError::Service`].
     pub async fn log_out(&self, refresh_token: &str) -> Result<(), PoolError> {
-        let response = self.cognito.revoke_token().client_id(&self.client_id).token(refresh_token).send().await;
+        let request = self.cognito.revoke_token().client_id(&self.client_id).client_secret(self.secret().await?);
+        let response = request.token(refresh_token).send().await;
         response.map(|_| ()).or_else(|error| match error.code() {
             Some(
                 "UnauthorizedException"

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 pub use lambda_http::Request;
 pub use problem::Problem;
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, users::Caller};
 use event::Event;
 
 pub type Response = http::Response<Body>;
@@ -67,6 +67,17 @@ async fn respond<R: Route>(route: &R, request: Request) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// Where a request comes from. The address is that of the client that called the gateway, which it cannot choose.
+pub(crate) fn caller(request: &Request) -> Caller {
+    let path = request.uri().path().to_owned();
+    match request.request_context_ref() {
+        Some(lambda_http::request::RequestContext::ApiGatewayV2(context)) => {
+            Caller { address: context.http.source_ip.clone(), user_agent: context.http.user_agent.clone(), path }
+        }
+        _ => Caller { path, ..Caller::default() },
+    }
 }
 
 /// The gateway's id of the request, which its access log has too; without a gateway, Lambda's own.

@@ -34,15 +34,16 @@ run "the_pool_has_the_documented_rules" {
   }
 }
 
-run "the_client_is_public_and_does_not_reveal_users" {
+run "the_client_has_a_secret_and_does_not_reveal_users" {
   assert {
     condition = (
-      !aws_cognito_user_pool_client.this.generate_secret &&
+      aws_cognito_user_pool_client.this.generate_secret &&
+      aws_cognito_user_pool_client.this.enable_propagate_additional_user_context_data &&
       toset(aws_cognito_user_pool_client.this.explicit_auth_flows) == toset(["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]) &&
       aws_cognito_user_pool_client.this.prevent_user_existence_errors == "ENABLED" &&
       aws_cognito_user_pool_client.this.enable_token_revocation
     )
-    error_message = "The client allows other log-in flows, or reveals whether a user exists."
+    error_message = "The client is public, allows other log-in flows, or reveals whether a user exists."
   }
 
   assert {

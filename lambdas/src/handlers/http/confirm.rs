@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, empty, members, problem::Kind},
+    web::{Problem, Request, Response, Route, caller, empty, members, problem::Kind},
 };
 
 /// Confirms a sign-up with the code from the email.
@@ -40,7 +40,7 @@ pub fn operations() -> Vec<Operation> {
 impl Route for Confirm {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let Confirmation { username, code } = members::read_body(&request)?;
-        self.pool.confirm(&username.to_ascii_lowercase(), &code).await?;
+        self.pool.confirm(&caller(&request), &username.to_ascii_lowercase(), &code).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

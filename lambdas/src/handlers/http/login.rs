@@ -8,7 +8,7 @@ use crate::{
     openapi::{Access, Operation},
     users::{Tokens, UserPool},
     web::{
-        Problem, Request, Response, Route, json, members,
+        Problem, Request, Response, Route, caller, json, members,
         problem::Kind,
         session::{self, Session},
     },
@@ -17,8 +17,6 @@ use crate::{
 /// Exchanges a user name and a password for tokens.
 pub struct Login {
     pub pool: UserPool,
-    /// The id of the pool.
-    pub pool_id: String,
 }
 
 /// Why a user is not logged in, whatever the route.
@@ -61,7 +59,7 @@ impl Route for Login {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let session = Session::of(&request)?;
         let Credentials { username, password } = members::read_body(&request)?;
-        let tokens = self.pool.log_in(&self.pool_id, &username.to_ascii_lowercase(), &password).await?;
+        let tokens = self.pool.log_in(&caller(&request), &username.to_ascii_lowercase(), &password).await?;
         respond(tokens, &username, session)
     }
 }

@@ -4,14 +4,12 @@ use super::login;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, members, problem::Kind, session::Session},
+    web::{Problem, Request, Response, Route, caller, members, problem::Kind, session::Session},
 };
 
 /// Finishes a log-in with a code of the second factor.
 pub struct LoginMfa {
     pub pool: UserPool,
-    /// The id of the pool.
-    pub pool_id: String,
 }
 
 crate::members! {
@@ -50,7 +48,7 @@ impl Route for LoginMfa {
         let kept = Session::of(&request)?;
         let SecondFactor { username, session, code } = members::read_body(&request)?;
         let name = username.to_ascii_lowercase();
-        let tokens = self.pool.log_in_with_code(&self.pool_id, &name, &session, &code).await?;
+        let tokens = self.pool.log_in_with_code(&caller(&request), &name, &session, &code).await?;
         login::respond(tokens, &username, kept)
     }
 }

@@ -7,14 +7,12 @@ use super::{
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, members, session::Session},
+    web::{Problem, Request, Response, Route, caller, members, session::Session},
 };
 
 /// Sets up the second factor that the service requires, and logs in.
 pub struct LoginMfaSetup {
     pub pool: UserPool,
-    /// The id of the pool.
-    pub pool_id: String,
 }
 
 #[must_use]
@@ -39,7 +37,7 @@ impl Route for LoginMfaSetup {
         let kept = Session::of(&request)?;
         let SecondFactor { username, session, code } = members::read_body(&request)?;
         let name = username.to_ascii_lowercase();
-        let tokens = self.pool.set_up_mfa(&self.pool_id, &name, &session, &code).await?;
+        let tokens = self.pool.set_up_mfa(&caller(&request), &name, &session, &code).await?;
         login::respond(tokens, &username, kept)
     }
 }

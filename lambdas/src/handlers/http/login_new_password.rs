@@ -4,14 +4,12 @@ use super::login;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, members, session::Session},
+    web::{Problem, Request, Response, Route, caller, members, session::Session},
 };
 
 /// Sets the new password that a log-in required, and logs in.
 pub struct LoginNewPassword {
     pub pool: UserPool,
-    /// The id of the pool.
-    pub pool_id: String,
 }
 
 crate::members! {
@@ -45,7 +43,7 @@ impl Route for LoginNewPassword {
         let kept = Session::of(&request)?;
         let Renewal { username, session, new_password } = members::read_body(&request)?;
         let name = username.to_ascii_lowercase();
-        let tokens = self.pool.new_password(&self.pool_id, &name, &session, &new_password).await?;
+        let tokens = self.pool.new_password(&caller(&request), &name, &session, &new_password).await?;
         login::respond(tokens, &username, kept)
     }
 }

@@ -14,8 +14,6 @@ use crate::{
 /// Exchanges a refresh token for new tokens.
 pub struct LoginRefresh {
     pub pool: UserPool,
-    /// The id of the pool.
-    pub pool_id: String,
 }
 
 #[must_use]
@@ -44,7 +42,7 @@ impl Route for LoginRefresh {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let session = Session::of(&request)?;
         let refresh_token = session.refresh_token(&request)?.ok_or(PoolError::WrongCredentials)?;
-        let tokens = self.pool.refresh(&self.pool_id, &refresh_token).await?;
+        let tokens = self.pool.refresh(&refresh_token).await?;
         let username = tokens.username().ok_or_else(|| Problem::internal("the ID token has no user name"))?;
         login::respond(tokens, &username, session)
     }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, empty, members, problem::Kind},
+    web::{Problem, Request, Response, Route, caller, empty, members, problem::Kind},
 };
 
 /// Sends a code for setting a new password. The response is the same for an unknown user.
@@ -38,7 +38,7 @@ pub fn operations() -> Vec<Operation> {
 impl Route for PasswordForgot {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let Recipient { username } = members::read_body(&request)?;
-        self.pool.forgot_password(&username.to_ascii_lowercase()).await?;
+        self.pool.forgot_password(&caller(&request), &username.to_ascii_lowercase()).await?;
         Ok(empty(StatusCode::ACCEPTED))
     }
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::{
     openapi::{Access, Operation},
     users::UserPool,
-    web::{Problem, Request, Response, Route, empty, members, problem::Kind},
+    web::{Problem, Request, Response, Route, caller, empty, members, problem::Kind},
 };
 
 /// Sets a new password with the code from the email.
@@ -41,7 +41,7 @@ pub fn operations() -> Vec<Operation> {
 impl Route for PasswordReset {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let Reset { username, code, new_password } = members::read_body(&request)?;
-        self.pool.reset_password(&username.to_ascii_lowercase(), &code, &new_password).await?;
+        self.pool.reset_password(&caller(&request), &username.to_ascii_lowercase(), &code, &new_password).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

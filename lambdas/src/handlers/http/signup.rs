@@ -8,7 +8,7 @@ use crate::{
     openapi::{Access, Operation},
     users::{self, UserPool, Username},
     web::{
-        Problem, Request, Response, Route, json,
+        Problem, Request, Response, Route, caller, json,
         members::{self, Detail, Member},
         problem::Kind,
     },
@@ -45,7 +45,7 @@ pub fn operations() -> Vec<Operation> {
 impl Route for Signup {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let NewUser { username, password, email } = members::read_body(&request)?;
-        let signup = self.pool.sign_up(&username, &password, &email.0).await?;
+        let signup = self.pool.sign_up(&caller(&request), &username, &password, &email.0).await?;
         json(StatusCode::CREATED, &signup)
     }
 }

@@ -2,3 +2,4 @@
 
 pub mod process_auctions;
 pub mod repair_start;
+pub mod users_unconfirmed;
