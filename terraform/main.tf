@@ -1,3 +1,5 @@
+data "aws_partition" "current" {}
+
 locals {
   prefix    = "yourplace-${var.stage}"
   protected = coalesce(var.deletion_protection, contains(["prod", "production", "live"], var.stage))
@@ -37,8 +39,8 @@ locals {
     {
       region              = var.region
       stage               = var.stage
-      bucket              = module.bucket.name
-      bucket_arn          = module.bucket.arn
+      bucket              = local.bucket
+      bucket_arn          = local.bucket_arn
       user_pool_id        = module.users.id
       user_pool_arn       = module.users.arn
       user_pool_client_id = module.users.client_id
@@ -75,24 +77,12 @@ module "users" {
   mfa                 = var.mfa
 }
 
-module "bucket" {
-  source = "../modules/bucket"
-
-  name             = var.bucket_name
-  force_destroy    = var.force_destroy
-  old_version_days = var.old_version_days
-  tls_only         = local.tls_only
-  cors_origins     = var.cors_origins
-  prefixes         = local.manifest.prefixes
-  topics           = { for prefix, events in module.events : prefix => events.topic_arn }
-}
-
 module "events" {
   source   = "../modules/events"
-  for_each = toset(flatten(values(local.queues)[*].prefixes))
+  for_each = local.event_prefixes
 
   name       = "${local.prefix}-${trimsuffix(each.key, "/")}-events"
-  bucket_arn = module.bucket.arn
+  bucket_arn = local.bucket_arn
 }
 
 module "table" {

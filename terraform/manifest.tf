@@ -24,6 +24,9 @@ locals {
     prefixes           = [for prefix, entry in local.manifest.prefixes : prefix if contains(try(entry.consumers, []), name)]
   } }
 
+  # The prefixes whose events a queue receives.
+  event_prefixes = toset(flatten(values(local.queues)[*].prefixes))
+
   # Placeholders are replaced function by function: one value that is not known yet must not hide the others' plans.
   # They stand inside JSON strings, so the values are escaped as such.
   placeholders           = { for name, value in local.placeholder_values : name => trimsuffix(trimprefix(jsonencode(value), "\""), "\"") }

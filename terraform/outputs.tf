@@ -15,7 +15,7 @@ output "user_pool_client_id" {
 
 output "bucket" {
   description = "The photo bucket's name"
-  value       = module.bucket.name
+  value       = local.bucket
 }
 
 output "region" {

@@ -31,7 +31,7 @@ variable "bucket_name" {
 }
 
 variable "force_destroy" {
-  description = "Whether terraform destroy also deletes the photos in the bucket"
+  description = "Whether terraform destroy also deletes the photos in the bucket. With api_id, terraform/bootstrap decides that"
   type        = bool
   default     = false
   nullable    = false
@@ -230,7 +230,7 @@ variable "log_retention_days" {
 }
 
 variable "old_version_days" {
-  description = "Days that an overwritten or deleted object can be restored"
+  description = "Days that an overwritten or deleted object can be restored. With api_id, terraform/bootstrap decides that"
   type        = number
   default     = 30
   nullable    = false
@@ -245,6 +245,23 @@ variable "permissions_boundary_arn" {
     condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/.+$", var.permissions_boundary_arn))
     error_message = "The permissions boundary must be the ARN of an IAM policy."
   }
+}
+
+variable "api_id" {
+  description = "The API that terraform/bootstrap made for this stage together with the bucket; the pipeline sets it. Null makes both here"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = (var.api_id == null) == (var.permissions_boundary_arn == null)
+    error_message = "terraform/bootstrap makes the API and the permissions boundary of a stage: give both api_id and permissions_boundary_arn, or neither."
+  }
+}
+
+variable "aws_profile" {
+  description = "The profile in the AWS configuration file to make all changes with; the pipeline sets it, so that the stage may be in another account than its state. Null for the default credentials"
+  type        = string
+  default     = null
 }
 
 variable "local_endpoint" {

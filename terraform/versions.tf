@@ -17,6 +17,7 @@ terraform {
 
 provider "aws" {
   region            = var.region
+  profile           = var.aws_profile
   s3_use_path_style = var.local_endpoint != null
 
   default_tags {

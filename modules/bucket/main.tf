@@ -120,35 +120,3 @@ resource "aws_s3_bucket_policy" "this" {
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
-
-# Browsers read photos through presigned URLs.
-resource "aws_s3_bucket_cors_configuration" "this" {
-  count = length(var.cors_origins) == 0 ? 0 : 1
-
-  bucket = aws_s3_bucket.this.id
-
-  cors_rule {
-    allowed_origins = var.cors_origins
-    allowed_methods = ["GET", "HEAD", "PUT"]
-    allowed_headers = ["*"]
-    expose_headers  = ["Content-Disposition", "ETag"]
-    max_age_seconds = 3600
-  }
-}
-
-resource "aws_s3_bucket_notification" "this" {
-  count = length(var.topics) == 0 ? 0 : 1
-
-  bucket = aws_s3_bucket.this.id
-
-  dynamic "topic" {
-    for_each = var.topics
-
-    content {
-      id            = topic.key
-      topic_arn     = topic.value
-      events        = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
-      filter_prefix = topic.key
-    }
-  }
-}

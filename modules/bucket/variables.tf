@@ -23,6 +23,7 @@ variable "old_version_days" {
   description = "Days that an overwritten or deleted object can be restored"
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition     = var.old_version_days >= 1 && floor(var.old_version_days) == var.old_version_days
@@ -36,22 +37,10 @@ variable "tls_only" {
   default     = true
 }
 
-variable "cors_origins" {
-  description = "The web origins whose pages may use presigned URLs, to download and to upload parts; none by default"
-  type        = list(string)
-  default     = []
-}
-
 variable "prefixes" {
   description = "The prefixes of the bucket's keys. With expires_days, S3 deletes objects under it after so many days, and aborts multipart uploads then; otherwise it aborts those after a day"
   type = map(object({
     expires_days = optional(number)
   }))
   default = {}
-}
-
-variable "topics" {
-  description = "The ARNs of SNS topics by prefix: each receives an event for every object created or deleted under its prefix, and must allow the bucket to publish"
-  type        = map(string)
-  default     = {}
 }

@@ -1,9 +1,19 @@
 locals {
   builds = merge(
-    { test = { action = "test", stage = null } },
+    { for action in ["test", "release"] : action => { action = action, stage = null } },
     { for name, s in local.stages : "${name}-plan" => { action = "plan", stage = name } },
     { for name, s in local.stages : "${name}-apply" => { action = "apply", stage = name } },
   )
+
+  # A project has its build specification from here, not from the source. So a push cannot change what a build does with
+  # its role, and each project has only the parts that it needs: the cache, for example, is for the tests alone.
+  buildspec = yamldecode(var.buildspec)
+  sections = {
+    test    = ["version", "env", "phases", "reports", "cache"]
+    release = ["version", "env", "phases", "artifacts"]
+    plan    = ["version", "env", "phases", "artifacts"]
+    apply   = ["version", "env", "phases"]
+  }
 }
 
 resource "aws_cloudwatch_log_group" "build" {
@@ -21,9 +31,10 @@ resource "aws_codebuild_project" "this" {
 
   name = "${local.own}-${each.key}"
   description = {
-    test  = "Tests ${var.name} and builds its zips"
-    plan  = "Plans the deployment of stage ${coalesce(each.value.stage, "-")}"
-    apply = "Applies the plan of stage ${coalesce(each.value.stage, "-")}"
+    test    = "Tests ${var.name}"
+    release = "Builds the zips of ${var.name} that are deployed"
+    plan    = "Plans the deployment of stage ${coalesce(each.value.stage, "-")}"
+    apply   = "Applies the plan of stage ${coalesce(each.value.stage, "-")}"
   }[each.value.action]
   service_role  = aws_iam_role.build[each.key].arn
   build_timeout = 120 # minutes; without a cache, the test step builds everything twice
@@ -33,15 +44,14 @@ resource "aws_codebuild_project" "this" {
 
   source {
     type      = "CODEPIPELINE"
-    buildspec = "buildspec.yml"
+    buildspec = yamlencode({ for section, value in local.buildspec : section => value if contains(local.sections[each.value.action], section) })
   }
 
   artifacts {
     type = "CODEPIPELINE"
   }
 
-  # Only the test build uses a cache. Plan and apply builds must not read from a place where a less trusted build can
-  # write.
+  # Only the test build uses a cache. The other builds must not read from a place where a less trusted build can write.
   cache {
     type     = each.value.action == "test" ? "S3" : "NO_CACHE"
     location = each.value.action == "test" ? "${aws_s3_bucket.artifacts.bucket}/cache" : null
@@ -50,7 +60,7 @@ resource "aws_codebuild_project" "this" {
   environment {
     type         = "ARM_CONTAINER"
     image        = var.build_image
-    compute_type = each.value.action == "test" ? var.test_compute_type : "BUILD_GENERAL1_SMALL"
+    compute_type = each.value.stage == null ? var.build_compute_type : "BUILD_GENERAL1_SMALL"
 
     environment_variable {
       name  = "ACTION"
@@ -58,10 +68,12 @@ resource "aws_codebuild_project" "this" {
     }
 
     dynamic "environment_variable" {
-      for_each = each.value.stage == null ? {} : {
+      for_each = each.value.stage == null ? { BUILDSPEC_SHA256 = sha256(var.buildspec) } : {
         STAGE                           = each.value.stage
         STATE_BUCKET                    = var.state_bucket
-        TF_VAR_permissions_boundary_arn = aws_iam_policy.functions_boundary[each.value.stage].arn
+        TF_VAR_api_id                   = local.stages[each.value.stage].api_id
+        TF_VAR_permissions_boundary_arn = local.stages[each.value.stage].permissions_boundary_arn
+        ROLE_ARN                        = local.stages[each.value.stage].roles[each.value.action]
       }
 
       content {

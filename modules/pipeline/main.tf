@@ -9,10 +9,9 @@ locals {
 
   # ARN prefix of each service: `arn:aws:{service}:{region}:{account}`.
   arn = {
-    for service in ["cloudwatch", "codebuild", "codecommit", "codepipeline", "cognito-idp", "dynamodb", "events", "lambda", "logs", "scheduler", "ses", "sns", "sqs"] :
+    for service in ["codebuild", "events", "logs"] :
     service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
   }
-  iam = "arn:${local.partition}:iam::${local.account}"
 
   own    = "${var.name}-pipeline"
   stages = { for s in var.stages : s.name => s }
@@ -21,7 +20,7 @@ locals {
   # first, so that two stages rarely share a folder; a validation of var.stages refuses those that would.
   artifacts = { for s in var.stages : s.name => "${s.name}_plan" }
   folders = merge(
-    { source = "${var.name}/source", build = "${var.name}/build" },
+    { source = "${var.name}/source", release = "${var.name}/release" },
     { for stage, artifact in local.artifacts : artifact => "${var.name}/${substr(artifact, 0, 10)}" },
   )
 
@@ -82,18 +81,32 @@ resource "aws_codepipeline" "this" {
     }
   }
 
+  # The tests hand nothing over but the digest of the zips that they tested. What is deployed comes from the release
+  # build.
   stage {
-    name = "Test"
+    name = "Build"
 
     action {
-      name             = "Test"
+      name            = "Test"
+      category        = "Build"
+      owner           = "AWS"
+      provider        = "CodeBuild"
+      version         = "1"
+      namespace       = "Test"
+      input_artifacts = ["source"]
+      configuration   = { ProjectName = aws_codebuild_project.this["test"].name }
+    }
+
+    action {
+      name             = "Release"
       category         = "Build"
       owner            = "AWS"
       provider         = "CodeBuild"
       version          = "1"
+      namespace        = "Release"
       input_artifacts  = ["source"]
-      output_artifacts = ["build"]
-      configuration    = { ProjectName = aws_codebuild_project.this["test"].name }
+      output_artifacts = ["release"]
+      configuration    = { ProjectName = aws_codebuild_project.this["release"].name }
     }
   }
 
@@ -111,9 +124,16 @@ resource "aws_codepipeline" "this" {
         version          = "1"
         run_order        = 1
         namespace        = "Plan-${stage.value.name}"
-        input_artifacts  = ["build"]
+        input_artifacts  = ["source", "release"]
         output_artifacts = [local.artifacts[stage.value.name]]
-        configuration    = { ProjectName = aws_codebuild_project.this["${stage.value.name}-plan"].name }
+        configuration = {
+          ProjectName   = aws_codebuild_project.this["${stage.value.name}-plan"].name
+          PrimarySource = "source"
+          EnvironmentVariables = jsonencode([
+            { name = "TESTED_SHA256", value = "#{Test.ZIPS_SHA256}", type = "PLAINTEXT" },
+            { name = "ZIPS_SHA256", value = "#{Release.ZIPS_SHA256}", type = "PLAINTEXT" },
+          ])
+        }
       }
 
       dynamic "action" {
@@ -141,9 +161,16 @@ resource "aws_codepipeline" "this" {
         provider  = "CodeBuild"
         version   = "1"
         run_order = 3
-        # The plan, with the zips and the configuration it was made from. Apply gets nothing else.
-        input_artifacts = [local.artifacts[stage.value.name]]
-        configuration   = { ProjectName = aws_codebuild_project.this["${stage.value.name}-apply"].name }
+        # The plan, and what it was made from.
+        input_artifacts = ["source", "release", local.artifacts[stage.value.name]]
+        configuration = {
+          ProjectName   = aws_codebuild_project.this["${stage.value.name}-apply"].name
+          PrimarySource = "source"
+          EnvironmentVariables = jsonencode([
+            { name = "ZIPS_SHA256", value = "#{Release.ZIPS_SHA256}", type = "PLAINTEXT" },
+            { name = "PLAN_SHA256", value = "#{Plan-${stage.value.name}.PLAN_SHA256}", type = "PLAINTEXT" },
+          ])
+        }
       }
     }
   }

@@ -18,11 +18,6 @@ output "connection_arn" {
   value       = local.github ? local.source_arn : null
 }
 
-output "permissions_boundary_arns" {
-  description = "By stage: ARN of the boundary that every role of the stage must have (`permissions_boundary_arn` of the root module)."
-  value       = { for stage, policy in aws_iam_policy.functions_boundary : stage => policy.arn }
-}
-
 output "notifications_topic_arn" {
   description = "ARN of the SNS topic for failures and pending approvals."
   value       = aws_sns_topic.notifications.arn

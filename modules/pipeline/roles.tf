@@ -1,4 +1,4 @@
-# Who may assume which role, and what every build needs. permissions.tf says what a deployment may change.
+# Who may assume which role, and what every build needs. modules/stage says what a deployment may change.
 
 resource "aws_iam_role" "pipeline" {
   name = local.own
@@ -87,14 +87,13 @@ resource "aws_iam_role_policy" "push" {
   })
 }
 
-# One role per build. The test build runs code that nobody has approved, so it can access only its log, its reports and
-# its artifacts. A plan may only read. An apply may change its own stage.
+# One role per build, in the pipeline's account. The test build and the release build run code that nobody has approved,
+# so they can access only their log and their artifacts. A plan and an apply assume a role of their stage, which says
+# what they may read and change there (modules/stage).
 resource "aws_iam_role" "build" {
   for_each = local.builds
 
   name = "${local.own}-${each.key}"
-  # Limits what the role can be granted later, including by mistake.
-  permissions_boundary = each.value.stage == null ? null : aws_iam_policy.deploy_boundary[each.value.stage].arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -107,16 +106,27 @@ resource "aws_iam_role" "build" {
 }
 
 locals {
-  # Which artifacts each build reads and writes. Only a stage's own plan build can write the plan that is approved and
-  # applied.
+  # What each build reads and writes in the artifact bucket. Only the release build can write the zips, and only a
+  # stage's own plan build the plan that is applied. Only the pipeline itself can write the source.
   artifact_access = merge(
-    { test = { read = [local.folders["source"]], write = [local.folders["build"], "cache"] } },
-    { for name, artifact in local.artifacts : "${name}-plan" => { read = [local.folders["build"]], write = [local.folders[artifact]] } },
-    { for name, artifact in local.artifacts : "${name}-apply" => { read = [local.folders[artifact]], write = [] } },
+    {
+      test    = { read = [local.folders["source"], "cache"], write = ["cache"] }
+      release = { read = [local.folders["source"]], write = [local.folders["release"]] }
+    },
+    { for name, artifact in local.artifacts : "${name}-plan" => {
+      read  = [local.folders["source"], local.folders["release"]]
+      write = [local.folders[artifact]]
+    } },
+    { for name, artifact in local.artifacts : "${name}-apply" => {
+      read  = [local.folders["source"], local.folders["release"], local.folders[artifact]]
+      write = []
+    } },
   )
 
+  state_bucket = "arn:${local.partition}:s3:::${var.state_bucket}"
+
   build_statements = {
-    for key, access in local.artifact_access : key => [for statement in [
+    for key, build in local.builds : key => [for statement in [
       {
         Sid    = "Log"
         Effect = "Allow"
@@ -129,27 +139,59 @@ locals {
         Effect = "Allow"
         Action = ["codebuild:CreateReportGroup", "codebuild:CreateReport", "codebuild:UpdateReport", "codebuild:BatchPutTestCases"]
         # CodeBuild prefixes a report group's name with the name of its project.
-        Resource = ["${local.arn.codebuild}:report-group/${local.own}-${key}-*"]
+        Resource = build.action == "test" ? ["${local.arn.codebuild}:report-group/${local.own}-${key}-*"] : []
       },
       {
-        Sid    = "ReadArtifacts"
-        Effect = "Allow"
-        Action = ["s3:GetObject", "s3:GetObjectVersion"]
-        Resource = [
-          for folder in concat(access.read, key == "test" ? ["cache"] : []) : "${aws_s3_bucket.artifacts.arn}/${folder}/*"
-        ]
+        Sid      = "ReadArtifacts"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource = [for folder in local.artifact_access[key].read : "${aws_s3_bucket.artifacts.arn}/${folder}/*"]
       },
       {
         Sid      = "WriteArtifacts"
         Effect   = "Allow"
         Action   = ["s3:PutObject"]
-        Resource = [for folder in access.write : "${aws_s3_bucket.artifacts.arn}/${folder}/*"]
+        Resource = [for folder in local.artifact_access[key].write : "${aws_s3_bucket.artifacts.arn}/${folder}/*"]
       },
       {
         Sid      = "ArtifactBucket"
         Effect   = "Allow"
-        Action   = ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:ListBucket"]
+        Action   = ["s3:GetBucketAcl", "s3:GetBucketLocation"]
         Resource = [aws_s3_bucket.artifacts.arn]
+      },
+      {
+        # Without it, S3 answers 403 instead of 404 where the cache is still empty.
+        Sid      = "FindCache"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = build.action == "test" ? [aws_s3_bucket.artifacts.arn] : []
+      },
+      {
+        # Only an apply writes the state, and takes its lock. A plan needs no lock: an apply refuses a plan that was
+        # made from an older state.
+        Sid      = "State"
+        Effect   = "Allow"
+        Action   = concat(["s3:GetObject"], build.action == "apply" ? ["s3:PutObject"] : [])
+        Resource = build.stage == null ? [] : ["${local.state_bucket}/${build.stage}/terraform.tfstate"]
+      },
+      {
+        Sid      = "StateLock"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        Resource = build.action == "apply" ? ["${local.state_bucket}/${build.stage}/terraform.tfstate.tflock"] : []
+      },
+      {
+        # Terraform lists the bucket to find workspaces, and S3 answers 403 without it where there is no state yet.
+        Sid      = "StateBucket"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = build.stage == null ? [] : [local.state_bucket]
+      },
+      {
+        Sid      = "Stage"
+        Effect   = "Allow"
+        Action   = ["sts:AssumeRole"]
+        Resource = build.stage == null ? [] : [local.stages[build.stage].roles[build.action]]
       },
     ] : statement if length(statement.Resource) > 0]
   }
@@ -161,18 +203,4 @@ resource "aws_iam_role_policy" "build" {
   name   = "build"
   role   = aws_iam_role.build[each.key].id
   policy = jsonencode({ Version = "2012-10-17", Statement = local.build_statements[each.key] })
-}
-
-resource "aws_iam_role_policy" "deploy" {
-  for_each = { for key, build in local.builds : key => build if build.stage != null }
-
-  name = "deploy"
-  role = aws_iam_role.build[each.key].id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      local.state_statements[each.key],
-      local.deploy_statements[each.value.action][each.value.stage],
-    )
-  })
 }

@@ -13,11 +13,12 @@ variable "name" {
 }
 
 variable "stages" {
-  description = "Stages in deployment order. `bucket` names the stage's photo bucket. `mail_identity` is the SES identity it sends from, equal to its mail_sender; null without email."
+  description = "Stages in deployment order, as modules/stage made them: the API to deploy to, the boundary of every role that a deployment creates, and the roles that a plan and an apply assume, which may be in another account."
   type = list(object({
-    name          = string
-    bucket        = string
-    mail_identity = optional(string)
+    name                     = string
+    api_id                   = string
+    permissions_boundary_arn = string
+    roles                    = object({ plan = string, apply = string })
   }))
   nullable = false
 
@@ -27,9 +28,8 @@ variable "stages" {
   }
 
   validation {
-    # No hyphens: the role of stage `test` may change `yourplace-test-*`, which would also match a stage `test-eu`.
-    condition     = alltrue([for s in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", s.name)) && !contains(["bootstrap", "pipeline", "state"], s.name)])
-    error_message = "A stage name must be 2 to 16 lowercase letters and digits, starting with a letter. It must not be bootstrap, pipeline or state, which name resources shared by all stages."
+    condition     = alltrue([for s in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", s.name))])
+    error_message = "A stage name must be 2 to 16 lowercase letters and digits, starting with a letter."
   }
 
   validation {
@@ -38,25 +38,16 @@ variable "stages" {
     condition     = length(distinct([for s in var.stages : substr("${s.name}_plan", 0, 10)])) == length(var.stages)
     error_message = "The first 10 characters of the stages' names must differ, because CodePipeline stores their plans under them."
   }
+}
+
+variable "buildspec" {
+  description = "Text of buildspec.yml, which every build runs a part of."
+  type        = string
+  nullable    = false
 
   validation {
-    condition     = length(distinct(compact(var.stages[*].mail_identity))) == length(compact(var.stages[*].mail_identity))
-    error_message = "Each stage must have its own mail_identity: a stage creates its SES identity, and AWS refuses to create the same one twice."
-  }
-
-  validation {
-    condition     = length(distinct(var.stages[*].bucket)) == length(var.stages)
-    error_message = "Each stage must have its own bucket."
-  }
-
-  validation {
-    condition     = alltrue([for s in var.stages : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", s.bucket))])
-    error_message = "A bucket name must be 3 to 63 lowercase letters, digits, dots and hyphens, and start and end with a letter or digit."
-  }
-
-  validation {
-    condition     = alltrue([for s in var.stages : s.mail_identity == null || can(regex("^[^*?/]+$", s.mail_identity))])
-    error_message = "mail_identity must be a single email address or domain, without wildcards."
+    condition     = can(yamldecode(var.buildspec).phases)
+    error_message = "buildspec must be a build specification in YAML."
   }
 }
 
@@ -120,15 +111,15 @@ variable "build_image" {
   }
 }
 
-variable "test_compute_type" {
-  description = "Compute type of the test build. Plan and apply builds always use the smallest one."
+variable "build_compute_type" {
+  description = "Compute type of the test build and the release build. Plan and apply builds always use the smallest one."
   type        = string
   default     = "BUILD_GENERAL1_LARGE"
   nullable    = false
 
   validation {
-    condition     = contains(["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"], var.test_compute_type)
-    error_message = "test_compute_type must be BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM or BUILD_GENERAL1_LARGE."
+    condition     = contains(["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"], var.build_compute_type)
+    error_message = "build_compute_type must be BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM or BUILD_GENERAL1_LARGE."
   }
 }
 

@@ -1,7 +1,8 @@
 data "aws_caller_identity" "current" {}
 
 locals {
-  state_bucket = coalesce(var.state_bucket, "yourplace-state-${data.aws_caller_identity.current.account_id}-${var.region}")
+  mail_identities = compact(values(module.stage)[*].mail_identity)
+  state_bucket    = coalesce(var.state_bucket, "yourplace-state-${data.aws_caller_identity.current.account_id}-${var.region}")
 }
 
 resource "aws_s3_bucket" "state" {
@@ -92,10 +93,24 @@ resource "aws_s3_bucket_policy" "state" {
   })
 }
 
+# The stages in this account. Those in other accounts have terraform/bootstrap/stage.
+module "stage" {
+  source   = "../../modules/stage"
+  for_each = toset([for s in var.stages : s.name if s.deployment == null])
+
+  stage    = each.key
+  settings = file("${var.envs_dir}/${each.key}.tfvars")
+  prefixes = jsondecode(file("../../lambdas/service.json")).prefixes
+}
+
 module "pipeline" {
   source = "../../modules/pipeline"
 
-  stages              = var.stages
+  stages = [for s in var.stages : merge(
+    { name = s.name },
+    s.deployment != null ? s.deployment : module.stage[s.name].deployment,
+  )]
+  buildspec           = file("../../buildspec.yml")
   production_stages   = var.production_stages
   state_bucket        = aws_s3_bucket.state.bucket
   branch              = var.branch

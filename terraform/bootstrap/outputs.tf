@@ -33,9 +33,17 @@ output "pipeline_name" {
   value       = module.pipeline.pipeline_name
 }
 
-output "permissions_boundary_arns" {
-  description = "By stage: value of `permissions_boundary_arn` for a manual deployment. It must be the boundary that the pipeline uses."
-  value       = module.pipeline.permissions_boundary_arns
+output "deployments" {
+  description = "By stage: values of `api_id` and `permissions_boundary_arn` for a manual deployment. They must be those that the pipeline uses."
+  value       = { for s in var.stages : s.name => s.deployment != null ? s.deployment : module.stage[s.name].deployment }
+
+  precondition {
+    # SES lets whoever may use a domain's identity send from every address in it.
+    condition = length(distinct(local.mail_identities)) == length(local.mail_identities) && !anytrue([
+      for identity in local.mail_identities : anytrue([for other in local.mail_identities : endswith(other, "@${identity}") || endswith(other, ".${identity}")])
+    ])
+    error_message = "Two stages in this account must not send from the same address, nor one from a domain that contains the other's: functions of one stage could then send as the other."
+  }
 }
 
 output "notifications_topic_arn" {

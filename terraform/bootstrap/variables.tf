@@ -34,22 +34,21 @@ variable "state_retention_days" {
 }
 
 variable "stages" {
-  description = "Stages in deployment order. `bucket` and `mail_identity` must equal bucket_name and mail_sender in the stage's file in terraform/envs/."
+  description = "Stages in deployment order. Each has a file in terraform/envs. `deployment` is for a stage in another account: the output `deployment` of terraform/bootstrap/stage there. Without it, the stage is in this account."
   type = list(object({
-    name          = string
-    bucket        = string
-    mail_identity = optional(string)
+    name = string
+    deployment = optional(object({
+      api_id                   = string
+      permissions_boundary_arn = string
+      roles                    = object({ plan = string, apply = string })
+    }))
   }))
-  default  = [{ name = "test", bucket = "yourplace", mail_identity = "no-reply@test.yourplace.example" }]
+  default  = [{ name = "test" }]
   nullable = false
 
   validation {
-    # The pipeline's roles may only use what is named here, so a difference would fail much later, in an apply.
-    condition = alltrue([for s in var.stages : (
-      try(regex("(?m)^bucket_name\\s*=\\s*\"([^\"]*)\"", file("${var.envs_dir}/${s.name}.tfvars"))[0], null) == s.bucket &&
-      try(regex("(?m)^mail_sender\\s*=\\s*\"([^\"]*)\"", file("${var.envs_dir}/${s.name}.tfvars"))[0], null) == s.mail_identity
-    )])
-    error_message = "Each stage needs a file {envs_dir}/{name}.tfvars in which bucket_name equals its bucket, and mail_sender its mail_identity."
+    condition     = alltrue([for s in var.stages : fileexists("${var.envs_dir}/${s.name}.tfvars")])
+    error_message = "Each stage needs a file {envs_dir}/{name}.tfvars."
   }
 }
 

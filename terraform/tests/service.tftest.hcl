@@ -243,8 +243,49 @@ run "every_consumer_of_a_prefix_receives_its_events" {
   }
 
   assert {
-    condition     = jsonencode(module.bucket.topics) == jsonencode({ for prefix, events in module.events : prefix => events.topic_arn })
-    error_message = "The bucket does not publish the events of a prefix with consumers."
+    condition = (
+      jsonencode({ for topic in aws_s3_bucket_notification.photos[0].topic : topic.filter_prefix => topic.topic_arn }) ==
+      jsonencode({ for prefix, events in module.events : prefix => events.topic_arn }) &&
+      alltrue([for topic in aws_s3_bucket_notification.photos[0].topic : toset(topic.events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])])
+    )
+    error_message = "The bucket does not publish the events of a prefix with consumers, or publishes others."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.photos) == 0
+    error_message = "Browsers may use the bucket although no origin is named."
+  }
+}
+
+run "named_origins_may_read_and_upload_parts" {
+  variables {
+    dist_dir     = run.fixtures.dist_dirs["one"]
+    cors_origins = ["https://app.example.com"]
+  }
+
+  assert {
+    condition = (
+      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://app.example.com"]) &&
+      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_methods == toset(["GET", "HEAD", "PUT"])
+    )
+    error_message = "The origin may not read or upload parts, or may do more."
+  }
+}
+
+run "a_bootstrapped_stage_uses_its_bucket_and_api" {
+  command = plan
+
+  variables {
+    dist_dir                 = run.fixtures.dist_dirs["service"]
+    mail_sender              = "auctions@example.com"
+    bucket_name              = "photos"
+    api_id                   = "mockapi"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = length(module.bucket) == 0 && aws_s3_bucket_notification.photos[0].bucket == "photos" && output.bucket == "photos"
+    error_message = "The deployment makes a bucket of its own, or does not use the bootstrap's."
   }
 }
 

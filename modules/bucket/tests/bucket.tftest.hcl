@@ -107,43 +107,6 @@ run "a_bucket_with_photos_cannot_be_destroyed" {
   }
 }
 
-run "no_browser_may_read_by_default" {
-  assert {
-    condition     = length(aws_s3_bucket_cors_configuration.this) == 0
-    error_message = "CORS is on although no origin was named."
-  }
-}
-
-run "named_origins_may_read_and_upload_parts" {
-  variables {
-    cors_origins = ["https://app.example.com"]
-  }
-
-  assert {
-    condition = (
-      one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_origins == toset(["https://app.example.com"]) &&
-      one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_methods == toset(["GET", "HEAD", "PUT"])
-    )
-    error_message = "The origin may not read or upload parts, or may do more."
-  }
-}
-
-run "each_topic_receives_the_events_of_its_prefix" {
-  variables {
-    topics = {
-      "incoming/" = "arn:aws:sns:eu-central-1:123456789012:incoming"
-      "photos/"   = "arn:aws:sns:eu-central-1:123456789012:photos"
-    }
-  }
-
-  assert {
-    condition = jsonencode(output.topics) == jsonencode(var.topics) && alltrue([
-      for topic in aws_s3_bucket_notification.this[0].topic : toset(topic.events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
-    ])
-    error_message = "A topic receives other events than those of its prefix."
-  }
-}
-
 run "a_name_in_capitals_is_refused" {
   command = plan
 

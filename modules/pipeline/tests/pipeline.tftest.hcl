@@ -33,29 +33,30 @@ mock_provider "aws" {
   }
 }
 
-override_resource {
-  target = aws_iam_policy.functions_boundary
-  values = { arn = "arn:aws:iam::123456789012:policy/functions-boundary" }
-}
-
-override_resource {
-  target = aws_iam_policy.deploy_boundary
-  values = { arn = "arn:aws:iam::123456789012:policy/deploy-boundary" }
-}
-
 variables {
   stages = [
-    { name = "test", bucket = "yourplace", mail_identity = "mail@example.org" },
-    { name = "prod", bucket = "yourplace-prod" },
+    {
+      name                     = "test"
+      api_id                   = "testapi"
+      permissions_boundary_arn = "arn:aws:iam::123456789012:policy/test-boundary"
+      roles                    = { plan = "arn:aws:iam::123456789012:role/test-reader", apply = "arn:aws:iam::123456789012:role/test-deployer" }
+    },
+    {
+      name                     = "prod"
+      api_id                   = "prodapi"
+      permissions_boundary_arn = "arn:aws:iam::210987654321:policy/prod-boundary"
+      roles                    = { plan = "arn:aws:iam::210987654321:role/prod-reader", apply = "arn:aws:iam::210987654321:role/prod-deployer" }
+    },
   ]
+  buildspec           = file("../../buildspec.yml")
   state_bucket        = "yourplace-state"
   notification_emails = ["operator@example.org"]
 }
 
 run "order" {
   assert {
-    condition     = aws_codepipeline.this.stage[*].name == tolist(["Source", "Test", "Deploy-test", "Deploy-prod"])
-    error_message = "The pipeline must test a push, then deploy it to the stages in the order in which they are listed."
+    condition     = aws_codepipeline.this.stage[*].name == tolist(["Source", "Build", "Deploy-test", "Deploy-prod"])
+    error_message = "The pipeline must test a push and build its zips, then deploy it to the stages in the order in which they are listed."
   }
   assert {
     condition     = aws_codepipeline.this.pipeline_type == "V2" && aws_codepipeline.this.execution_mode == "SUPERSEDED"
@@ -75,13 +76,34 @@ run "order" {
   }
 }
 
-run "apply_gets_exactly_the_approved_plan" {
+run "only_digests_connect_the_steps" {
+  assert {
+    condition = jsonencode([for a in aws_codepipeline.this.stage[1].action : [a.namespace, a.input_artifacts, a.output_artifacts]]) == jsonencode([
+      ["Test", ["source"], null],
+      ["Release", ["source"], ["release"]],
+    ])
+    error_message = "The tests must hand over no files, and the release build the zips."
+  }
   assert {
     condition = alltrue([
-      for stage in slice(aws_codepipeline.this.stage, 2, 4) :
-      stage.action[length(stage.action) - 1].input_artifacts == stage.action[0].output_artifacts
+      for stage in slice(aws_codepipeline.this.stage, 2, 4) : (
+        jsonencode(stage.action[0].input_artifacts) == jsonencode(["source", "release"]) &&
+        jsonencode(stage.action[length(stage.action) - 1].input_artifacts) == jsonencode(concat(["source", "release"], stage.action[0].output_artifacts))
+      )
     ])
-    error_message = "An apply must get the artifact of its own stage's plan and nothing else."
+    error_message = "A plan must get the source and the zips of the release build, and an apply also the plan of its own stage."
+  }
+  assert {
+    condition = [for a in aws_codepipeline.this.stage[3].action : { for v in jsondecode(a.configuration.EnvironmentVariables) : v.name => v.value } if a.category == "Build"] == [
+      { TESTED_SHA256 = "#{Test.ZIPS_SHA256}", ZIPS_SHA256 = "#{Release.ZIPS_SHA256}" },
+      { ZIPS_SHA256 = "#{Release.ZIPS_SHA256}", PLAN_SHA256 = "#{Plan-prod.PLAN_SHA256}" },
+    ]
+    error_message = "A plan must know the digests of the tested and of the released zips, and an apply those of the zips and of its own stage's plan."
+  }
+  assert {
+    # AWS CodePipeline API reference, ActionConfigurationValue.
+    condition     = alltrue([for stage in aws_codepipeline.this.stage : alltrue([for a in stage.action : alltrue([for value in values(a.configuration) : length(value) <= 1000])])])
+    error_message = "CodePipeline accepts at most 1,000 characters in each setting of an action."
   }
   assert {
     condition     = length(distinct([for stage in slice(aws_codepipeline.this.stage, 2, 4) : stage.action[0].output_artifacts[0]])) == 2
@@ -90,38 +112,68 @@ run "apply_gets_exactly_the_approved_plan" {
   assert {
     condition = {
       for key, policy in aws_iam_role_policy.build : key => flatten([
-        for s in jsondecode(policy.policy).Statement : s.Resource if contains(s.Action, "s3:PutObject")
+        for s in jsondecode(policy.policy).Statement : s.Resource if s.Sid == "WriteArtifacts"
       ])
       } == {
-      test       = ["arn:aws:s3:::artifacts/yourplace/build/*", "arn:aws:s3:::artifacts/cache/*"]
+      test       = ["arn:aws:s3:::artifacts/cache/*"]
+      release    = ["arn:aws:s3:::artifacts/yourplace/release/*"]
       test-plan  = ["arn:aws:s3:::artifacts/yourplace/test_plan/*"]
       test-apply = []
       prod-plan  = ["arn:aws:s3:::artifacts/yourplace/prod_plan/*"]
       prod-apply = []
     }
-    error_message = "Only a stage's plan build may write its plan, so that no other build can change what was approved."
+    error_message = "Only the release build may write the zips, and only a stage's plan build its plan."
   }
   assert {
     condition     = [for key, p in aws_codebuild_project.this : key if one(p.cache).type != "NO_CACHE"] == ["test"]
-    error_message = "Plan and apply builds must not use the cache that the test build writes."
+    error_message = "Only the tests may use the cache."
+  }
+}
+
+run "builds_run_the_buildspec_of_the_bootstrap" {
+  assert {
+    condition = { for key, p in aws_codebuild_project.this : key => sort(keys(yamldecode(one(p.source).buildspec))) } == {
+      test       = tolist(["cache", "env", "phases", "reports", "version"])
+      release    = tolist(["artifacts", "env", "phases", "version"])
+      test-plan  = tolist(["artifacts", "env", "phases", "version"])
+      test-apply = tolist(["env", "phases", "version"])
+      prod-plan  = tolist(["artifacts", "env", "phases", "version"])
+      prod-apply = tolist(["env", "phases", "version"])
+    }
+    error_message = "A project must have its build specification from Terraform, with only the parts that it needs."
+  }
+  assert {
+    condition     = alltrue([for p in aws_codebuild_project.this : yamldecode(one(p.source).buildspec).phases == yamldecode(file("../../buildspec.yml")).phases])
+    error_message = "A project must run the commands of buildspec.yml."
+  }
+  assert {
+    condition = contains(
+      [for v in one(aws_codebuild_project.this["test"].environment).environment_variable : "${v.name} ${v.value}"],
+      "BUILDSPEC_SHA256 ${filesha256("../../buildspec.yml")}",
+    )
+    error_message = "The tests must know which build specification the pipeline uses."
   }
 }
 
 run "builds" {
   assert {
-    condition     = toset(keys(aws_codebuild_project.this)) == toset(["test", "test-plan", "test-apply", "prod-plan", "prod-apply"])
-    error_message = "There must be one test build, and a plan and an apply build for each stage."
+    condition     = toset(keys(aws_codebuild_project.this)) == toset(["test", "release", "test-plan", "test-apply", "prod-plan", "prod-apply"])
+    error_message = "There must be a test build and a release build, and a plan and an apply build for each stage."
   }
   assert {
     condition     = alltrue([for p in aws_codebuild_project.this : one(p.environment).type == "ARM_CONTAINER" && !coalesce(one(p.environment).privileged_mode, false)])
     error_message = "Builds must run on arm64 without privileged mode."
   }
   assert {
-    condition = contains([
-      for variable in one(aws_codebuild_project.this["prod-plan"].environment).environment_variable : variable.value
-      if variable.name == "TF_VAR_permissions_boundary_arn"
-    ], aws_iam_policy.functions_boundary["prod"].arn)
-    error_message = "The plan must set the functions' boundary on every role."
+    condition = { for v in one(aws_codebuild_project.this["prod-plan"].environment).environment_variable : v.name => v.value } == {
+      ACTION                          = "plan"
+      ROLE_ARN                        = "arn:aws:iam::210987654321:role/prod-reader"
+      STAGE                           = "prod"
+      STATE_BUCKET                    = "yourplace-state"
+      TF_VAR_api_id                   = "prodapi"
+      TF_VAR_permissions_boundary_arn = "arn:aws:iam::210987654321:policy/prod-boundary"
+    }
+    error_message = "A plan must be about what the bootstrap made for its stage, in the stage's account."
   }
   assert {
     condition     = alltrue([for p in aws_codebuild_project.this : p.concurrent_build_limit == null])
@@ -142,137 +194,31 @@ run "builds" {
   }
 }
 
-run "roles_cannot_escalate" {
+run "builds_can_do_nothing_by_themselves" {
   assert {
-    condition = alltrue([
-      for policy in [aws_iam_role_policy.deploy["test-apply"], aws_iam_policy.deploy_boundary["test"]] : [
-        for s in jsondecode(policy.policy).Statement :
-        try(s.Condition.StringEquals["iam:PermissionsBoundary"], "none")
-        if s.Effect == "Allow" && length(setintersection(s.Action, ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])) > 0
-      ] == [aws_iam_policy.functions_boundary["test"].arn]
-    ])
-    error_message = "A role may be created or granted permissions only if it has the boundary."
+    condition = { for key, policy in aws_iam_role_policy.build : key => flatten([
+      for s in jsondecode(policy.policy).Statement : s.Resource if contains(s.Action, "sts:AssumeRole")
+      ]) } == {
+      test       = []
+      release    = []
+      test-plan  = ["arn:aws:iam::123456789012:role/test-reader"]
+      test-apply = ["arn:aws:iam::123456789012:role/test-deployer"]
+      prod-plan  = ["arn:aws:iam::210987654321:role/prod-reader"]
+      prod-apply = ["arn:aws:iam::210987654321:role/prod-deployer"]
+    }
+    error_message = "A build must assume the role of its own stage and action, and no other."
   }
   assert {
-    condition = toset(flatten([
-      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : [for a in s.Action : a if startswith(a, "iam:")]
-      ])) == toset([
-      "iam:CreateRole", "iam:CreateServiceLinkedRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy",
-      "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags", "iam:PassRole",
-      "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
-      "iam:UpdateRoleDescription",
-    ])
-    error_message = "The apply role may use only these IAM actions: none on users, none on managed policies (so it cannot change a boundary), and none that removes a boundary."
+    condition     = toset([for s in jsondecode(aws_iam_role_policy.build["release"].policy).Statement : s.Sid]) == toset(["Log", "ReadArtifacts", "WriteArtifacts", "ArtifactBucket"])
+    error_message = "The release build may access only the source, its artifact and its log."
   }
   assert {
     condition = alltrue(flatten([
-      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : [
-        for r in s.Resource : startswith(r, "arn:aws:iam::123456789012:role/yourplace-test-") || endswith(r, ":role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway")
-      ] if length([for a in s.Action : a if startswith(a, "iam:")]) > 0
-    ]))
-    error_message = "The apply role may manage only its own stage's roles, which do not include the pipeline's roles."
-  }
-  assert {
-    condition = alltrue([
-      for key, role in aws_iam_role.build : role.permissions_boundary == (key == "test" ? null : aws_iam_policy.deploy_boundary["test"].arn)
-    ])
-    error_message = "The plan and apply roles must have a permissions boundary."
-  }
-  assert {
-    condition = alltrue(flatten([
-      for policy in concat(values(aws_iam_role_policy.deploy), values(aws_iam_role_policy.build), [aws_iam_role_policy.pipeline]) : [
-        for s in jsondecode(policy.policy).Statement : [for a in flatten([s.Action]) : !endswith(a, ":*") && a != "*"]
+      for policy in concat(values(aws_iam_role_policy.build), [aws_iam_role_policy.pipeline]) : [
+        for s in jsondecode(policy.policy).Statement : [for a in flatten([s.Action]) : !strcontains(a, "*")]
       ]
     ]))
-    error_message = "No role may be granted all actions of a service."
-  }
-}
-
-run "roles_do_no_more_than_they_need" {
-  assert {
-    condition = toset(flatten([
-      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : s.Action if contains(s.Resource, "*")
-      ])) == toset([
-      "cloudwatch:DescribeAlarms", "cognito-idp:CreateUserPool", "lambda:CreateEventSourceMapping", "lambda:GetEventSourceMapping",
-      "logs:CreateLogDelivery",
-      "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
-      "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
-    ])
-    error_message = "Only the actions listed here, for which IAM supports nothing narrower, may use the resource `*`."
-  }
-  assert {
-    condition = length(regexall(
-      ":(Create|Put|Update|Delete|Add|Remove|Tag|Untag|Publish|Set|Pass|DELETE|PATCH|POST|PUT)",
-      jsonencode([for s in jsondecode(aws_iam_role_policy.deploy["prod-plan"].policy).Statement : s.Action if s.Sid != "StateLock"]),
-    )) == 0
-    error_message = "A plan may write nothing but the state's lock."
-  }
-  assert {
-    condition = length([
-      for s in jsondecode(aws_iam_role_policy.deploy["test-apply"].policy).Statement : s
-      if length([for r in s.Resource : r if startswith(r, "arn:aws:s3:::yourplace/")]) > 0
-    ]) == 0
-    error_message = "A deployment must have no permission on the objects in the photo bucket."
-  }
-  assert {
-    condition     = length(regexall("s3:DeleteBucket\"|DeleteTable|DeleteUserPool\"", aws_iam_role_policy.deploy["prod-apply"].policy)) == 0
-    error_message = "A deployment must not be able to delete a bucket, a table or a user pool."
-  }
-  assert {
-    condition     = length(regexall("prod", aws_iam_role_policy.deploy["test-apply"].policy)) == 0 && length(regexall("yourplace-test|/test/", aws_iam_role_policy.deploy["prod-apply"].policy)) == 0
-    error_message = "A stage's roles must not name resources of another stage."
-  }
-  assert {
-    condition = alltrue([
-      for s in jsondecode(aws_iam_role_policy.build["test"].policy).Statement : alltrue([for a in s.Action : can(regex("^(logs|codebuild|s3):", a))])
-    ])
-    error_message = "The test build runs unapproved code, so it may access only its log, its reports and its artifacts."
-  }
-  assert {
-    # Quotas: 10,240 characters of inline policies per role, 6,144 per managed policy.
-    condition = alltrue(concat(
-      [for key, p in aws_iam_role_policy.deploy : length(p.policy) + length(aws_iam_role_policy.build[key].policy) < 10240],
-      [for p in concat(values(aws_iam_policy.deploy_boundary), values(aws_iam_policy.functions_boundary)) : length(p.policy) < 6144],
-    ))
-    error_message = "The policies must fit IAM's quotas."
-  }
-}
-
-run "the_longest_names_fit_too" {
-  override_data {
-    target = data.aws_region.current
-    values = { region = "ap-southeast-1" }
-  }
-  override_resource {
-    target = aws_s3_bucket.artifacts
-    values = { arn = "arn:aws:s3:::yourplaceyourplacexx-pipeline-123456789012-ap-southeast-1" }
-  }
-  override_resource {
-    target = aws_iam_policy.functions_boundary
-    values = { arn = "arn:aws:iam::123456789012:policy/yourplaceyourplacexx-pipeline-stagestagestages-functions-boundary" }
-  }
-  variables {
-    name         = "yourplaceyourplacexx"
-    state_bucket = "yourplace-state-123456789012-ap-southeast-1"
-    stages = [{
-      name          = "stagestagestages"
-      bucket        = "a-bucket-with-the-longest-name-that-is-possible-in-s3-xxxxxxxxx"
-      mail_identity = "no-reply@a-long-subdomain.of-a-long-domain.example.org"
-    }]
-  }
-  assert {
-    condition     = length(aws_iam_policy.deploy_boundary["stagestagestages"].policy) <= 6144
-    error_message = "With the longest names, the boundary has ${length(aws_iam_policy.deploy_boundary["stagestagestages"].policy)} characters. IAM allows 6,144."
-  }
-}
-
-run "the_functions_fit_their_boundary" {
-  assert {
-    condition = length(setsubtract(
-      flatten([for f in jsondecode(file("${path.module}/../../lambdas/service.json")).functions : [for p in f.permissions : p.actions]]),
-      flatten([for s in jsondecode(aws_iam_policy.functions_boundary["test"].policy).Statement : s.Action]),
-    )) == 0
-    error_message = "service.json uses an action that functions_boundary (permissions.tf) does not allow. Decide whether every function may have it, then add it there."
+    error_message = "No role may be granted actions by a wildcard."
   }
 }
 
@@ -340,60 +286,6 @@ run "github" {
   }
 }
 
-run "rejects_overlapping_stage_names" {
-  command = plan
-  variables {
-    stages = [{ name = "test-eu", bucket = "yourplace" }]
-  }
-  expect_failures = [var.stages]
-}
-
-run "rejects_a_stage_named_pipeline" {
-  command = plan
-  variables {
-    stages = [{ name = "pipeline", bucket = "yourplace" }]
-  }
-  expect_failures = [var.stages]
-}
-
-run "rejects_two_stages_in_one_bucket" {
-  command = plan
-  variables {
-    stages = [{ name = "test", bucket = "yourplace" }, { name = "prod", bucket = "yourplace" }]
-  }
-  expect_failures = [var.stages]
-}
-
-run "rejects_two_stages_with_one_folder_of_artifacts" {
-  command = plan
-  variables {
-    stages = [{ name = "production1", bucket = "yourplace-1" }, { name = "production2", bucket = "yourplace-2" }]
-  }
-  expect_failures = [var.stages]
-}
-
-run "long_stage_names_have_their_own_folders" {
-  command = plan
-  variables {
-    stages = [{ name = "staging1", bucket = "yourplace-1" }, { name = "staging2", bucket = "yourplace-2" }]
-  }
-  assert {
-    condition     = length(distinct(values(local.folders))) == 4
-    error_message = "Two artifacts share a folder, so one stage's plan build could write another stage's plan."
-  }
-}
-
-run "rejects_two_stages_with_one_sender" {
-  command = plan
-  variables {
-    stages = [
-      { name = "test", bucket = "yourplace", mail_identity = "mail@example.org" },
-      { name = "prod", bucket = "yourplace-prod", mail_identity = "mail@example.org" },
-    ]
-  }
-  expect_failures = [var.stages]
-}
-
 run "rejects_a_url_as_the_repository" {
   command = plan
   variables {
@@ -416,4 +308,41 @@ run "rejects_an_unsupported_retention" {
     log_retention_days = 91
   }
   expect_failures = [var.log_retention_days]
+}
+
+run "rejects_two_stages_with_one_folder_of_artifacts" {
+  command = plan
+  variables {
+    stages = [for name in ["production1", "production2"] : {
+      name                     = name
+      api_id                   = name
+      permissions_boundary_arn = name
+      roles                    = { plan = "${name}-reader", apply = "${name}-deployer" }
+    }]
+  }
+  expect_failures = [var.stages]
+}
+
+run "long_stage_names_have_their_own_folders" {
+  command = plan
+  variables {
+    stages = [for name in ["staging1", "staging2"] : {
+      name                     = name
+      api_id                   = name
+      permissions_boundary_arn = name
+      roles                    = { plan = "${name}-reader", apply = "${name}-deployer" }
+    }]
+  }
+  assert {
+    condition     = length(distinct(values(local.folders))) == 4
+    error_message = "Two artifacts share a folder, so one stage's plan build could write another stage's plan."
+  }
+}
+
+run "rejects_a_buildspec_that_is_not_yaml" {
+  command = plan
+  variables {
+    buildspec = "buildspec.yml"
+  }
+  expect_failures = [var.buildspec]
 }

@@ -22,6 +22,9 @@ mock_provider "aws" {
   mock_resource "aws_codebuild_project" {
     defaults = { arn = "arn:aws:codebuild:eu-central-1:123456789012:project/mock" }
   }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { id = "mockapi" }
+  }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
   }
@@ -40,7 +43,7 @@ mock_provider "aws" {
 variables {
   region   = "eu-central-1"
   envs_dir = "./tests/envs"
-  stages   = [{ name = "test", bucket = "photos", mail_identity = "mail@test.example.org" }]
+  stages   = [{ name = "test" }]
 }
 
 run "state_bucket" {
@@ -125,33 +128,63 @@ run "rejects_a_short_state_retention" {
   expect_failures = [var.state_retention_days]
 }
 
-run "rejects_a_bucket_that_the_stage_does_not_use" {
+run "a_stage_in_this_account_gets_what_it_needs_here" {
   command = plan
-  variables {
-    stages = [{ name = "test", bucket = "another", mail_identity = "mail@test.example.org" }]
+
+  assert {
+    condition     = output.deployments["test"].roles == { plan = "arn:aws:iam::123456789012:role/mock", apply = "arn:aws:iam::123456789012:role/mock" }
+    error_message = "The pipeline must use the roles that this makes for a stage in this account."
   }
-  expect_failures = [var.stages]
 }
 
-run "rejects_a_sender_that_the_stage_does_not_use" {
+run "a_stage_in_another_account_gets_nothing_here" {
   command = plan
   variables {
-    stages = [{ name = "test", bucket = "photos" }]
+    stages = [
+      { name = "test" },
+      {
+        name = "silent"
+        deployment = {
+          api_id                   = "silentapi"
+          permissions_boundary_arn = "arn:aws:iam::210987654321:policy/boundary"
+          roles                    = { plan = "arn:aws:iam::210987654321:role/reader", apply = "arn:aws:iam::210987654321:role/deployer" }
+        }
+      },
+    ]
   }
-  expect_failures = [var.stages]
+  assert {
+    condition     = keys(module.stage) == ["test"] && output.deployments["silent"].api_id == "silentapi"
+    error_message = "The pipeline must use what terraform/bootstrap/stage made for a stage in another account."
+  }
 }
 
 run "accepts_a_stage_without_a_sender" {
   command = plan
   variables {
-    stages = [{ name = "silent", bucket = "silent-photos" }]
+    stages = [{ name = "test" }, { name = "silent" }]
   }
 }
 
 run "rejects_a_stage_without_a_file" {
   command = plan
   variables {
-    stages = [{ name = "missing", bucket = "photos" }]
+    stages = [{ name = "missing" }]
   }
   expect_failures = [var.stages]
+}
+
+run "rejects_two_stages_with_one_sender" {
+  command = plan
+  variables {
+    stages = [{ name = "test" }, { name = "same" }]
+  }
+  expect_failures = [output.deployments]
+}
+
+run "rejects_a_stage_that_sends_from_the_domain_of_another" {
+  command = plan
+  variables {
+    stages = [{ name = "test" }, { name = "domain" }]
+  }
+  expect_failures = [output.deployments]
 }

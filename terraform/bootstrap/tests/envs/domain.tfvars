@@ -1,0 +1,3 @@
+stage       = "domain"
+bucket_name = "domain-photos"
+mail_sender = "example.org"

@@ -1,0 +1,3 @@
+stage       = "prod"
+bucket_name = "photos-prod"
+mail_sender = "mail@example.net"
