@@ -1,5 +1,6 @@
 """Builds of the functions, and the zips that Lambda takes."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -18,6 +19,8 @@ LAYER = "layer-jwt"
 _TIME = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_755 = 0o100755 << 16
 _MADE_BY_UNIX = 3
+# In the format of `sha256sum`, which the pipeline verifies it with.
+_DIGESTS = "SHA256SUMS"
 
 
 def build_for_host(*, release: bool = False) -> dict[str, Path]:
@@ -81,11 +84,23 @@ def write_package(folder: Path, programs: Mapping[str, Path], *, level: int = 9)
     entries[LAYER] = {f"extensions/{LAYER}": programs[LAYER]}
     # Terraform deploys the manifest that was checked, with the programs that were built for it.
     shutil.copyfile(manifest.PATH, folder / manifest.PATH.name)
-    return {name: _write_zip(folder / f"{name}.zip", files, level) for name, files in entries.items()}
+    sizes = {name: _write_zip(folder / f"{name}.zip", files, level) for name, files in entries.items()}
+    write_digests(folder)
+    return sizes
 
 
 def _write_zip(path: Path, entries: Mapping[str, Path], level: int) -> int:
     return path.write_bytes(zip_bytes(entries, level))
+
+
+def write_digests(folder: Path) -> None:
+    """Writes SHA256SUMS with the SHA-256 digest of each other file in the folder, by name.
+
+    The same files give the same text. So its own digest stands for all of them.
+    """
+    files = sorted(path for path in folder.iterdir() if path.name != _DIGESTS)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (folder / _DIGESTS).write_text("".join(lines))
 
 
 def _programs(messages: str) -> Iterable[tuple[str, Path]]:

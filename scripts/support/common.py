@@ -17,6 +17,8 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 SCRIPTS = ROOT / "scripts"
+# The environments of the tools that build what is deployed. These tools are installed by hash, and never built here.
+HASHED_ENVIRONMENTS = frozenset({"manifest", "package"})
 
 
 class Failure(Exception):
@@ -82,6 +84,7 @@ def virtual_environment(name: str) -> Path:
                     "install",
                     "--quiet",
                     "--disable-pip-version-check",
+                    *(["--require-hashes", "--only-binary=:all:"] if name in HASHED_ENVIRONMENTS else []),
                     "--requirement",
                     str(requirements),
                 ],

@@ -25,13 +25,12 @@ class Request:
 
 def allows(policies: Iterable[Policy], request: Request) -> bool:
     """Whether a statement of these policies allows the request, and none denies it."""
-    effects = {
-        statement["Effect"]
-        for policy in policies
-        for statement in policy["Statement"]
-        if _applies(statement, request)
-    }
-    return effects == {"Allow"}
+    return _effects(policies, request) == {"Allow"}
+
+
+def denies(policies: Iterable[Policy], request: Request) -> bool:
+    """Whether a statement of these policies explicitly denies the request, so that no other policy can allow it."""
+    return "Deny" in _effects(policies, request)
 
 
 def as_list(value: str | Sequence[str]) -> list[str]:
@@ -42,6 +41,15 @@ def as_list(value: str | Sequence[str]) -> list[str]:
 def matches(pattern: str, value: str) -> bool:
     """Whether a value matches a pattern with `*` and `?`, where `*` also matches colons and slashes."""
     return _pattern(pattern).fullmatch(value) is not None
+
+
+def _effects(policies: Iterable[Policy], request: Request) -> set[str]:
+    return {
+        statement["Effect"]
+        for policy in policies
+        for statement in policy["Statement"]
+        if _applies(statement, request)
+    }
 
 
 @functools.cache

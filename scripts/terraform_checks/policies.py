@@ -1,7 +1,8 @@
-"""Evaluates the pipeline's policies for each call that Terraform's provider makes (provider_calls.toml).
+"""Evaluates the pipeline's policies for each call that Terraform and the builds make (provider_calls.toml), and
+for each attempt of an adversary (attempts.toml).
 
-A plan and an apply must be allowed what they call, and nothing of another stage. Every permission, resource
-and condition must matter: a policy without it, or with a wider resource, must fail one of these checks.
+A role must be allowed what it calls, nothing of another stage, and no attempt. Every permission, resource and
+condition must matter: a policy without it, or with a wider resource, must fail one of these checks.
 """
 
 import copy
@@ -15,14 +16,29 @@ from pathlib import Path
 from typing import Any
 
 from support.common import ROOT, Failure, virtual_environment
-from terraform_checks.iam import Policy, Request, allows, as_list, matches
+from terraform_checks.iam import Policy, Request, allows, as_list, denies, matches
 from terraform_checks.terraform import Terraform
 
 CALLS = Path(__file__).with_name("provider_calls.toml")
-_PIPELINE = ROOT / "modules" / "pipeline"
+ATTEMPTS = Path(__file__).with_name("attempts.toml")
+_BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _RUN = "tests/policies.tftest.hcl"
 _ACCOUNT = "123456789012"
 _REGION = "eu-central-1"
+_BUILD = 'module.pipeline.aws_iam_role_policy.build["{}"]'
+_DEPLOY = 'module.stage["test"].aws_iam_role_policy.deploy["{}"]'
+# The policies of the stage `test` and of the builds that all stages share.
+_POLICIES = {
+    "reader": _DEPLOY.format("plan"),
+    "deployer": _DEPLOY.format("apply"),
+    "plan_build": _BUILD.format("test-plan"),
+    "apply_build": _BUILD.format("test-apply"),
+    "test_build": _BUILD.format("test"),
+    "release_build": _BUILD.format("release"),
+}
+_BOUNDARY = 'module.stage["test"].aws_iam_policy.deploy_boundary'
+# The roles that have the boundary.
+_BOUNDED = ("reader", "deployer")
 _PHASES = ("read", "create", "update", "delete", "refused")
 # Keys that AWS supplies with every call: IAM User Guide, "AWS global condition context keys".
 _GLOBAL_KEYS = frozenset({"aws:securetransport", "aws:sourceaccount", "aws:sourcearn"})
@@ -35,25 +51,19 @@ class Call:
     origin: str
     phase: str
     request: Request
-    role: str | None
-    """`plan` or `apply` if only that role makes the call."""
-    shared: bool
+    roles: tuple[str, ...]
+    """The roles that make the call; for a refused one, those that must not."""
+    shared: bool = False
     """Whether a role of another stage may make the call, too."""
-    shared_boundary: bool
-    """Whether the boundary of another stage allows the call, although its roles do not."""
-    boundary: bool
+    boundary: bool = True
     """Whether the boundary, too, must refuse what a role must be refused."""
+    explicit: bool = False
+    """Whether the boundary must deny the call explicitly."""
 
     @property
     def refused(self) -> bool:
         """Whether no deployment may make the call."""
-        return self.phase == "refused"
-
-    def roles(self) -> tuple[str, ...]:
-        """The roles that make the call; for a refused one, those that must not."""
-        if self.role is not None:
-            return (self.role,)
-        return ("plan", "apply") if self.phase in ("read", "refused") else ("apply",)
+        return self.phase in ("refused", "attempt")
 
     def __str__(self) -> str:
         context = f" with {json.dumps(self.request.context)}" if self.request.context else ""
@@ -75,73 +85,104 @@ class Document:
     """One policy document, and which calls it must allow and refuse by itself."""
 
     name: str
-    policies: tuple[Policy, ...]
+    policy: Policy
     allowed: Sequence[Call]
     refused: Sequence[Call]
 
     def problems(self) -> Iterator[str]:
         """The calls for which the document is wrong."""
         for call in self.allowed:
-            if not allows(self.policies, call.request):
+            if not allows([self.policy], call.request):
                 yield f"{self.name} does not allow {call}"
         for call in self.refused:
-            if allows(self.policies, call.request):
+            if allows([self.policy], call.request):
                 yield f"{self.name} allows {call}"
+            if self.name == "the boundary" and call.explicit and not denies([self.policy], call.request):
+                yield f"{self.name} does not explicitly deny {call}"
 
 
 def check_policies(terraform: Terraform) -> str:
-    """Every call is allowed, nothing else is that the table refuses, and every permission is needed."""
+    """Every call is allowed, no attempt is, and every permission is needed."""
     policies = planned_policies(terraform)
-    tables = {stage: read_table(stage) for stage in ("test", "prod")}
-    table = tables["test"]
-    problems = list(table_problems(table, reference()))
-    documents = list(documents_of(policies, tables["test"], tables["prod"]))
+    own, other = read_table("test"), read_table("prod")
+    attempts = list(read_attempts())
+    problems = list(table_problems(own, reference()))
+    problems += (problem for call in attempts for problem in call_problems(call, reference()))
+    documents = list(documents_of(policies, own, other, attempts))
     for document in documents:
         problems += document.problems()
-        for policy in document.policies:
-            problems += key_problems(document.name, policy, reference())
+        problems += key_problems(document.name, document.policy, reference())
     changes = excused = 0
     if not problems:
         changes, excused, unnoticed = survivors(documents)
         problems += (f"{change} makes no difference" for change in unnoticed)
     if problems:
         raise Failure("\n- ".join([f"The pipeline's policies do not fit {CALLS.name}:", *problems]))
-    refused = sum(call.refused for call in table.calls)
+    refused = sum(call.refused for call in own.calls)
+    tried = sum(len(call.roles) for call in attempts)
     return (
-        f"{len(table.calls) - refused} calls of {len(table.types)} resource types are allowed, {refused} are "
-        f"refused; {changes - excused} of {changes} changes of a policy fail, and the other {excused} take a "
-        "resource from one role that only the other needs"
+        f"{len(own.calls) - refused} calls of {len(own.types)} resource types and {len(_POLICIES)} roles are "
+        f"allowed, {refused} are refused; {tried} attempts of an adversary are denied; {changes - excused} of "
+        f"{changes} changes of a policy fail, and the other {excused} take a resource from one role that only the "
+        "other needs"
     )
 
 
 def read_table(stage: str, path: Path = CALLS) -> Table:
     """The table for a stage of tests/policies.tftest.hcl."""
-    values = {
-        "account": _ACCOUNT,
-        "region": _REGION,
-        "stage": stage,
-        "prefix": f"yourplace-{stage}",
-        "bucket": {"test": "yourplace", "prod": "yourplace-prod"}[stage],
-        "sender": {"test": "mail@test.example.org", "prod": "mail@example.org"}[stage],
-        "state_bucket": f"yourplace-state-{_ACCOUNT}-{_REGION}",
-        "artifact_bucket": f"yourplace-pipeline-{_ACCOUNT}-{_REGION}",
-        "boundary": f"arn:aws:iam::{_ACCOUNT}:policy/yourplace-pipeline-{stage}-functions-boundary",
-    }
-    text = re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), path.read_text())
-    content = tomllib.loads(text)
+    content = _read(path, _values(stage))
     entries = {**content["resources"], **content["others"]}
     calls = [call for name, entry in entries.items() for call in _calls(name, entry)]
     return Table(calls, frozenset(content["resources"]), content["newer"])
 
 
+def read_attempts(path: Path = ATTEMPTS) -> Iterator[Call]:
+    """What a role of the stage `test` or a build tries, in an account that `prod` shares."""
+    values = _values("test") | {f"other_{name}": value for name, value in _values("prod").items()}
+    for name, entry in _read(path, values)["attempts"].items():
+        unknown = entry.keys() ^ {"who", "do", "on"} - {"with", "explicit"}
+        unknown -= {"with", "explicit"}
+        if unknown or not set(entry["who"]) <= _POLICIES.keys():
+            raise Failure(
+                f"{path.name}: `{name}` needs who, do and on, and has no {', '.join(sorted(unknown))}"
+            )
+        for action in entry["do"]:
+            for resource in entry["on"]:
+                request = Request(action, resource, entry.get("with", {}))
+                yield Call(
+                    name, "attempt", request, tuple(entry["who"]), explicit=entry.get("explicit", False)
+                )
+
+
+def _values(stage: str) -> dict[str, str]:
+    """The placeholders: what tests/policies.tftest.hcl and its settings make of a stage."""
+    return {
+        "account": _ACCOUNT,
+        "region": _REGION,
+        "stage": stage,
+        "prefix": f"yourplace-{stage}",
+        "api": f"{stage}api",
+        "bucket": {"test": "photos", "prod": "photos-prod"}[stage],
+        "sender": {"test": "mail@test.example.org", "prod": "mail@example.net"}[stage],
+        "state_bucket": f"yourplace-state-{_ACCOUNT}-{_REGION}",
+        "artifact_bucket": f"yourplace-pipeline-{_ACCOUNT}-{_REGION}",
+        "boundary": f"arn:aws:iam::{_ACCOUNT}:policy/yourplace-pipeline-{stage}-functions-boundary",
+    }
+
+
+def _read(path: Path, values: Mapping[str, str]) -> dict[str, Any]:
+    text = re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), path.read_text())
+    return tomllib.loads(text)
+
+
 def _calls(name: str, entry: Mapping[str, Any]) -> Iterator[Call]:
-    unknown = entry.keys() - {*_PHASES, "source", "on", "with", "shared", "role"}
+    unknown = entry.keys() - {*_PHASES, "source", "on", "with", "shared", "by"}
     if unknown or not entry["source"]:
         raise Failure(f"{CALLS.name}: {name} needs a source, and has no {', '.join(sorted(unknown))}")
     for phase in _PHASES:
         for listed in entry.get(phase, []):
             call: Mapping[str, Any] = {"do": listed} if isinstance(listed, str) else listed
-            unknown = call.keys() - {"do", "on", "with", "shared", "shared_boundary", "boundary"}
+            unknown = call.keys() - {"do", "on", "with", "shared", "boundary"}
             if unknown:
                 raise Failure(f"{CALLS.name}: a call of {name} has no {', '.join(sorted(unknown))}")
             for action in as_list(call["do"]):
@@ -152,9 +193,8 @@ def _calls(name: str, entry: Mapping[str, Any]) -> Iterator[Call]:
                     name,
                     phase,
                     request,
-                    entry.get("role"),
+                    tuple(entry.get("by", _BOUNDED if phase in ("read", "refused") else ("deployer",))),
                     shared=bool(call.get("shared", entry.get("shared"))),
-                    shared_boundary=bool(call.get("shared_boundary")),
                     boundary=call.get("boundary", True),
                 )
 
@@ -174,40 +214,39 @@ def resource_types() -> frozenset[str]:
 
 def planned_policies(terraform: Terraform) -> dict[str, Policy]:
     """The policies of the run in tests/policies.tftest.hcl, by resource address."""
-    done = terraform.run(_PIPELINE, "test", "-json", "-verbose", f"-filter={_RUN}").expect()
+    done = terraform.run(_BOOTSTRAP, "test", "-json", "-verbose", f"-filter={_RUN}").expect()
     for line in done.output.splitlines():
         event = json.loads(line) if line.startswith("{") else {}
-        if event.get("type") == "test_state":
-            resources = event["test_state"]["root_module"]["resources"]
+        if event.get("type") == "test_plan":
             return {
-                resource["address"]: json.loads(resource["values"]["policy"])
-                for resource in resources
-                if resource["type"] in ("aws_iam_policy", "aws_iam_role_policy")
+                change["address"]: json.loads(change["change"]["after"]["policy"])
+                for change in event["test_plan"]["resource_changes"]
+                if change["type"] in ("aws_iam_policy", "aws_iam_role_policy")
             }
-    raise Failure(f"`terraform test` of {_RUN} printed no state:\n{done.output}")
+    raise Failure(f"`terraform test` of {_RUN} printed no plan:\n{done.output}")
 
 
-def documents_of(policies: Mapping[str, Policy], own: Table, other: Table) -> Iterator[Document]:
-    """The plan role, the apply role and the boundary of the stage `test`.
+def documents_of(
+    policies: Mapping[str, Policy], own: Table, other: Table, attempts: Sequence[Call]
+) -> Iterator[Document]:
+    """The policies of the stage `test` and of the builds.
 
     A role and its boundary must each refuse what belongs to another stage. So neither relies on the other.
     """
     foreign = [call for call in other.calls if not call.refused and not call.shared]
-    for role in ("plan", "apply"):
-        allowed = [call for call in own.calls if not call.refused and role in call.roles()]
+    for role, address in _POLICIES.items():
+        allowed = [call for call in own.calls if not call.refused and role in call.roles]
         requests = [call.request for call in allowed]
-        refused = [call for call in own.calls if call.refused and role in call.roles()]
-        # What only an apply does.
+        refused = [call for call in (*own.calls, *attempts) if call.refused and role in call.roles]
+        # What other roles of the stage do.
         refused += [call for call in own.calls if not call.refused and call.request not in requests]
-        refused += foreign
-        names = (f'aws_iam_role_policy.{name}["test-{role}"]' for name in ("build", "deploy"))
-        yield Document(f"the {role} role", tuple(policies[name] for name in names), allowed, refused)
+        yield Document(f"the {role}", policies[address], allowed, refused + foreign)
+    bounded = [call for call in (*own.calls, *attempts) if set(call.roles) & set(_BOUNDED)]
     yield Document(
         "the boundary",
-        (policies['aws_iam_policy.deploy_boundary["test"]'],),
-        [call for call in own.calls if not call.refused],
-        [call for call in own.calls if call.refused and call.boundary]
-        + [call for call in foreign if not call.shared_boundary],
+        policies[_BOUNDARY],
+        [call for call in bounded if not call.refused],
+        [call for call in bounded if call.refused and call.boundary] + foreign,
     )
 
 
@@ -219,21 +258,27 @@ def table_problems(table: Table, known: "Reference") -> Iterator[str]:
     for name in sorted(table.types - types):
         yield f"{CALLS.name} has {name}, which the root module does not use"
     for call in table.calls:
-        request = call.request
-        if any(matches(pattern, request.resource) for pattern in table.newer.get(request.action, [])):
-            continue
-        if request.action not in known.actions:
-            yield f"{call}: there is no such action"
-            continue
-        if (
-            not call.refused
-            and request.resource != "*"
-            and not known.acts_on(request.action, request.resource)
+        if not any(
+            matches(pattern, call.request.resource) for pattern in table.newer.get(call.request.action, [])
         ):
-            yield f"{call}: the action does not act on such a resource"
-        for key in request.context:
-            if not known.has_key(request.action, key):
-                yield f"{call}: AWS does not supply {key}"
+            yield from call_problems(call, known)
+
+
+def call_problems(call: Call, known: "Reference") -> Iterator[str]:
+    """Whether AWS has such a call. A mistake in an attempt would be denied, too."""
+    request = call.request
+    if request.action not in known.actions:
+        yield f"{call}: there is no such action"
+        return
+    if (
+        call.phase != "refused"
+        and request.resource != "*"
+        and not known.acts_on(request.action, request.resource)
+    ):
+        yield f"{call}: the action does not act on such a resource"
+    for key in request.context:
+        if not known.has_key(request.action, key):
+            yield f"{call}: AWS does not supply {key}"
 
 
 def key_problems(name: str, policy: Policy, known: "Reference") -> Iterator[str]:
@@ -301,22 +346,20 @@ def reference() -> Reference:
 def survivors(documents: Iterable[Document]) -> tuple[int, int, list[str]]:
     """How many changes of the documents there are, how many are excused, and those that no call notices.
 
-    The plan and the apply role have the same resources in a statement. So it is enough that one of them needs
+    The reader and the deployer have the same resources in a statement. So it is enough that one of them needs
     a resource.
     """
     noticed: set[str] = set()
     unnoticed: list[tuple[str, str]] = []
     changes = 0
     for document in documents:
-        for index, policy in enumerate(document.policies):
-            for change, changed in mutations(policy):
-                policies = (*document.policies[:index], changed, *document.policies[index + 1 :])
-                mutant = Document(document.name, policies, document.allowed, document.refused)
-                changes += 1
-                if next(mutant.problems(), None) is None:
-                    unnoticed.append((document.name, change))
-                else:
-                    noticed.add(change)
+        for change, changed in mutations(document.policy):
+            mutant = Document(document.name, changed, document.allowed, document.refused)
+            changes += 1
+            if next(mutant.problems(), None) is None:
+                unnoticed.append((document.name, change))
+            else:
+                noticed.add(change)
     left = [
         f"{name}: {change}"
         for name, change in unnoticed

@@ -24,6 +24,7 @@ from terraform_checks.comparison import ALLOWED, differences
 from terraform_checks.terraform import WORK, Done, Terraform, find
 
 _TERRAFORM = ROOT / "terraform"
+_BOOTSTRAP = _TERRAFORM / "bootstrap" / "stage"
 _REGION = "us-east-1"
 _STATE_BUCKET = "yourplace-state"
 _STATE_KEY = "test/terraform.tfstate"
@@ -141,6 +142,7 @@ def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterato
         cloud.start("--empty")
         stage = Stage(terraform, folder, cloud, issuer)
         _prepare(stage, authorizer)
+        yield _a_bootstrapped_stage_is_used(stage)
         yield _mistakes_are_refused(stage)
         yield _apply_while_another_waits(stage)
         if show_policies:
@@ -220,6 +222,47 @@ def _mistakes_are_refused(stage: Stage) -> str:
         if not re.search(message, words):
             raise Failure(f'With {mistake} the plan does not say "{message}":\n{done.output}')
     return f"refused before anything is created: {', '.join(mistakes)}"
+
+
+def _a_bootstrapped_stage_is_used(stage: Stage) -> str:
+    """With a stage of terraform/bootstrap/stage, a plan imports its API and makes no bucket."""
+    bucket = f"{_STATE_BUCKET}-photos"
+    settings = stage.folder / "envs" / "test.tfvars"
+    settings.parent.mkdir()
+    settings.write_text(f'stage       = "test"\nbucket_name = "{bucket}"\n')
+    state = f"-state={stage.folder / 'bootstrap.tfstate'}"
+    options = [
+        "-input=false",
+        "-auto-approve",
+        state,
+        "-var=stage=test",
+        "-var=pipeline_account=000000000000",
+    ]
+    options += [
+        f"-var=region={_REGION}",
+        f"-var=envs_dir={settings.parent}",
+        f"-var=local_endpoint={stage.endpoint}",
+    ]
+    environment = {**stage.environment, "TF_DATA_DIR": str(stage.folder / "bootstrap-data")}
+
+    def run(*arguments: str) -> Done:
+        return stage.terraform.run(_BOOTSTRAP, *arguments, environment=environment).expect()
+
+    run("init", "-input=false", "-lockfile=readonly")
+    run("apply", *options)
+    deployment = run("output", "-json", state).json()["deployment"]["value"]
+    changes = _changes(
+        stage,
+        f"-var=bucket_name={bucket}",
+        f"-var=api_id={deployment['api_id']}",
+        f"-var=permissions_boundary_arn={deployment['permissions_boundary_arn']}",
+    )
+    run("destroy", *options)
+    api = changes.get("module.api.aws_apigatewayv2_api.this")
+    buckets = [address for address in changes if "aws_s3_bucket.this" in address]
+    if api == "create" or buckets:
+        raise Failure(f"A bootstrapped stage's API or bucket is not used: {json.dumps(changes, indent=2)}")
+    return "a stage of the bootstrap is applied, and a deployment imports its API and makes no bucket"
 
 
 def _apply_while_another_waits(stage: Stage) -> str:

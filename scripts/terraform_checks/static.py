@@ -69,6 +69,12 @@ def check_security() -> str:
 
 
 def configurations() -> list[Path]:
-    """The root module, the bootstrap module, and every other module."""
-    candidates = [ROOT / "terraform", ROOT / "terraform" / "bootstrap", *sorted((ROOT / "modules").iterdir())]
+    """The root module, what comes before it, and every other module."""
+    root = ROOT / "terraform"
+    candidates = [
+        root,
+        root / "bootstrap",
+        root / "bootstrap" / "stage",
+        *sorted((ROOT / "modules").iterdir()),
+    ]
     return [folder for folder in candidates if (folder / "main.tf").is_file()]

@@ -1,0 +1,177 @@
+"""What the commands of buildspec.yml refuse, with a Terraform that only says what it was asked to do."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import build
+from support.common import ROOT, virtual_environment
+
+_READ = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)"
+_TERRAFORM = """#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$1" in
+  plan) echo "a plan" > deploy.tfplan; echo "Plan: 1 to add, 0 to change, 0 to destroy." ;;
+  output) echo https://api.invalid ;;
+esac
+"""
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+class Buildspec(unittest.TestCase):
+    """Each test replaces something that another build left behind."""
+
+    buildspec: dict[str, dict[str, dict[str, list[str]]]]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        command = [virtual_environment("local"), "-c", _READ, ROOT / "buildspec.yml"]
+        cls.buildspec = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.base = Path(folder.name)
+        self.source = self.base / "source"
+        (self.source / "terraform").mkdir(parents=True)
+        (self.source / "terraform" / ".terraform.lock.hcl").touch()
+        shutil.copy(ROOT / "buildspec.yml", self.source)
+        self.zips = self.base / "release"
+        self.zips.mkdir()
+        for name in ("list.zip", "service.json"):
+            (self.zips / name).write_text(name)
+        build.write_digests(self.zips)
+        self.plan = self.base / "plan"
+        self.plan.mkdir()
+        (self.plan / "deploy.tfplan").write_text("a plan\n")
+        self._program(self.base / "bin" / "terraform", _TERRAFORM)
+        self._program(self.source / "scripts" / "smoke", "#!/bin/sh\n")
+        digest = _sha256(self.zips / "SHA256SUMS")
+        self.variables = {
+            "ZIPS_SHA256": digest,
+            "TESTED_SHA256": digest,
+            "PLAN_SHA256": _sha256(self.plan / "deploy.tfplan"),
+        }
+
+    def _program(self, path: Path, text: str) -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def _run(self, action: str) -> "subprocess.CompletedProcess[str]":
+        (command,) = self.buildspec["phases"]["build"]["commands"]
+        environment = {name: str(value) for name, value in self.buildspec["env"]["variables"].items()}
+        environment |= os.environ | self.variables
+        environment |= {
+            "ACTION": action,
+            "BUILDSPEC_SHA256": environment.get("BUILDSPEC_SHA256", _sha256(ROOT / "buildspec.yml")),
+            "CALLS": str(self.base / "calls"),
+            "CODEBUILD_BUILD_URL": "https://log.invalid",
+            "CODEBUILD_SRC_DIR_release": str(self.zips),
+            "CODEBUILD_SRC_DIR_test_plan": str(self.plan),
+            "PATH": f"{self.base / 'bin'}:{os.environ['PATH']}",
+            "ROLE_ARN": "arn:aws:iam::123456789012:role/reader",
+            "STAGE": "test",
+            "STATE_BUCKET": "state",
+        }
+        command += (
+            '\ncat "$AWS_CONFIG_FILE"; echo "PLAN_SHA256=$PLAN_SHA256"; echo "PLAN_SUMMARY=$PLAN_SUMMARY"'
+        )
+        return subprocess.run(
+            ["bash", "-c", command], cwd=self.source, env=environment, text=True, capture_output=True
+        )
+
+    def _accepts(self, action: str) -> str:
+        done = self._run(action)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def _refuses(self, action: str, reason: str) -> None:
+        done = self._run(action)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(reason, done.stderr)
+        self.assertFalse((self.base / "calls").exists(), "Terraform was called.")
+
+    def _replace_zip(self) -> None:
+        (self.zips / "list.zip").write_text("another program")
+
+    def test_a_plan_exports_its_digest_and_hands_over_the_file(self) -> None:
+        output = self._accepts("plan")
+        made = self.source / "artifact" / "deploy.tfplan"
+        self.assertIn(f"PLAN_SHA256={_sha256(made)}\n", output)
+        self.assertIn("PLAN_SUMMARY=Plan: 1 to add, 0 to change, 0 to destroy.", output)
+        self.assertEqual((self.source / "dist" / "arm64" / "list.zip").read_text(), "list.zip")
+
+    def test_a_plan_has_the_role_of_its_stage_and_takes_no_lock(self) -> None:
+        self.assertIn("role_arn = arn:aws:iam::123456789012:role/reader\n", self._accepts("plan"))
+        self.assertIn("-lock=false", (self.base / "calls").read_text())
+
+    def test_an_apply_applies_the_plan(self) -> None:
+        self._accepts("apply")
+        self.assertIn("apply -no-color -lock-timeout=10m deploy.tfplan\n", (self.base / "calls").read_text())
+
+    def test_a_replaced_zip_is_refused(self) -> None:
+        self._replace_zip()
+        for action in ("plan", "apply"):
+            self._refuses(action, "A zip is not the one")
+
+    def test_a_missing_zip_is_refused(self) -> None:
+        (self.zips / "list.zip").unlink()
+        self._refuses("apply", "A zip is not the one")
+
+    def test_a_replaced_zip_with_its_digest_is_refused(self) -> None:
+        self._replace_zip()
+        build.write_digests(self.zips)
+        for action in ("plan", "apply"):
+            self._refuses(action, "The list of zips is not the one")
+
+    def test_zips_that_were_not_tested_are_refused(self) -> None:
+        self._replace_zip()
+        build.write_digests(self.zips)
+        self.variables["ZIPS_SHA256"] = _sha256(self.zips / "SHA256SUMS")
+        self._refuses("plan", "are not those that were tested")
+
+    def test_a_replaced_plan_is_refused(self) -> None:
+        (self.plan / "deploy.tfplan").write_text("another plan\n")
+        self._refuses("apply", "The plan is not the one")
+
+    def test_an_apply_without_a_digest_is_refused(self) -> None:
+        self.variables["PLAN_SHA256"] = "none"
+        self._refuses("apply", "The plan is not the one")
+
+    def test_a_missing_lock_file_is_refused(self) -> None:
+        (self.source / "terraform" / ".terraform.lock.hcl").unlink()
+        for action in ("plan", "apply"):
+            self._refuses(action, ".terraform.lock.hcl is missing")
+
+    def test_a_changed_buildspec_waits_for_an_administrator(self) -> None:
+        with (self.source / "buildspec.yml").open("a") as file:
+            file.write("# changed\n")
+        self._refuses("test", "An administrator must apply terraform/bootstrap")
+
+
+class Digests(unittest.TestCase):
+    def test_sha256sum_accepts_the_list(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for file in ("b.zip", "a.zip"):
+                (folder / file).write_text(file)
+            build.write_digests(folder)
+            text = (folder / "SHA256SUMS").read_text()
+            build.write_digests(folder)
+            self.assertEqual((folder / "SHA256SUMS").read_text(), text)
+            command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+            done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+            self.assertEqual(done.stdout, "a.zip: OK\nb.zip: OK\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
