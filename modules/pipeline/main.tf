@@ -81,8 +81,8 @@ resource "aws_codepipeline" "this" {
     }
   }
 
-  # The tests hand nothing over but the digest of the zips that they tested. What is deployed comes from the release
-  # build.
+  # What is deployed comes from the release build. The test build builds the zips a second time, with its cache, and hands
+  # over nothing but their digest, which must be the same.
   stage {
     name = "Build"
 
@@ -130,7 +130,7 @@ resource "aws_codepipeline" "this" {
           ProjectName   = aws_codebuild_project.this["${stage.value.name}-plan"].name
           PrimarySource = "source"
           EnvironmentVariables = jsonencode([
-            { name = "TESTED_SHA256", value = "#{Test.ZIPS_SHA256}", type = "PLAINTEXT" },
+            { name = "REBUILT_SHA256", value = "#{Test.ZIPS_SHA256}", type = "PLAINTEXT" },
             { name = "ZIPS_SHA256", value = "#{Release.ZIPS_SHA256}", type = "PLAINTEXT" },
           ])
         }

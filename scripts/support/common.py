@@ -17,7 +17,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 SCRIPTS = ROOT / "scripts"
-# The environments of the tools that build what is deployed. These tools are installed by hash, and never built here.
+# The environments of the tools that build what is deployed. These are installed by hash, and never built.
 HASHED_ENVIRONMENTS = frozenset({"manifest", "package"})
 
 

@@ -33,7 +33,7 @@ class Buildspec(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        command = [virtual_environment("local"), "-c", _READ, ROOT / "buildspec.yml"]
+        command = [str(virtual_environment("local")), "-c", _READ, str(ROOT / "buildspec.yml")]
         cls.buildspec = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
     def setUp(self) -> None:
@@ -57,7 +57,7 @@ class Buildspec(unittest.TestCase):
         digest = _sha256(self.zips / "SHA256SUMS")
         self.variables = {
             "ZIPS_SHA256": digest,
-            "TESTED_SHA256": digest,
+            "REBUILT_SHA256": digest,
             "PLAN_SHA256": _sha256(self.plan / "deploy.tfplan"),
         }
 
@@ -133,11 +133,11 @@ class Buildspec(unittest.TestCase):
         for action in ("plan", "apply"):
             self._refuses(action, "The list of zips is not the one")
 
-    def test_zips_that_were_not_tested_are_refused(self) -> None:
+    def test_zips_that_a_second_build_did_not_make_are_refused(self) -> None:
         self._replace_zip()
         build.write_digests(self.zips)
         self.variables["ZIPS_SHA256"] = _sha256(self.zips / "SHA256SUMS")
-        self._refuses("plan", "are not those that were tested")
+        self._refuses("plan", "are not those of the second build")
 
     def test_a_replaced_plan_is_refused(self) -> None:
         (self.plan / "deploy.tfplan").write_text("another plan\n")

@@ -29,7 +29,7 @@ def allows(policies: Iterable[Policy], request: Request) -> bool:
 
 
 def denies(policies: Iterable[Policy], request: Request) -> bool:
-    """Whether a statement of these policies explicitly denies the request, so that no other policy can allow it."""
+    """Whether a statement of these policies denies the request, so that no other policy can allow it."""
     return "Deny" in _effects(policies, request)
 
 

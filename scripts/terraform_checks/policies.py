@@ -1,5 +1,5 @@
-"""Evaluates the pipeline's policies for each call that Terraform and the builds make (provider_calls.toml), and
-for each attempt of an adversary (attempts.toml).
+"""Evaluates the pipeline's policies for each call that Terraform and the builds make (provider_calls.toml),
+and for each attempt of an adversary (attempts.toml).
 
 A role must be allowed what it calls, nothing of another stage, and no attempt. Every permission, resource and
 condition must matter: a policy without it, or with a wider resource, must fail one of these checks.
@@ -122,9 +122,9 @@ def check_policies(terraform: Terraform) -> str:
     tried = sum(len(call.roles) for call in attempts)
     return (
         f"{len(own.calls) - refused} calls of {len(own.types)} resource types and {len(_POLICIES)} roles are "
-        f"allowed, {refused} are refused; {tried} attempts of an adversary are denied; {changes - excused} of "
-        f"{changes} changes of a policy fail, and the other {excused} take a resource from one role that only the "
-        "other needs"
+        f"allowed, {refused} are refused; {tried} attempts of an adversary are denied; "
+        f"{changes - excused} of {changes} changes of a policy fail, and the other {excused} take a resource "
+        "from one role that only the other needs"
     )
 
 

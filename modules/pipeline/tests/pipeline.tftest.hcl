@@ -95,10 +95,10 @@ run "only_digests_connect_the_steps" {
   }
   assert {
     condition = [for a in aws_codepipeline.this.stage[3].action : { for v in jsondecode(a.configuration.EnvironmentVariables) : v.name => v.value } if a.category == "Build"] == [
-      { TESTED_SHA256 = "#{Test.ZIPS_SHA256}", ZIPS_SHA256 = "#{Release.ZIPS_SHA256}" },
+      { REBUILT_SHA256 = "#{Test.ZIPS_SHA256}", ZIPS_SHA256 = "#{Release.ZIPS_SHA256}" },
       { ZIPS_SHA256 = "#{Release.ZIPS_SHA256}", PLAN_SHA256 = "#{Plan-prod.PLAN_SHA256}" },
     ]
-    error_message = "A plan must know the digests of the tested and of the released zips, and an apply those of the zips and of its own stage's plan."
+    error_message = "A plan must know the digests of both builds of the zips, and an apply those of the zips and of its own stage's plan."
   }
   assert {
     # AWS CodePipeline API reference, ActionConfigurationValue.
