@@ -13,7 +13,7 @@ variable "name" {
 }
 
 variable "stages" {
-  description = "Stages in deployment order, as modules/stage made them: the API to deploy to, the boundary of every role that a deployment creates, and the roles that a plan and an apply assume, which may be in another account."
+  description = "Stages in deployment order, with the output `deployment` of modules/stage: API, boundary of new roles, and the roles of plan and apply, which may be in another account."
   type = list(object({
     name                     = string
     api_id                   = string

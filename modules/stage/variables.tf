@@ -23,7 +23,7 @@ variable "stage" {
 }
 
 variable "settings" {
-  description = "Text of the stage's file in terraform/envs, which deployments use. The bucket is made from its `bucket_name`, `old_version_days` and `force_destroy`, and the roles may use the SES identity `mail_sender`."
+  description = "Text of the stage's file in terraform/envs. Used here: `bucket_name`, `old_version_days`, `force_destroy` and `mail_sender`, the SES identity."
   type        = string
   nullable    = false
 

@@ -34,7 +34,7 @@ variable "state_retention_days" {
 }
 
 variable "stages" {
-  description = "Stages in deployment order. Each has a file in terraform/envs. `deployment` is for a stage in another account: the output `deployment` of terraform/bootstrap/stage there. Without it, the stage is in this account."
+  description = "Stages in deployment order. Each has a file in terraform/envs. `deployment`, the output of terraform/bootstrap/stage, is for a stage in another account."
   type = list(object({
     name = string
     deployment = optional(object({
