@@ -47,10 +47,10 @@ run "routes_are_wired_and_guarded" {
   assert {
     condition = sort([for key, route in module.api.routes : key if route.authorization == "NONE"]) == tolist([
       "GET /docs", "GET /docs/{file}", "GET /openapi.json",
-      "POST /confirm", "POST /confirm/resend", "POST /login", "POST /login/new_password", "POST /login/refresh",
-      "POST /password/forgot", "POST /password/reset", "POST /signup",
+      "POST /confirm", "POST /confirm/resend", "POST /login", "POST /login/mfa", "POST /login/mfa/setup", "POST /login/new_password",
+      "POST /login/refresh", "POST /logout", "POST /password/forgot", "POST /password/reset", "POST /signup",
     ])
-    error_message = "A route is public that neither issues tokens nor serves the documentation. If that is intended, add it here."
+    error_message = "A route is public that neither issues or ends tokens nor serves the documentation. If that is intended, add it here."
   }
 
   assert {
