@@ -69,10 +69,10 @@ class Buildspec(unittest.TestCase):
     def _run(self, action: str) -> "subprocess.CompletedProcess[str]":
         (command,) = self.buildspec["phases"]["build"]["commands"]
         environment = {name: str(value) for name, value in self.buildspec["env"]["variables"].items()}
-        environment |= os.environ | self.variables
+        environment |= self.variables
         environment |= {
             "ACTION": action,
-            "BUILDSPEC_SHA256": environment.get("BUILDSPEC_SHA256", _sha256(ROOT / "buildspec.yml")),
+            "BUILDSPEC_SHA256": _sha256(ROOT / "buildspec.yml"),
             "CALLS": str(self.base / "calls"),
             "CODEBUILD_BUILD_URL": "https://log.invalid",
             "CODEBUILD_SRC_DIR_release": str(self.zips),
@@ -111,7 +111,9 @@ class Buildspec(unittest.TestCase):
         self.assertEqual((self.source / "dist" / "arm64" / "list.zip").read_text(), "list.zip")
 
     def test_a_plan_has_the_role_of_its_stage_and_takes_no_lock(self) -> None:
-        self.assertIn("role_arn = arn:aws:iam::123456789012:role/reader\n", self._accepts("plan"))
+        output = self._accepts("plan")
+        self.assertIn("[profile stage]\nrole_arn = arn:aws:iam::123456789012:role/reader\n", output)
+        self.assertIn("credential_source = EcsContainer\n", output)
         self.assertIn("-lock=false", (self.base / "calls").read_text())
 
     def test_an_apply_applies_the_plan(self) -> None:
