@@ -66,7 +66,7 @@ class Cloud:
 
 def running(folder: Folder) -> Cloud | None:
     """The cloud that runs in a folder, or None."""
-    if not _lives(folder):
+    if not held(folder.lock):
         return None
     try:
         return Cloud(**json.loads(folder.record.read_text()))
@@ -79,7 +79,7 @@ def start(folder: Folder, port: int, persist: bool, endpoint: str | None = None)
 
     Functions call MiniStack, or `endpoint`, which may be a proxy in front of it.
     """
-    if _in_use(port):
+    if in_use(port):
         raise Failure(
             f"Port {port} is in use. Stop the program that uses it (for another local cloud, run "
             f"`scripts/local --stop` in its checkout), or choose another port: `--port {port + 1}`."
@@ -123,7 +123,7 @@ def stop(folder: Folder) -> bool:
         return False
     os.kill(cloud.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while _lives(folder) and time.monotonic() < deadline:
+    while held(folder.lock) and time.monotonic() < deadline:
         time.sleep(0.1)
     # The functions' processes are in its group, and so is MiniStack if it has not ended.
     with contextlib.suppress(ProcessLookupError):
@@ -170,7 +170,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], cloud: Cloud, log: Path)
     raise Failure(f"MiniStack did not start; the end of its log, {log}:\n{tail}")
 
 
-def _in_use(port: int) -> bool:
+def in_use(port: int) -> bool:
+    """Whether a program listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -180,10 +181,11 @@ def _in_use(port: int) -> bool:
     return False
 
 
-def _lives(folder: Folder) -> bool:
+def held(lock: Path) -> bool:
+    """Whether the process that locked a file still runs."""
     try:
-        with folder.lock.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
