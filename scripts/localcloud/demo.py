@@ -18,7 +18,11 @@ _SHAPES = ((1200, 800), (1200, 900), (900, 1200), (1400, 788), (1000, 1000), (16
 # Berlin, Lisbon, Reykjavik, Kyoto, Cape Town.
 _PLACES = ((52.52, 13.405), (38.722, -9.139), (64.147, -21.943), (35.012, 135.768), (-33.925, 18.424))
 # The skies of morning, noon, evening and night: top and bottom.
-_SKIES = (((92, 140, 190), (250, 214, 165)), ((48, 120, 200), (190, 220, 240)), ((60, 50, 110), (255, 140, 80)))
+_SKIES = (
+    ((92, 140, 190), (250, 214, 165)),
+    ((48, 120, 200), (190, 220, 240)),
+    ((60, 50, 110), (255, 140, 80)),
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ def _upload(gateway: str, token: str, photo: _Photo) -> None:
 
 
 def _call(
-    url: str, body: dict[str, str] | bytes | None = None, token: str = "", headers: dict[str, str] | None = None
+    url: str,
+    body: dict[str, str] | bytes | None = None,
+    token: str = "",
+    headers: dict[str, str] | None = None,
 ) -> Any:
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     request = urllib.request.Request(url, data, headers or {})
@@ -58,7 +65,9 @@ def _call(
 def _photo(number: int) -> _Photo:
     chance = random.Random(number)
     # Several on one day, then none for a while, as people take them.
-    taken = datetime.now() - timedelta(days=(number // 4) * 47 + chance.randrange(3), minutes=chance.randrange(400))
+    taken = datetime.now() - timedelta(
+        days=(number // 4) * 47 + chance.randrange(3), minutes=chance.randrange(400)
+    )
     image = _landscape(chance, chance.choice(_SHAPES))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=82, exif=_exif(taken, chance.choice(_PLACES), chance).tobytes())

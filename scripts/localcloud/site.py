@@ -27,7 +27,16 @@ API = b"/api/"
 _IMMUTABLE = "assets"
 # They concern one connection ("Intermediaries" in RFC 9110), or are written anew.
 _NOT_PASSED_ON = frozenset(
-    {b"connection", b"content-length", b"date", b"host", b"keep-alive", b"server", b"te", b"transfer-encoding"}
+    {
+        b"connection",
+        b"content-length",
+        b"date",
+        b"host",
+        b"keep-alive",
+        b"server",
+        b"te",
+        b"transfer-encoding",
+    }
 )
 _GATEWAY_SECONDS = 35
 
@@ -126,8 +135,7 @@ def main() -> None:
     config.bind = [f"127.0.0.1:{options.port}", f"[::1]:{options.port}"]
     config.include_server_header = False
     site = Site(options.folder, options.gateway, web.headers(options.bucket_origin))
-    # Hypercorn's types describe applications with typed dictionaries of its own.
-    asyncio.run(serve(site, config))  # type: ignore[arg-type]
+    asyncio.run(serve(site, config))
 
 
 if __name__ == "__main__":

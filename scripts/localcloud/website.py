@@ -54,7 +54,9 @@ def start(folder: Folder, cloud: Cloud, gateway: str, app: Path, port: int) -> s
             return url(port)
         time.sleep(0.05)
     stop(folder)
-    raise Failure(f"The web app's server did not start; the end of its log, {log}:\n{log.read_text()[-2000:]}")
+    raise Failure(
+        f"The web app's server did not start; the end of its log, {log}:\n{log.read_text()[-2000:]}"
+    )
 
 
 def stop(folder: Folder) -> None:

@@ -1,11 +1,14 @@
 """Builds the web app with the Node.js of a package on the Python index."""
 
+import gzip
 import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from support.common import LOCAL, ROOT, Failure, locked, virtual_environment
 
@@ -31,7 +34,10 @@ def build() -> Path:
         if not ((BUILT / "index.html").is_file() and stamp.is_file() and stamp.read_text() == wanted):
             install()
             stamp.unlink(missing_ok=True)
-            npm("run", "--silent", "build", remedy="Fix the web app as described above.")
+            print("Building the web app …", file=sys.stderr, flush=True)
+            done = _run("run", "--silent", "build")
+            if done.returncode != 0:
+                raise Failure(f"The web app cannot be built:\n{done.stdout}{done.stderr}")
             stamp.write_text(wanted)
     return BUILT
 
@@ -42,8 +48,7 @@ def install() -> None:
     wanted = _hash([SOURCE / name for name in (".npmrc", "package.json", "package-lock.json")])
     with locked(LOCAL / "web-packages.lock"):
         if not (stamp.is_file() and stamp.read_text() == wanted):
-            command = _npm("ci", "--prefer-offline", "--fetch-retries", "1")
-            done = subprocess.run(command, cwd=SOURCE, env=_environment(), capture_output=True, text=True)
+            done = _run("ci", "--prefer-offline", "--fetch-retries", "1")
             if any(f"npm error code {code}" in done.stderr for code in _UNREACHABLE):
                 raise Unreachable(f"npm's registry cannot be reached:\n{done.stderr}")
             if done.returncode != 0:
@@ -51,11 +56,29 @@ def install() -> None:
             stamp.write_text(wanted)
 
 
-def npm(*arguments: str, remedy: str) -> None:
-    """Runs npm in the folder of the app and shows its output."""
-    done = subprocess.run(_npm(*arguments), cwd=SOURCE, env=_environment())
-    if done.returncode != 0:
-        raise Failure(remedy)
+def command(*arguments: str) -> tuple[list[str], dict[str, str]]:
+    """npm with these arguments, for the folder of the app, and its environment variables."""
+    package = _node_package()
+    npm = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # The tools are scripts that look for `node` on the path.
+    path = f"{package / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return [str(package / "bin" / "node"), str(npm), "--prefix", str(SOURCE), *arguments], {
+        **os.environ,
+        "PATH": path,
+    }
+
+
+def first_view() -> dict[str, int]:
+    """The compressed size of each file that the first view needs, in bytes."""
+    manifest = json.loads((BUILT / "manifest.json").read_text())
+    files = ["index.html", "icon.svg", *_needed(manifest, "index.html")]
+    return {name: len(gzip.compress((BUILT / name).read_bytes(), 9)) for name in files}
+
+
+def _needed(manifest: Mapping[str, Any], name: str) -> set[str]:
+    chunk = manifest[name]
+    files = {chunk["file"], *chunk.get("css", [])}
+    return files.union(*(_needed(manifest, other) for other in chunk.get("imports", [])))
 
 
 def headers(bucket_origin: str) -> dict[str, str]:
@@ -64,14 +87,9 @@ def headers(bucket_origin: str) -> dict[str, str]:
     return {name: value.replace("${bucket_origin}", bucket_origin) for name, value in named.items()}
 
 
-def _npm(*arguments: str) -> list[str]:
-    package = _node_package()
-    return [str(package / "bin" / "node"), str(package / "lib/node_modules/npm/bin/npm-cli.js"), *arguments]
-
-
-def _environment() -> dict[str, str]:
-    # The tools are scripts that look for `node` on the path.
-    return {**os.environ, "PATH": f"{_node_package() / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    line, environment = command(*arguments)
+    return subprocess.run(line, cwd=SOURCE, env=environment, capture_output=True, text=True)
 
 
 def _node_package() -> Path:

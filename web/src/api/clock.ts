@@ -4,24 +4,24 @@
  * response narrows the possible difference to our clock.
  */
 export class ServerClock {
-    private low = Number.NEGATIVE_INFINITY
-    private high = Number.POSITIVE_INFINITY
+  private low = Number.NEGATIVE_INFINITY
+  private high = Number.POSITIVE_INFINITY
 
-    /** Takes in a response. `sent` and `received` are times of our clock, in milliseconds. */
-    observe(header: string | null, sent: number, received: number): void {
-        const date = header ? Date.parse(header) : Number.NaN
-        if (Number.isNaN(date)) return
-        const [low, high] = [date - received, date + 1000 - sent]
-        // Our clock was set, or the computer slept: what was known before does not hold any more.
-        const contradicts = low > this.high || high < this.low
-        this.low = contradicts ? low : Math.max(low, this.low)
-        this.high = contradicts ? high : Math.min(high, this.high)
-    }
+  /** Takes in a response. `sent` and `received` are times of our clock, in milliseconds. */
+  observe(header: string | null, sent: number, received: number): void {
+    const date = header ? Date.parse(header) : Number.NaN
+    if (Number.isNaN(date)) return
+    const [low, high] = [date - received, date + 1000 - sent]
+    // Our clock was set, or the computer slept: what was known before does not hold any more.
+    const contradicts = low > this.high || high < this.low
+    this.low = contradicts ? low : Math.max(low, this.low)
+    this.high = contradicts ? high : Math.min(high, this.high)
+  }
 
-    /** The server's time in milliseconds, given ours. Without a response so far, our clock is all there is. */
-    at(ours: number): number {
-        return Number.isFinite(this.low) ? ours + (this.low + this.high) / 2 : ours
-    }
+  /** The server's time in milliseconds, given ours. Without a response so far, our clock is all there is. */
+  at(ours: number): number {
+    return Number.isFinite(this.low) ? ours + (this.low + this.high) / 2 : ours
+  }
 }
 
 export const serverClock = new ServerClock()

@@ -13,100 +13,100 @@ const AT_ONCE = 6
 export const selection = signal<ReadonlySet<string>>(new Set())
 
 export function path(filename: string): string {
-    return `/photos/${encodeURIComponent(filename)}`
+  return `/photos/${encodeURIComponent(filename)}`
 }
 
 /** Does something to many photos, a few at a time. What succeeded counts even if others failed. */
 async function each<T>(
-    filenames: readonly string[],
-    run: (filename: string) => Promise<T>,
+  filenames: readonly string[],
+  run: (filename: string) => Promise<T>,
 ): Promise<{ done: { filename: string; result: T }[]; error: unknown }> {
-    const waiting = [...filenames]
-    const done: { filename: string; result: T }[] = []
-    let error: unknown
-    const worker = async () => {
-        for (let filename = waiting.shift(); filename !== undefined; filename = waiting.shift()) {
-            try {
-                done.push({ filename, result: await run(filename) })
-            } catch (failure) {
-                error ??= failure
-                // A photo that is gone says nothing about the others.
-                if (!(failure instanceof Problem && failure.status === 404)) waiting.length = 0
-            }
-        }
+  const waiting = [...filenames]
+  const done: { filename: string; result: T }[] = []
+  let error: unknown
+  const worker = async () => {
+    for (let filename = waiting.shift(); filename !== undefined; filename = waiting.shift()) {
+      try {
+        done.push({ filename, result: await run(filename) })
+      } catch (failure) {
+        error ??= failure
+        // A photo that is gone says nothing about the others.
+        if (!(failure instanceof Problem && failure.status === 404)) waiting.length = 0
+      }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, worker))
-    if (error) toast(explain(error), { bad: true })
-    return { done, error }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  if (error) toast(explain(error), { bad: true })
+  return { done, error }
 }
 
 /** Moves photos to the trash, and offers to undo it. */
 export async function trash(filenames: readonly string[]): Promise<void> {
-    const { done } = await each(filenames, (filename) => api(path(filename), { method: 'DELETE' }))
-    const names = done.map(({ filename }) => filename)
-    photosDeleted(names)
-    if (names.length === 0) return
-    toast(t('trash.moved', { n: names.length }), {
-        action: { label: t('action.undo'), run: () => void restore(names) },
-    })
+  const { done } = await each(filenames, (filename) => api(path(filename), { method: 'DELETE' }))
+  const names = done.map(({ filename }) => filename)
+  photosDeleted(names)
+  if (names.length === 0) return
+  toast(t('trash.moved', { n: names.length }), {
+    action: { label: t('action.undo'), run: () => void restore(names) },
+  })
 }
 
 export async function restore(filenames: readonly string[]): Promise<void> {
-    const { done } = await each(filenames, (filename) => api<Photo>(`${path(filename)}/restore`, { method: 'POST' }))
-    photosChanged(done.map(({ result }) => result))
-    await library('all').open()
-    if (done.length > 0) toast(t('trash.restored', { n: done.length }))
+  const { done } = await each(filenames, (filename) => api<Photo>(`${path(filename)}/restore`, { method: 'POST' }))
+  photosChanged(done.map(({ result }) => result))
+  await library('all').open()
+  if (done.length > 0) toast(t('trash.restored', { n: done.length }))
 }
 
 export async function deleteForGood(filenames: readonly string[]): Promise<void> {
-    const { done } = await each(filenames, (filename) =>
-        api(path(filename), { method: 'DELETE', query: { permanently: true } }),
-    )
-    photosDeleted(done.map(({ filename }) => filename))
-    if (done.length > 0) toast(t('trash.deleted', { n: done.length }))
+  const { done } = await each(filenames, (filename) =>
+    api(path(filename), { method: 'DELETE', query: { permanently: true } }),
+  )
+  photosDeleted(done.map(({ filename }) => filename))
+  if (done.length > 0) toast(t('trash.deleted', { n: done.length }))
 }
 
 export async function emptyTrash(): Promise<void> {
-    await api('/trash', { method: 'DELETE' })
-    const all = library('trash').sections.peek() ?? []
-    photosDeleted(all.flatMap(({ photos }) => photos.map(({ filename }) => filename)))
-    toast(t('trash.emptied'))
+  await api('/trash', { method: 'DELETE' })
+  const all = library('trash').sections.peek() ?? []
+  photosDeleted(all.flatMap(({ photos }) => photos.map(({ filename }) => filename)))
+  toast(t('trash.emptied'))
 }
 
 export async function favour(filenames: readonly string[], favourite: boolean): Promise<void> {
-    const { done } = await each(filenames, (filename) =>
-        api<Photo>(path(filename), { method: 'PATCH', body: { favourite } }),
-    )
-    photosChanged(done.map(({ result }) => result))
+  const { done } = await each(filenames, (filename) =>
+    api<Photo>(path(filename), { method: 'PATCH', body: { favourite } }),
+  )
+  photosChanged(done.map(({ result }) => result))
 }
 
 /** The presigned URL of a photo's file. */
 export async function fileUrl(filename: string): Promise<string> {
-    const headers = { Accept: 'application/json' }
-    return (await api<{ url: string }>('/download', { query: { filename }, headers })).url
+  const headers = { Accept: 'application/json' }
+  return (await api<{ url: string }>('/download', { query: { filename }, headers })).url
 }
 
 /** Saves one photo as a file; S3 serves it as an attachment. More become one archive, which a job makes. */
 export async function download(filenames: readonly string[]): Promise<void> {
-    try {
-        const [first] = filenames
-        if (first !== undefined && filenames.length === 1) {
-            save(await fileUrl(first))
-            return
-        }
-        const job = await api<Job>('/exports', { method: 'POST', body: { photos: filenames } })
-        navigate(`/jobs/${job.id}`)
-    } catch (error) {
-        toast(explain(error), { bad: true })
+  try {
+    const [first] = filenames
+    if (first !== undefined && filenames.length === 1) {
+      save(await fileUrl(first))
+      return
     }
+    const job = await api<Job>('/exports', { method: 'POST', body: { photos: filenames } })
+    navigate(`/jobs/${job.id}`)
+  } catch (error) {
+    toast(explain(error), { bad: true })
+  }
 }
 
 export function save(url: string): void {
-    const link = document.createElement('a')
-    link.href = url
-    link.rel = 'noreferrer'
-    link.download = ''
-    document.body.append(link)
-    link.click()
-    void delay(0).then(() => link.remove())
+  const link = document.createElement('a')
+  link.href = url
+  link.rel = 'noreferrer'
+  link.download = ''
+  document.body.append(link)
+  link.click()
+  void delay(0).then(() => link.remove())
 }

@@ -15,39 +15,39 @@ export const LANGUAGES: Record<Language, string> = { en: 'English', de: 'Deutsch
 export const language = signal<Language>(initial())
 /** The reader's regional form of the language, for numbers and dates: `en-GB` where that is what the browser says. */
 export const locale = computed(
-    () => navigator.languages.find((tag) => tag.split('-')[0] === language.value) ?? language.value,
+  () => navigator.languages.find((tag) => tag.split('-')[0] === language.value) ?? language.value,
 )
 
 function initial(): Language {
-    const wanted = localStorage.getItem(STORED) ?? navigator.language.split('-')[0]
-    return wanted === 'de' ? 'de' : 'en'
+  const wanted = localStorage.getItem(STORED) ?? navigator.language.split('-')[0]
+  return wanted === 'de' ? 'de' : 'en'
 }
 
 effect(() => {
-    document.documentElement.lang = language.value
+  document.documentElement.lang = language.value
 })
 
 export function setLanguage(chosen: Language): void {
-    localStorage.setItem(STORED, chosen)
-    language.value = chosen
+  localStorage.setItem(STORED, chosen)
+  language.value = chosen
 }
 
 /** The text of a key in the chosen language. `{name}` is replaced by a value; `n` also selects the plural form. */
 export function t(key: Key, values: Values = {}): string {
-    const text = TEXTS[language.value][key]
-    const form = typeof text === 'string' ? text : text[plural(Number(values.n)) === 'one' ? 'one' : 'other']
-    return form.replace(/\{(\w+)\}/g, (_, name: string) => shown(values[name]))
+  const text = TEXTS[language.value][key]
+  const form = typeof text === 'string' ? text : text[plural(Number(values.n)) === 'one' ? 'one' : 'other']
+  return form.replace(/\{(\w+)\}/g, (_, name: string) => shown(values[name]))
 }
 
 /** Whether a word, such as one from the API, has a text under a prefix. */
 export function hasText(key: string): key is Key {
-    return key in en
+  return key in en
 }
 
 function plural(n: number): Intl.LDMLPluralRule {
-    return new Intl.PluralRules(language.value).select(n)
+  return new Intl.PluralRules(language.value).select(n)
 }
 
 function shown(value: string | number | undefined): string {
-    return typeof value === 'number' ? new Intl.NumberFormat(locale.value).format(value) : (value ?? '')
+  return typeof value === 'number' ? new Intl.NumberFormat(locale.value).format(value) : (value ?? '')
 }

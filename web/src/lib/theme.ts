@@ -9,10 +9,10 @@ const stored = localStorage.getItem(STORED)
 export const theme = signal<Theme>(THEMES.find((name) => name === stored) ?? 'system')
 
 effect(() => {
-    document.documentElement.dataset.theme = theme.value
+  document.documentElement.dataset.theme = theme.value
 })
 
 export function setTheme(chosen: Theme): void {
-    localStorage.setItem(STORED, chosen)
-    theme.value = chosen
+  localStorage.setItem(STORED, chosen)
+  theme.value = chosen
 }

@@ -3,11 +3,11 @@
  * and time, so that nobody else at this computer learns what was uploaded.
  */
 export interface Remembered {
-    /** The key that makes a repeated POST /uploads return the same upload. It is kept before the first request. */
-    key: string
-    /** The upload, once there is one. */
-    id: string | null
-    at: number
+  /** The key that makes a repeated POST /uploads return the same upload. It is kept before the first request. */
+  key: string
+  /** The upload, once there is one. */
+  id: string | null
+  at: number
 }
 
 const STORED = 'yourplace.uploads'
@@ -16,34 +16,34 @@ const KEPT_MS = 7 * 86_400_000
 const KEY_LASTS_MS = 86_400_000
 
 export async function fingerprint(user: string, file: File, path: string): Promise<string> {
-    const text = [user, path, file.size, file.lastModified].join('\n')
-    const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-    return hex(hash)
+  const text = [user, path, file.size, file.lastModified].join('\n')
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return hex(hash)
 }
 
 export function hex(buffer: ArrayBuffer): string {
-    return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function all(now: number): Record<string, Remembered> {
-    let kept: Record<string, Remembered> = {}
-    try {
-        kept = JSON.parse(localStorage.getItem(STORED) ?? '{}')
-    } catch {
-        // Somebody else wrote it. The uploads begin anew.
-    }
-    return Object.fromEntries(Object.entries(kept).filter(([, { at, id }]) => now - at < (id ? KEPT_MS : KEY_LASTS_MS)))
+  let kept: Record<string, Remembered> = {}
+  try {
+    kept = JSON.parse(localStorage.getItem(STORED) ?? '{}')
+  } catch {
+    // Somebody else wrote it. The uploads begin anew.
+  }
+  return Object.fromEntries(Object.entries(kept).filter(([, { at, id }]) => now - at < (id ? KEPT_MS : KEY_LASTS_MS)))
 }
 
 export function recall(print: string, now = Date.now()): Remembered | null {
-    return all(now)[print] ?? null
+  return all(now)[print] ?? null
 }
 
 export function remember(print: string, what: Omit<Remembered, 'at'>, now = Date.now()): void {
-    localStorage.setItem(STORED, JSON.stringify({ ...all(now), [print]: { ...what, at: now } }))
+  localStorage.setItem(STORED, JSON.stringify({ ...all(now), [print]: { ...what, at: now } }))
 }
 
 export function forget(print: string, now = Date.now()): void {
-    const { [print]: _, ...rest } = all(now)
-    localStorage.setItem(STORED, JSON.stringify(rest))
+  const { [print]: _, ...rest } = all(now)
+  localStorage.setItem(STORED, JSON.stringify(rest))
 }

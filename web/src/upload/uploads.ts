@@ -12,22 +12,22 @@ export type State = 'waiting' | 'sending' | 'finishing' | 'offline' | 'done' | '
 
 /** One file and its upload. */
 export interface Item {
-    readonly number: number
-    readonly file: File
-    readonly path: string
-    readonly print: string
-    readonly archive: boolean
-    readonly view: Signal<View>
-    readonly stop: AbortController
+  readonly number: number
+  readonly file: File
+  readonly path: string
+  readonly print: string
+  readonly archive: boolean
+  readonly view: Signal<View>
+  readonly stop: AbortController
 }
 
 export interface View {
-    state: State
-    /** Bytes that have arrived, or are on their way. */
-    sent: number
-    error: unknown
-    photo: Photo | null
-    job: Job | null
+  state: State
+  /** Bytes that have arrived, or are on their way. */
+  sent: number
+  error: unknown
+  photo: Photo | null
+  job: Job | null
 }
 
 const FILES_AT_ONCE = 4
@@ -41,13 +41,13 @@ const ACTIVE: readonly State[] = ['waiting', 'sending', 'finishing', 'offline']
 export const items = signal<readonly Item[]>([])
 /** Updated a few times a second, however many files and parts there are. */
 export const totals = signal({
-    sent: 0,
-    size: 0,
-    done: 0,
-    refused: 0,
-    active: 0,
-    perSecond: 0,
-    seconds: null as number | null,
+  sent: 0,
+  size: 0,
+  done: 0,
+  refused: 0,
+  active: 0,
+  perSecond: 0,
+  seconds: null as number | null,
 })
 export const active: ReadonlySignal<boolean> = computed(() => totals.value.active > 0)
 
@@ -57,252 +57,252 @@ let lastNumber = 0
 let ticking: ReturnType<typeof setInterval> | undefined
 
 effect(() => {
-    if (session.value !== null) return
-    // The files of one user are not uploaded for the next.
-    for (const item of items.peek()) item.stop.abort()
-    items.value = []
-    tick()
+  if (session.value !== null) return
+  // The files of one user are not uploaded for the next.
+  for (const item of items.peek()) item.stop.abort()
+  items.value = []
+  tick()
 })
 
 addEventListener('beforeunload', (event) => {
-    if (active.value) event.preventDefault()
+  if (active.value) event.preventDefault()
 })
 
 /** Adds files to the queue. A file that is in the list already, and was not refused, is not added again. */
 export async function add(found: readonly Found[]): Promise<void> {
-    const user = session.peek()?.user
-    if (!user) return
-    for (const { file, path } of found) {
-        const print = await fingerprint(user, file, path)
-        const known = items.peek().find((item) => item.print === print)
-        if (known && known.view.peek().state !== 'refused') continue
-        if (known) drop(known)
-        lastNumber += 1
-        const view = signal<View>({ state: 'waiting', sent: 0, error: null, photo: null, job: null })
-        const archive = await isArchive(file).catch(() => false)
-        const item = { number: lastNumber, file, path, print, archive, view, stop: new AbortController() }
-        items.value = [...items.peek(), item]
-        pump()
-    }
+  const user = session.peek()?.user
+  if (!user) return
+  for (const { file, path } of found) {
+    const print = await fingerprint(user, file, path)
+    const known = items.peek().find((item) => item.print === print)
+    if (known && known.view.peek().state !== 'refused') continue
+    if (known) drop(known)
+    lastNumber += 1
+    const view = signal<View>({ state: 'waiting', sent: 0, error: null, photo: null, job: null })
+    const archive = await isArchive(file).catch(() => false)
+    const item = { number: lastNumber, file, path, print, archive, view, stop: new AbortController() }
+    items.value = [...items.peek(), item]
+    pump()
+  }
 }
 
 export function retry(item: Item): void {
-    set(item, { state: 'waiting', error: null, sent: 0 })
-    pump()
+  set(item, { state: 'waiting', error: null, sent: 0 })
+  pump()
 }
 
-/** Takes a file from the list. What has arrived of an unfinished upload is deleted. */
+/** Takes a file from the list, once what has arrived of an unfinished upload is deleted. */
 export async function cancel(item: Item): Promise<void> {
-    item.stop.abort()
-    drop(item)
-    const id = recall(item.print)?.id
-    forget(item.print)
-    tick()
-    if (id && item.view.peek().state !== 'done') await discard(id)
+  item.stop.abort()
+  const id = recall(item.print)?.id
+  if (id && item.view.peek().state !== 'done') await discard(id)
+  forget(item.print)
+  drop(item)
+  tick()
 }
 
 export async function discard(id: string): Promise<void> {
-    await api(`/uploads/${id}`, { method: 'DELETE' }).catch((error) => {
-        if (!(error instanceof Problem && error.status === 404)) throw error
-    })
+  await api(`/uploads/${id}`, { method: 'DELETE' }).catch((error) => {
+    if (!(error instanceof Problem && error.status === 404)) throw error
+  })
 }
 
 export function clearDone(): void {
-    items.value = items.peek().filter((item) => item.view.peek().state !== 'done')
-    tick()
+  items.value = items.peek().filter((item) => item.view.peek().state !== 'done')
+  tick()
 }
 
 function drop(item: Item): void {
-    items.value = items.peek().filter((one) => one !== item)
+  items.value = items.peek().filter((one) => one !== item)
 }
 
 function set(item: Item, change: Partial<View>): void {
-    item.view.value = { ...item.view.peek(), ...change }
+  item.view.value = { ...item.view.peek(), ...change }
 }
 
 function pump(): void {
-    ticking ??= setInterval(tick, 400)
-    while (running < FILES_AT_ONCE) {
-        const item = items.peek().find((one) => one.view.peek().state === 'waiting')
-        if (!item) break
-        running += 1
-        set(item, { state: 'sending' })
-        void run(item).finally(() => {
-            running -= 1
-            pump()
-        })
-    }
-    tick()
+  ticking ??= setInterval(tick, 400)
+  while (running < FILES_AT_ONCE) {
+    const item = items.peek().find((one) => one.view.peek().state === 'waiting')
+    if (!item) break
+    running += 1
+    set(item, { state: 'sending' })
+    void run(item).finally(() => {
+      running -= 1
+      pump()
+    })
+  }
+  tick()
 }
 
 function tick(): void {
-    const sum = { sent: 0, size: 0, done: 0, refused: 0, active: 0 }
-    for (const item of items.peek()) {
-        const { state, sent } = item.view.peek()
-        if (state === 'refused') {
-            sum.refused += 1
-            continue
-        }
-        sum.sent += sent
-        sum.size += item.file.size
-        if (state === 'done') sum.done += 1
-        if (ACTIVE.includes(state)) sum.active += 1
+  const sum = { sent: 0, size: 0, done: 0, refused: 0, active: 0 }
+  for (const item of items.peek()) {
+    const { state, sent } = item.view.peek()
+    if (state === 'refused') {
+      sum.refused += 1
+      continue
     }
-    rate.observe(sum.sent, Date.now())
-    totals.value = { ...sum, perSecond: rate.perSecond ?? 0, seconds: rate.secondsFor(sum.size - sum.sent) }
-    if (sum.active === 0) {
-        clearInterval(ticking)
-        ticking = undefined
-    }
+    sum.sent += sent
+    sum.size += item.file.size
+    if (state === 'done') sum.done += 1
+    if (ACTIVE.includes(state)) sum.active += 1
+  }
+  rate.observe(sum.sent, Date.now())
+  totals.value = { ...sum, perSecond: rate.perSecond ?? 0, seconds: rate.secondsFor(sum.size - sum.sent) }
+  if (sum.active === 0) {
+    clearInterval(ticking)
+    ticking = undefined
+  }
 }
 
 /** Uploads one file, however often the network fails. */
 async function run(item: Item): Promise<void> {
-    for (let wait = SHORTEST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
-        try {
-            await upload(item)
-            return
-        } catch (error) {
-            if (item.stop.signal.aborted) return
-            const later = error instanceof Unreachable || (error instanceof Problem && error.status >= 500)
-            if (!later) {
-                // Nothing is left of a refused upload. A limit on the number of uploads refused only to begin one.
-                if (!(error instanceof Problem && (error.status === 429 || error.status === 401))) forget(item.print)
-                set(item, { state: 'refused', error })
-                return
-            }
-            set(item, { state: 'offline' })
-            await Promise.race([delay(wait, item.stop.signal), untilOnline()]).catch(() => undefined)
-            if (item.stop.signal.aborted) return
-            set(item, { state: 'sending' })
-        }
+  for (let wait = SHORTEST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+    try {
+      await upload(item)
+      return
+    } catch (error) {
+      if (item.stop.signal.aborted) return
+      const later = error instanceof Unreachable || (error instanceof Problem && error.status >= 500)
+      if (!later) {
+        // Nothing is left of a refused upload. A limit on the number of uploads refused only to begin one.
+        if (!(error instanceof Problem && (error.status === 429 || error.status === 401))) forget(item.print)
+        set(item, { state: 'refused', error })
+        return
+      }
+      set(item, { state: 'offline' })
+      await Promise.race([delay(wait, item.stop.signal), untilOnline()]).catch(() => undefined)
+      if (item.stop.signal.aborted) return
+      set(item, { state: 'sending' })
     }
+  }
 }
 
 /** Resolves when the network comes back; at once it does not, if it is there. */
 function untilOnline(): Promise<void> {
-    return new Promise((resolve) => {
-        if (!online.peek()) addEventListener('online', () => resolve(), { once: true })
-    })
+  return new Promise((resolve) => {
+    if (!online.peek()) addEventListener('online', () => resolve(), { once: true })
+  })
 }
 
 async function upload(item: Item): Promise<void> {
-    let current = await begin(item)
-    while (current.state === 'open') {
-        const parts = current.parts ?? []
-        if (parts.length > 0) {
-            await send(item, current, parts)
-            // Only the first 100 missing parts are listed.
-            if (current.part_count > 100) {
-                current = await api<Upload>(`/uploads/${current.id}`)
-                continue
-            }
-        }
-        set(item, { state: 'finishing', sent: item.file.size })
-        try {
-            current = await api<Upload>(`/uploads/${current.id}/complete`, { method: 'POST', repeat: true })
-        } catch (error) {
-            // What S3 took may have been lost with the response of an earlier try; then some parts are sent again.
-            if (!(error instanceof Problem && error.kind === 'parts-missing')) throw error
-            current = await api<Upload>(`/uploads/${current.id}`)
-        }
+  let current = await begin(item)
+  while (current.state === 'open') {
+    const parts = current.parts ?? []
+    if (parts.length > 0) {
+      await send(item, current, parts)
+      // Only the first 100 missing parts are listed.
+      if (current.part_count > 100) {
+        current = await api<Upload>(`/uploads/${current.id}`)
+        continue
+      }
     }
-    forget(item.print)
-    set(item, { state: 'done', sent: item.file.size, photo: current.photo, job: current.job })
-    photosAdded()
+    set(item, { state: 'finishing', sent: item.file.size })
+    try {
+      current = await api<Upload>(`/uploads/${current.id}/complete`, { method: 'POST', repeat: true })
+    } catch (error) {
+      // What S3 took may have been lost with the response of an earlier try; then some parts are sent again.
+      if (!(error instanceof Problem && error.kind === 'parts-missing')) throw error
+      current = await api<Upload>(`/uploads/${current.id}`)
+    }
+  }
+  forget(item.print)
+  set(item, { state: 'done', sent: item.file.size, photo: current.photo, job: current.job })
+  photosAdded()
 }
 
 /** The upload of the file: the one that an earlier try or an earlier page began, or a new one. */
 async function begin(item: Item): Promise<Upload> {
-    const known = recall(item.print)
-    if (known?.id) {
-        const found = await api<Upload>(`/uploads/${known.id}`).catch((error) => {
-            if (error instanceof Problem && error.status === 404) return null
-            throw error
-        })
-        if (found && ['open', 'checking', 'done'].includes(found.state)) {
-            return found.state === 'checking' ? { ...found, state: 'open', parts: [] } : found
-        }
-    }
-    const key = known && !known.id ? known.key : crypto.randomUUID()
-    remember(item.print, { key, id: null })
-    const { file } = item
-    const hashed = !item.archive && file.size <= MOST_HASHED
-    const upload = await api<Upload>('/uploads', {
-        method: 'POST',
-        body: {
-            filename: file.name,
-            size: file.size,
-            kind: item.archive ? 'archive' : 'photo',
-            ...(hashed ? { sha256: hex(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())) } : {}),
-        },
-        headers: { 'Idempotency-Key': key },
-        repeat: true,
+  const known = recall(item.print)
+  if (known?.id) {
+    const found = await api<Upload>(`/uploads/${known.id}`).catch((error) => {
+      if (error instanceof Problem && error.status === 404) return null
+      throw error
     })
-    remember(item.print, { key, id: upload.id })
-    return upload
+    if (found && ['open', 'checking', 'done'].includes(found.state)) {
+      return found.state === 'checking' ? { ...found, state: 'open', parts: [] } : found
+    }
+  }
+  const key = known && !known.id ? known.key : crypto.randomUUID()
+  remember(item.print, { key, id: null })
+  const { file } = item
+  const hashed = !item.archive && file.size <= MOST_HASHED
+  const upload = await api<Upload>('/uploads', {
+    method: 'POST',
+    body: {
+      filename: file.name,
+      size: file.size,
+      kind: item.archive ? 'archive' : 'photo',
+      ...(hashed ? { sha256: hex(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())) } : {}),
+    },
+    headers: { 'Idempotency-Key': key },
+    repeat: true,
+  })
+  remember(item.print, { key, id: upload.id })
+  return upload
 }
 
 async function send(item: Item, upload: Upload, parts: readonly Part[]): Promise<void> {
-    const waiting = [...parts]
-    const moving = new Map<number, number>()
-    let arrived = upload.received
-    const show = () => {
-        const sent = arrived + [...moving.values()].reduce((sum, bytes) => sum + bytes, 0)
-        set(item, { state: 'sending', sent: Math.min(sent, item.file.size) })
+  const waiting = [...parts]
+  const moving = new Map<number, number>()
+  let arrived = upload.received
+  const show = () => {
+    const sent = arrived + [...moving.values()].reduce((sum, bytes) => sum + bytes, 0)
+    set(item, { state: 'sending', sent: Math.min(sent, item.file.size) })
+  }
+  show()
+  const worker = async () => {
+    for (let part = waiting.shift(); part; part = waiting.shift()) {
+      const { number } = part
+      await sendPart(item, upload, part, (bytes) => {
+        moving.set(number, bytes)
+        show()
+      })
+      moving.delete(number)
+      arrived += part.size
+      show()
     }
-    show()
-    const worker = async () => {
-        for (let part = waiting.shift(); part; part = waiting.shift()) {
-            const { number } = part
-            await sendPart(item, upload, part, (bytes) => {
-                moving.set(number, bytes)
-                show()
-            })
-            moving.delete(number)
-            arrived += part.size
-            show()
-        }
-    }
-    const workers = Array.from({ length: PARTS_AT_ONCE }, worker)
-    // All end before another try begins, so that no part is sent twice at once.
-    const ended = await Promise.allSettled(workers)
-    const failed = ended.find((one) => one.status === 'rejected')
-    if (failed) throw failed.reason
+  }
+  const workers = Array.from({ length: PARTS_AT_ONCE }, worker)
+  // All end before another try begins, so that no part is sent twice at once.
+  const ended = await Promise.allSettled(workers)
+  const failed = ended.find((one) => one.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 async function sendPart(item: Item, upload: Upload, part: Part, progress: (bytes: number) => void): Promise<void> {
-    const start = (part.number - 1) * upload.part_size
-    const data = item.file.slice(start, start + part.size)
-    if ((await put(part, data, progress, item.stop.signal)) === 403) {
-        // The URL has expired while the part waited.
-        const { parts } = await api<{ parts: Part[] }>(`/uploads/${upload.id}/parts`, {
-            method: 'POST',
-            body: { numbers: [part.number] },
-            repeat: true,
-        })
-        const status = await put(parts[0] ?? part, data, progress, item.stop.signal)
-        if (status >= 400) throw new Unreachable()
-    }
+  const start = (part.number - 1) * upload.part_size
+  const data = item.file.slice(start, start + part.size)
+  if ((await put(part, data, progress, item.stop.signal)) === 403) {
+    // The URL has expired while the part waited.
+    const { parts } = await api<{ parts: Part[] }>(`/uploads/${upload.id}/parts`, {
+      method: 'POST',
+      body: { numbers: [part.number] },
+      repeat: true,
+    })
+    const status = await put(parts[0] ?? part, data, progress, item.stop.signal)
+    if (status >= 400) throw new Unreachable()
+  }
 }
 
 /** Sends a part to S3; the status. `fetch` does not tell how much it has sent. */
 function put(part: Part, data: Blob, progress: (bytes: number) => void, stop: AbortSignal): Promise<number> {
-    return new Promise((resolve, reject) => {
-        const request = new XMLHttpRequest()
-        request.open('PUT', part.url)
-        for (const [name, value] of Object.entries(part.headers ?? {})) {
-            // The browser sets the length itself, and allows no script to.
-            if (name.toLowerCase() !== 'content-length') request.setRequestHeader(name, String(value))
-        }
-        request.upload.addEventListener('progress', (event) => progress(event.loaded))
-        request.addEventListener('load', () => {
-            if (request.status === 403 || request.status < 400) resolve(request.status)
-            else reject(new Unreachable())
-        })
-        request.addEventListener('error', () => reject(new Unreachable()))
-        request.addEventListener('abort', () => reject(new DOMException('', 'AbortError')))
-        stop.addEventListener('abort', () => request.abort(), { once: true })
-        request.send(data)
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open('PUT', part.url)
+    for (const [name, value] of Object.entries(part.headers ?? {})) {
+      // The browser sets the length itself, and allows no script to.
+      if (name.toLowerCase() !== 'content-length') request.setRequestHeader(name, String(value))
+    }
+    request.upload.addEventListener('progress', (event) => progress(event.loaded))
+    request.addEventListener('load', () => {
+      if (request.status === 403 || request.status < 400) resolve(request.status)
+      else reject(new Unreachable())
     })
+    request.addEventListener('error', () => reject(new Unreachable()))
+    request.addEventListener('abort', () => reject(new DOMException('', 'AbortError')))
+    stop.addEventListener('abort', () => request.abort(), { once: true })
+    request.send(data)
+  })
 }
