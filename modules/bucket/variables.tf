@@ -44,3 +44,9 @@ variable "prefixes" {
   }))
   default = {}
 }
+
+variable "readers" {
+  description = "CloudFront distributions that may read all objects: their ARNs by any name"
+  type        = map(string)
+  default     = {}
+}

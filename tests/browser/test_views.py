@@ -62,6 +62,8 @@ def test_the_views_are_accessible(
     for name, path in views.items():
         page.goto(page.url.partition("/")[0] + "//" + page.url.split("/")[2] + path)
         page.get_by_role("heading", level=1).wait_for()
+        if name == "photos":
+            page.locator("[data-photo]").first.wait_for()
         if name == "viewer":
             page.get_by_role("dialog").get_by_role("img").first.wait_for()
             page.keyboard.press("i")

@@ -231,6 +231,8 @@ function Timeline({ photos }: { photos: Library }) {
         class="scroller"
         ref={scroller}
         aria-label={t('gallery.photos')}
+        // Without photos there is no link that the keyboard could scroll to.
+        {...(shown.length === 0 ? { tabIndex: 0 } : {})}
         onScroll={(event) => setView({ ...view, top: event.currentTarget.scrollTop })}
         onKeyDown={key}
         {...press.handlers}
