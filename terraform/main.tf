@@ -51,6 +51,7 @@ locals {
       quota_photos        = format("%.0f", var.quota_photos)
       max_photo_bytes     = format("%.0f", var.max_photo_bytes)
       mfa                 = var.mfa
+      trash_days          = tostring(var.trash_days)
     },
     merge([for name, table in module.table : {
       "${name}_table"     = table.name

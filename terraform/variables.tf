@@ -187,6 +187,18 @@ variable "quota_photos" {
   }
 }
 
+variable "trash_days" {
+  description = "The days after which photos in the trash are deleted permanently"
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.trash_days >= 1 && var.trash_days <= 3650 && floor(var.trash_days) == var.trash_days
+    error_message = "Photos must stay in the trash for a whole number of days, from 1 to 3,650."
+  }
+}
+
 variable "max_photo_bytes" {
   description = "The size in bytes of the largest photo that is uploaded in parts"
   type        = number

@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import auctions
+from service import User
 
 #: Stands for any call.
 ANY = "*"
@@ -142,6 +143,22 @@ class Victim:
         done = subprocess.CompletedProcess([str(self.program)], process.returncode, log.decode())
         assert process.returncode == -signal.SIGKILL, done.stdout
         return done, calls, b"".join(responses)
+
+
+def kills(
+    victim: Victim, request: Callable[[User], dict[str, Any]], make: Callable[[], User]
+) -> Iterator[tuple[str, User]]:
+    """Kills the function before and after each of its calls to AWS, each time for another user."""
+    step = 0
+    while True:
+        step += 1
+        for when in ("before", "after"):
+            user = make()
+            calls = victim.run_until(request(user), when, step)
+            if calls is None:
+                assert step > 1, "the function makes calls to AWS"
+                return
+            yield f"killed {when} call {step}: {calls}", user
 
 
 def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:

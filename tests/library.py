@@ -77,16 +77,30 @@ class Library:
         return {month: count for month, count in counts.items() if count}
 
     def assert_right(self, user: User, what: object = "") -> dict[str, int]:
-        """Checks that records, usage and months equal the bucket; returns {name: size} of the photos."""
+        """Checks that records, usage and all that follows from them equal the bucket; returns {name: size} of
+        the photos.
+        """
         stored = self.stored(user)
         assert self.recorded(user) == stored, what
         usage = self.usage(user)
         assert (usage["bytes"], usage["photos"]) == (sum(stored.values()), len(stored)), (what, usage)
         assert (usage["reservedBytes"], usage["reservedPhotos"]) == (0, 0), (what, usage)
         assert self.reservations(user) == [], what
-        taken = Counter(item["takenAt"]["S"][:7] for item in self.items(user, "photo#"))
-        assert self.months(user) == taken, what
+        records = self.items(user, "photo#")
+        visible = [item for item in records if "trashedAt" not in item]
+        assert self.months(user) == Counter(_taken_at(item)[:7] for item in visible), what
+        markers = sorted(_marker(item) for item in records if "trashedAt" in item)
+        assert self.keys(user, "trash#") == markers, what
+        hashes = {item["item"]["S"]: item.get("oldest", {}).get("S") for item in self.items(user, "hash#")}
+        assert hashes == _groups(visible), what
+        for item in records:
+            keys = {name: item[name]["S"] for name in (*TIMELINES, "position")}
+            assert keys == _index_keys(user, item), what
         return stored
+
+    def keys(self, user: User, prefix: str) -> list[str]:
+        """The range keys of the user's items that begin with a prefix, in order."""
+        return [item["item"]["S"] for item in self.items(user, prefix)]
 
     def wait_until_right(self, users: Iterable[tuple[object, User]], seconds: float = 40) -> None:
         """Waits until records, usage and months of all users equal the bucket. Each user has a label."""
@@ -135,7 +149,8 @@ class Library:
         """Writes records, and counts them as one change. `record` makes them."""
         puts = [{"PutRequest": {"Item": photo}} for photo in photos]
         batches = [puts[at : at + 25] for at in range(0, len(puts), 25)]
-        months = Counter(put["PutRequest"]["Item"]["takenAt"]["S"][:7] for put in puts)
+        visible = (put["PutRequest"]["Item"] for put in puts if "trashedAt" not in put["PutRequest"]["Item"])
+        months = Counter(item["takenAt"]["S"][:7] for item in visible)
         batches += [
             [{"PutRequest": {"Item": _key(user, f"month#{month}") | {"count": {"N": str(count)}}}}]
             for month, count in months.items()
@@ -156,11 +171,41 @@ class Library:
             changes=before["changes"] + 1,
         )
 
-    def set_favourite(self, user: User, filename: str) -> None:
-        [item] = self.items(user, f"photo#{filename}")
-        taken_at = item["takenAt"]["S"]
-        new = record(user, filename, int(item["size"]["N"]), taken_at, favourite=True)
-        self.dynamodb.put_item(TableName=self.table, Item=new)
+    def age_trash(self, user: User, days: int, *filenames: str) -> None:
+        """Makes it look as if these photos had been moved to the trash so many days earlier."""
+        for filename in filenames:
+            [item] = self.items(user, f"photo#{filename}")
+            then = datetime.fromisoformat(item["trashedAt"]["S"]) - timedelta(days=days)
+            old = _key(user, _marker(item))
+            item["trashedAt"] = {"S": then.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+            self.dynamodb.transact_write_items(
+                TransactItems=[
+                    {"Put": {"TableName": self.table, "Item": item}},
+                    {"Delete": {"TableName": self.table, "Key": old}},
+                    {
+                        "Put": {
+                            "TableName": self.table,
+                            "Item": _key(user, _marker(item)) | {"size": item["size"]},
+                        }
+                    },
+                    {
+                        "Update": {
+                            "TableName": self.table,
+                            "Key": _key(user, "usage"),
+                            "UpdateExpression": "SET trashSince = :since",
+                            "ConditionExpression": "attribute_exists(hasTrash)",
+                            "ExpressionAttributeValues": {":since": item["trashedAt"]},
+                        }
+                    },
+                ]
+            )
+
+    def trash_since(self, user: User) -> str | None:
+        """What the schedule goes by; None without a trash."""
+        [item] = self.items(user, "usage")
+        assert ("hasTrash" in item) == ("trashSince" in item), item
+        since: str | None = item.get("trashSince", {}).get("S")
+        return since
 
     def expire_reservations(self, user: User) -> int:
         """Moves the end of the user's reservations into the past; returns their number."""
@@ -186,20 +231,56 @@ class Library:
         )
 
 
-def record(user: User, filename: str, size: int, taken_at: str, favourite: bool = False) -> Item:
+def record(
+    user: User, filename: str, size: int, taken_at: str, favourite: bool = False, trashed_at: str = ""
+) -> Item:
     """The item of a photo's record."""
-    name = PHOTO_NAME.fullmatch(filename)
-    assert name, filename
     item = _key(user, f"photo#{filename}") | {
         "size": {"N": str(size)},
         "takenAt": {"S": taken_at},
         "takenAtSource": {"S": "filename"},
-        "position": {"S": f"{taken_at if '.' in taken_at else taken_at + '.000'}_{filename}"},
     }
-    for timeline, form in TIMELINES.items():
-        of = form.format(type=name["type"], favourite="favourite" if favourite else "other")
-        item[timeline] = {"S": user.id + of}
-    return item | ({"favourite": {"BOOL": True}} if favourite else {})
+    item |= {"favourite": {"BOOL": True}} if favourite else {}
+    item |= {"trashedAt": {"S": trashed_at}} if trashed_at else {}
+    return item | {name: {"S": value} for name, value in _index_keys(user, item).items()}
+
+
+def _taken_at(record: Item) -> str:
+    taken_at: str = record["chosenTakenAt" if "chosenTakenAt" in record else "takenAt"]["S"]
+    return taken_at
+
+
+def _index_keys(user: User, record: Item) -> dict[str, str]:
+    """The keys of the indexes, and the position."""
+    filename = record["item"]["S"].removeprefix("photo#")
+    name = PHOTO_NAME.fullmatch(filename)
+    assert name, filename
+    favourite = "favourite" if "favourite" in record else "other"
+    trash = "#trash" if "trashedAt" in record else ""
+    keys = {
+        timeline: user.id + trash + form.format(type=name["type"], favourite=favourite)
+        for timeline, form in TIMELINES.items()
+    }
+    # Local time with milliseconds, whatever the offset.
+    taken_at = _taken_at(record)
+    time = taken_at[:23] if taken_at[19:20] == "." else taken_at[:19] + ".000"
+    return keys | {"position": f"{time}_{filename}"}
+
+
+def _marker(record: Item) -> str:
+    filename = record["item"]["S"].removeprefix("photo#")
+    return f"trash#{record['trashedAt']['S']}_{filename}"
+
+
+def _groups(visible: Iterable[Item]) -> dict[str, str | None]:
+    """The items of photos with the same bytes, and the oldest photo of those that name one."""
+    groups: dict[str, str | None] = {}
+    for item in visible:
+        if "sha256" in item:
+            group, name = f"hash#{item['sha256']['S']}", item["item"]["S"].removeprefix("photo#")
+            groups[f"{group}#{name}"] = None
+            groups[group] = min(groups.get(group) or name, name)
+    return groups
 
 
 def _key(user: User, item: str) -> Item:

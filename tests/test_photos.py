@@ -54,6 +54,13 @@ def show(user: User, filename: str, **headers: str) -> httpx.Response:
     return user.get(f"/photos/{quote(filename, safe='')}", headers=headers)
 
 
+def change(user: User, filename: str, **members: object) -> dict[str, Any]:
+    response = user.call("PATCH", f"/photos/{quote(filename, safe='')}", json=members)
+    assert response.status_code == 200, response.text
+    changed: dict[str, Any] = response.json()
+    return changed
+
+
 def months(user: User) -> list[tuple[str, int]]:
     response = user.get("/photos/months")
     assert response.status_code == 200, response.text
@@ -227,11 +234,10 @@ def test_photos_are_selected_by_type(user: User) -> None:
     assert names(user, type="bmp") == []
 
 
-@pytest.mark.local_cloud
-def test_photos_are_selected_by_whether_they_are_favourites(user: User, library: Library) -> None:
+def test_photos_are_selected_by_whether_they_are_favourites(user: User) -> None:
     stored = [user.upload(photo(kind))["filename"] for kind in ("jpg", "png", "jpg", "png", "gif")]
     for at in (0, 1, 3):
-        library.set_favourite(user, stored[at])
+        assert change(user, stored[at], favourite=True)["favourite"] is True
     assert names(user, order="oldest", favourite="true") == [stored[0], stored[1], stored[3]]
     assert names(user, order="oldest", favourite="false") == [stored[2], stored[4]]
     assert names(user, order="oldest", favourite="true", type="png") == [stored[1], stored[3]]
@@ -410,7 +416,7 @@ def test_changes_at_once_are_all_counted(user: User) -> None:
 # One photo
 
 
-def test_a_photo_has_a_tag_until_it_changes(user: User, library: Library) -> None:
+def test_a_photo_has_a_tag_until_it_changes(user: User) -> None:
     stored = user.upload(photo())
     response = show(user, stored["filename"])
     assert (response.status_code, response.json()) == (200, stored)
@@ -419,10 +425,21 @@ def test_a_photo_has_a_tag_until_it_changes(user: User, library: Library) -> Non
         again = show(user, stored["filename"], **{"If-None-Match": form.format(tag)})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert show(user, stored["filename"], **{"If-None-Match": '"x"'}).status_code == 200
-    library.set_favourite(user, stored["filename"])
-    changed = show(user, stored["filename"], **{"If-None-Match": tag})
-    assert (changed.status_code, changed.json()) == (200, show(user, stored["filename"]).json())
-    assert changed.headers["etag"] != tag
+    tags = {tag}
+    path = f"/photos/{quote(stored['filename'], safe='')}"
+    for method, way, body in [
+        ("PATCH", path, {"favourite": True}),
+        ("PATCH", path, {"taken_at": "2024-01-02T03:04:05"}),
+        ("DELETE", path, None),
+        ("POST", f"{path}/restore", None),
+        ("PATCH", path, {"taken_at": "2024-01-02T03:04:05+01:00"}),
+    ]:
+        before = show(user, stored["filename"]).headers["etag"]
+        assert user.call(method, way, json=body).status_code in (200, 204)
+        changed = show(user, stored["filename"], **{"If-None-Match": before})
+        assert (changed.status_code, changed.json()) == (200, show(user, stored["filename"]).json())
+        tags.add(changed.headers["etag"])
+    assert len(tags) == 5, "the state after the restoration is that before the deletion"
 
 
 @pytest.mark.parametrize("name", [*NAMES_TO_ENCODE, "..", "a;b", "'\"<>", "~!@$^*()[]{}|`", "n\u0303"])

@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 import auctions
 from archives import Entry, build
 from conftest import Bucket
-from crashes import Victim
+from crashes import Victim, kills
 from library import Library
 from photos import photo
 from service import User, eventually
@@ -208,22 +208,6 @@ def test_messages_of_another_shape_hold_nothing_up(
 
 
 # Functions that die
-
-
-def kills(
-    victim: Victim, request: Callable[[User], dict[str, Any]], make: Callable[[], User]
-) -> Iterator[tuple[str, User]]:
-    """Kills the function before and after each of its calls to AWS, each time for another user."""
-    step = 0
-    while True:
-        step += 1
-        for when in ("before", "after"):
-            user = make()
-            calls = victim.run_until(request(user), when, step)
-            if calls is None:
-                assert step > 1, "the function makes calls to AWS"
-                return
-            yield f"killed {when} call {step}: {calls}", user
 
 
 def request(

@@ -1,5 +1,6 @@
 """`scripts/repair` and the functions behind it: the records of photos become what the bucket says."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import auctions
@@ -425,3 +427,42 @@ class TestScript:
             (message,) = backstage.sqs.receive_message(QueueUrl=url)["Messages"]
             backstage.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         assert "1 messages in the dead-letter queue of `repair` were not handled" in printed
+
+
+def test_what_users_have_set_survives_a_repair(user: User, records: Records, repair: Repair) -> None:
+    """Wrong records of photos that were changed, that are in the trash, and of which there are copies."""
+    data = [photo("jpg", number) for number in (1, 1, 2)]
+    names = []
+    for content in data:
+        declared = {
+            "filename": "a.jpg",
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        upload = user.post("/uploads", json=declared).json()
+        assert httpx.put(upload["parts"][0]["url"], content=content).status_code == 200
+        names.append(user.post(f"/uploads/{upload['id']}/complete").json()["photo"]["filename"])
+    first, second, trashed = names
+    changed = {"favourite": True, "taken_at": "2001-02-03T04:05:06"}
+    for name in names:
+        assert user.call("PATCH", f"/photos/{name}", json=changed).status_code == 200
+    assert user.call("DELETE", f"/photos/{trashed}").status_code == 204
+    trashed_at = user.get(f"/photos/{trashed}").json()["trashed_at"]
+    # As an earlier version left the checksum, and as an overwritten object leaves the size.
+    for item in records.items(user, "hash#"):
+        key = {"user": item["user"], "item": item["item"]}
+        records.dynamodb.delete_item(TableName=records.table, Key=key)
+    records.set_number(user, f"photo#{second}", "size", 1)
+    [marker] = records.keys(user, "trash#")
+    records.set_number(user, f"photo#{trashed}", "size", 2)
+    records.set_number(user, marker, "size", 2)
+    records.set_number(user, "month#2001-02", "count", 7)
+
+    repair.wait("--user", user.id)
+    records.assert_right(user)
+    for name in names:
+        shown = user.get(f"/photos/{name}").json()
+        assert {member: shown[member] for member in changed} == changed
+        assert shown["trashed_at"] == (trashed_at if name == trashed else None)
+    # Nobody knows what the bytes of the wrong size were.
+    assert [user.get(f"/photos/{name}").json()["sha256"] is None for name in names] == [False, True, True]

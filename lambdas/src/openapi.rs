@@ -19,7 +19,7 @@ use crate::{
 
 /// The version of the contract. Increase it with every change that an existing client could notice: the tests compare
 /// the document with the last committed one.
-const VERSION: &str = "1.3.0";
+const VERSION: &str = "1.4.0";
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -155,6 +155,12 @@ impl Operation {
     #[must_use]
     pub fn id(self, description: &str) -> Self {
         self.path_parameter("id", &json!({"type": "string", "format": "uuid"}), description)
+    }
+
+    /// The parameter `{filename}` in the path.
+    #[must_use]
+    pub fn filename(self) -> Self {
+        self.path_parameter("filename", &json!({"type": "string", "minLength": 1}), "The photo's `filename`")
     }
 
     /// A parameter in the path that takes one of these values.

@@ -327,6 +327,7 @@ def functions_of(port: int) -> list[Function]:
         "quota_photos": str(10**7),
         "max_photo_bytes": str(10**10),
         "mfa": "optional",
+        "trash_days": "30",
     }
     service = manifest.load()
     values = {name: _value(name, endpoint) for name in service.placeholders} | known

@@ -56,6 +56,7 @@ def deploy(
         "mfa": "optional",
         "quota_bytes": str(50 << 30),
         "quota_photos": "500000",
+        "trash_days": "30",
         "mail_identity_arn": arn("ses", f"identity/{MAIL_SENDER}"),
         **_ensure_data(aws, manifest),
     }

@@ -30,6 +30,7 @@ _SERVICE_PLACEHOLDERS = frozenset(
         "quota_photos",
         "region",
         "stage",
+        "trash_days",
         "trusted_issuers",
         "user_pool_arn",
         "user_pool_client_id",

@@ -92,25 +92,23 @@ fn get_batch(table: &Table, request: &Value) -> Result<Outcome> {
     for key in keys {
         let item = table.get(&Table::range_key(key)?);
         units = units.plus(Units::read(wanted, item.as_ref().map_or(0, size)));
-        items.extend(item.map(|item| projected(wanted, item)));
+        items.extend(item);
     }
     Ok(done(json!({"Responses": {name: items}, "UnprocessedKeys": {}}), units))
 }
 
-/// The attributes of an item that the request asks for.
-fn projected(request: &Value, item: Item) -> Item {
-    let Some(projection) = request.get("ProjectionExpression").and_then(Value::as_str) else { return item };
-    let names = request.get("ExpressionAttributeNames");
-    let name = |part: &str| names.and_then(|names| names.get(part)?.as_str()).unwrap_or(part).to_owned();
-    let wanted: Vec<_> = projection.split(',').map(|part| name(part.trim())).collect();
-    item.into_iter().filter(|(name, _)| wanted.contains(name)).collect()
-}
-
 fn query(table: &Table, request: &Value) -> Result<Outcome> {
     let page = table.query(request)?;
+    // What the filter leaves out is read all the same.
     let units = Units::read(request, page.items.iter().map(size).sum());
-    let count = page.items.len();
-    let mut body = json!({"Items": page.items, "Count": count, "ScannedCount": count});
+    let scanned = page.items.len();
+    let mut items = Vec::new();
+    for item in page.items {
+        if Expression::of(request, "FilterExpression").map_or(Ok(true), |filter| filter.holds(&item))? {
+            items.push(item);
+        }
+    }
+    let mut body = json!({"Count": items.len(), "Items": items, "ScannedCount": scanned});
     if let (Some(last), Value::Object(body)) = (page.last, &mut body) {
         body.insert("LastEvaluatedKey".to_owned(), Value::Object(last));
     }
@@ -239,6 +237,22 @@ mod tests {
             });
             assert_eq!(perform("GetItem", &request, &mut table).units, Units { half_reads, writes: 0 });
         }
+    }
+
+    #[test]
+    fn what_a_filter_leaves_out_is_counted_as_read() {
+        let query = |filter: &str| {
+            let request = json!({
+                "TableName": "bench-library_table", "Limit": 10, "FilterExpression": filter,
+                "KeyConditionExpression": "user = :user AND begins_with(item, :photo)",
+                "ExpressionAttributeValues": {":user": {"S": USER}, ":photo": {"S": "photo#"}},
+            });
+            perform("Query", &request, &mut Table::new(Photos { count: 1000 }))
+        };
+        let (all, some) = (query("attribute_not_exists(trashedAt)"), query("attribute_exists(favourite)"));
+        assert_eq!((&all.body["Count"], &all.body["ScannedCount"]), (&json!(10), &json!(10)));
+        assert!(some.body["Count"].as_u64().unwrap() < 10);
+        assert_eq!((&some.body["ScannedCount"], some.units), (&json!(10), all.units));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use yourplace::{
     aws,
     handlers::http::delete::Delete,
-    photos::{Library, PhotoStore},
+    photos::{Deletion, Library, PhotoStore},
     web,
     web::auth::Auth,
 };
@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let config = aws::sdk_config()?;
         let (photos, library) = (PhotoStore::new(aws::objects(&config)?), Library::from_env(&config)?);
-        Ok(Delete { auth: Auth::from_env()?, photos, library })
+        Ok(Delete { auth: Auth::from_env()?, deletion: Deletion { photos, library } })
     })
     .await
 }

@@ -79,10 +79,10 @@ impl PhotoIndex {
         let mut builder = Builder::default();
         let mut last: Option<PhotoName> = None;
         loop {
-            let (records, has_more) = library.list(user, PAGE, last.as_ref()).await?;
+            let (records, next) = library.list(user, PAGE, last.as_ref()).await?;
             builder.add(&records)?;
-            last = records.last().map(|record| record.name.clone());
-            if !has_more || last.is_none() {
+            last = next;
+            if last.is_none() {
                 return Ok(builder.finish());
             }
         }

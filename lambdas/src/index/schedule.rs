@@ -11,6 +11,7 @@ use crate::{
         CloudError, ErrorKind,
         table::{item_key, millis, send},
     },
+    telemetry::Chain,
     users::UserKey,
 };
 
@@ -67,6 +68,14 @@ impl IndexSchedule {
             // A writer has claimed a slot, perhaps for this message.
             Err(error) if error.kind() == ErrorKind::Precondition => Ok(()),
             result => result.map(|_| ()),
+        }
+    }
+
+    /// As [`IndexSchedule::poke`], for a request that has changed the photos. A failure is only logged: the change is
+    /// made, and the next one has the index written.
+    pub async fn poke_or_log(&self, user: &UserKey) {
+        if let Err(error) = self.poke(user).await {
+            tracing::warn!(error = %Chain(&error), "the photo index stays outdated");
         }
     }
 }

@@ -1,9 +1,9 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use aws_types::SdkConfig;
 use uuid::Uuid;
 
@@ -17,7 +17,8 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, required_number, text,
+            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, required,
+            required_number, text,
         },
     },
     time::now,
@@ -38,17 +39,22 @@ const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
 /// The maximum number of photos in one transaction: each takes up to three of the 100 writes that `DynamoDB` allows.
 pub(super) const BATCH: usize = 30;
 
+/// How many responses of up to 1 MB one page reads while a filter leaves out items of them. Each takes up to a second.
+const MAX_FILTERED: usize = 4;
+
 /// The maximum number of attempts of a transaction whose items change between reading and writing them.
-const MAX_ATTEMPTS: usize = 10;
+pub(super) const MAX_ATTEMPTS: usize = 10;
 
 /// The photos of all users in the table `library`. The items of a user's partition are:
 /// - `photo#{filename}`: a [`PhotoRecord`];
 /// - `gone#{filename}`: a tombstone. The photo was deleted, and no late event may bring its record back;
 /// - `month#{YYYY-MM}`: the number of photos that were taken in a month;
 /// - `reservation#{id}`: what a request may still store, until `expiresAt`;
-/// - `usage`: a [`Usage`].
+/// - `usage`: a [`Usage`];
+/// - `trash#{time}_{filename}`: a photo in the trash, see [`super::trash`];
+/// - `hash#{sha256}` and `hash#{sha256}#{filename}`: photos with the same bytes, see [`super::duplicates`].
 ///
-/// One transaction changes a record, its month and the usage together.
+/// One transaction changes a record and all other items that depend on it.
 #[derive(Clone, Debug)]
 pub struct Library {
     table: Table,
@@ -88,7 +94,18 @@ pub struct Selection {
     pub to: Option<TakenAt>,
     pub kind: Option<PhotoType>,
     pub favourite: Option<bool>,
+    /// Only photos in the trash, or only the others.
+    pub in_trash: bool,
     pub oldest_first: bool,
+}
+
+/// A part of what a query returns.
+struct Page {
+    records: Vec<PhotoRecord>,
+    /// Whether a record follows.
+    has_more: bool,
+    /// Where reading ended because a filter had left out too much. Records may follow.
+    rest: Option<Item>,
 }
 
 impl Library {
@@ -113,8 +130,10 @@ impl Library {
         Ok(item.map(|item| PhotoRecord::from_item(&item)).transpose()?)
     }
 
-    /// At most `limit` photos by name, which is the order of their uploads, starting after `after`. The flag tells
-    /// whether there may be more.
+    /// At most `limit` photos that are not in the trash by name, which is the order of their uploads, starting after
+    /// `after`. Also the name after which the next page starts; `None` on the last page.
+    ///
+    /// It reads past photos in the trash. Where they are very many, a page ends before `limit`, or is empty.
     ///
     /// # Errors
     /// Any [`CloudError`].
@@ -123,29 +142,27 @@ impl Library {
         user: &UserKey,
         limit: u16,
         after: Option<&PhotoName>,
-    ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
-        self.list_after(user, limit, after.map(PhotoName::as_str)).await
+    ) -> Result<(Vec<PhotoRecord>, Option<PhotoName>), CloudError> {
+        let query = self.query(user, PHOTO).filter_expression("attribute_not_exists(trashedAt)");
+        let start = after.map(|name| item_key(user, &photo_item(name)));
+        let Page { records, has_more, rest } = self.read(query, usize::from(limit), start).await?;
+        let next = match rest {
+            Some(key) => Some(required(&key, "item", |item| PhotoName::parse(item.strip_prefix(PHOTO)?).ok())?),
+            None => records.last().filter(|_| has_more).map(|record| record.name.clone()),
+        };
+        Ok((records, next))
     }
 
-    /// As [`Library::list`], from a text that need not be the name of a photo.
-    pub(crate) async fn list_after(
+    /// As [`Library::list`], with photos in the trash, and from a text that need not be the name of a photo.
+    pub(crate) async fn list_all(
         &self,
         user: &UserKey,
         limit: u16,
         after: Option<&str>,
     ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
-        let query = self
-            .table
-            .client
-            .query()
-            .table_name(&self.table.name)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user AND begins_with(#item, :photo)")
-            .expression_attribute_names("#user", "user")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":user", text(user.as_str()))
-            .expression_attribute_values(":photo", text(PHOTO));
-        self.read(query, usize::from(limit), after.map(|name| item_key(user, &format!("{PHOTO}{name}")))).await
+        let start = after.map(|name| item_key(user, &format!("{PHOTO}{name}")));
+        let Page { records, has_more, .. } = self.read(self.query(user, PHOTO), usize::from(limit), start).await?;
+        Ok((records, has_more))
     }
 
     /// At most `limit` selected photos by the time at which they were taken, starting after the position `after`. The
@@ -160,9 +177,9 @@ impl Library {
         limit: u16,
         after: Option<&Position>,
     ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
-        let Selection { from, to, kind, favourite, oldest_first } = selection;
+        let Selection { from, to, kind, favourite, in_trash, oldest_first } = selection;
         let timeline = Timeline::of(kind.is_some(), favourite.is_some());
-        let filter = timeline.filter(kind.map(PhotoType::extension), *favourite);
+        let filter = timeline.filter(*in_trash, kind.map(PhotoType::extension), *favourite);
         let partition = format!("{user}{filter}");
         // A position continues with `_` and the name, so it is greater than the time alone: `to` is exclusive.
         let mut from = from.as_ref().map_or_else(|| "0".to_owned(), TakenAt::sort_key);
@@ -192,7 +209,8 @@ impl Library {
             .scan_index_forward(*oldest_first);
         // The first photo may be that of the cursor.
         let limit = usize::from(limit);
-        let (mut records, mut has_more) = self.read(query, limit + usize::from(after.is_some()), None).await?;
+        let page = self.read(query, limit + usize::from(after.is_some()), None).await?;
+        let Page { mut records, mut has_more, .. } = page;
         if let (Some(Position(position)), Some(first)) = (after, records.first()) {
             if first.position() == *position {
                 records.remove(0);
@@ -204,29 +222,28 @@ impl Library {
         Ok((records, has_more))
     }
 
-    async fn read(
-        &self,
-        query: aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder,
-        limit: usize,
-        mut start: Option<Item>,
-    ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
+    async fn read(&self, query: QueryFluentBuilder, limit: usize, mut start: Option<Item>) -> Result<Page, CloudError> {
         let mut records = Vec::new();
+        let mut filtered = 0;
         // One more record tells whether the page is the last one.
         while records.len() <= limit {
             let left = i32::try_from(limit + 1 - records.len()).unwrap_or(i32::MAX);
-            // A response ends at 1 MB.
-            let page = query.clone().limit(left).set_exclusive_start_key(start).send().await?;
+            // A response ends at 1 MB. The limit counts the items before the filter. So where the filter leaves items
+            // out, a small limit would need many requests.
+            let page = query.clone().set_limit((filtered == 0).then_some(left)).set_exclusive_start_key(start);
+            let page = page.send().await?;
+            filtered += usize::from(page.scanned_count() > page.count());
             for item in page.items() {
                 records.push(PhotoRecord::from_item(item)?);
             }
             start = page.last_evaluated_key;
-            if start.is_none() {
+            if start.is_none() || filtered > MAX_FILTERED {
                 break;
             }
         }
         let has_more = records.len() > limit;
         records.truncate(limit);
-        Ok((records, has_more))
+        Ok(Page { records, rest: start.filter(|_| !has_more), has_more })
     }
 
     /// The months in which photos were taken, newest first, with their numbers of photos.
@@ -244,10 +261,9 @@ impl Library {
         Ok(months)
     }
 
-    /// All items of a user whose range key begins with `prefix`.
-    pub(super) async fn items(&self, user: &UserKey, prefix: &str) -> Result<Vec<Item>, CloudError> {
-        let pages = self
-            .table
+    /// A consistent query for the items of a user whose range keys begin with `prefix`.
+    pub(super) fn query(&self, user: &UserKey, prefix: &str) -> QueryFluentBuilder {
+        self.table
             .client
             .query()
             .table_name(&self.table.name)
@@ -256,7 +272,12 @@ impl Library {
             .expression_attribute_names("#user", "user")
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":user", text(user.as_str()))
-            .expression_attribute_values(":prefix", text(prefix));
+            .expression_attribute_values(":prefix", text(prefix))
+    }
+
+    /// All items of a user whose range key begins with `prefix`.
+    pub(super) async fn items(&self, user: &UserKey, prefix: &str) -> Result<Vec<Item>, CloudError> {
+        let pages = self.query(user, prefix);
         let mut items = Vec::new();
         let mut start = None;
         loop {
@@ -412,38 +433,30 @@ impl Library {
     /// # Errors
     /// Any [`CloudError`].
     pub(crate) async fn remove(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
-        let mut tombstone = item_key(user, &gone_item(name));
-        tombstone.insert("ttl".to_owned(), epoch_seconds(now() + TOMBSTONE_LIFETIME));
         for _ in 0..MAX_ATTEMPTS {
-            let gone = Write::Put(self.table.put(tombstone.clone()));
-            let key = item_key(user, &photo_item(name));
             let record = self.get(user, name).await?;
-            let writes = match &record {
-                Some(record) => {
-                    let delete = unchanged(self.table.delete(key), record);
-                    let month = self.month(user, &record.taken_at.month(), "-1");
-                    let change = UsageChange {
-                        total: Delta::Subtract(Amount::photo(record.size)),
-                        changes: 1,
-                        ..UsageChange::default()
-                    };
-                    vec![Write::Delete(delete), gone, month, change.write(&self.table, user)]
-                }
-                None => vec![
-                    gone,
-                    Write::Check(
-                        self.table
-                            .check(key)
-                            .condition_expression("attribute_not_exists(#user)")
-                            .expression_attribute_names("#user", "user"),
-                    ),
-                ],
+            let is_done = if let Some(record) = &record {
+                self.replace(user, record, None).await?
+            } else {
+                let unrecorded = self
+                    .table
+                    .check(item_key(user, &photo_item(name)))
+                    .condition_expression("attribute_not_exists(#user)")
+                    .expression_attribute_names("#user", "user");
+                let writes = vec![self.tombstone_write(user, name), Write::Check(unrecorded)];
+                self.table.transact(writes).await?.is_none()
             };
-            if self.table.transact(writes).await?.is_none() {
+            if is_done {
                 return Ok(record.is_some());
             }
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
+    }
+
+    pub(super) fn tombstone_write(&self, user: &UserKey, name: &PhotoName) -> Write {
+        let mut tombstone = item_key(user, &gone_item(name));
+        tombstone.insert("ttl".to_owned(), epoch_seconds(now() + TOMBSTONE_LIFETIME));
+        Write::Put(self.table.put(tombstone))
     }
 
     /// Whether there is a tombstone of a photo.
@@ -451,41 +464,24 @@ impl Library {
         Ok(self.table.get(item_key(user, &gone_item(name))).await?.is_some())
     }
 
-    /// Which of at most 50 photos have records or tombstones.
+    /// Which photos have records or tombstones.
     ///
     /// # Errors
     /// Any [`CloudError`].
     pub(crate) async fn known(&self, user: &UserKey, names: &BTreeSet<PhotoName>) -> Result<Known, CloudError> {
         let keys = names.iter().flat_map(|name| [photo_item(name), gone_item(name)]);
-        let mut keys: Vec<Item> = keys.map(|item| item_key(user, &item)).collect();
         let mut known = Known::default();
-        for _ in 0..MAX_ATTEMPTS {
-            if keys.is_empty() {
-                return Ok(known);
-            }
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .projection_expression("#item")
-                .expression_attribute_names("#item", "item")
-                .build()
-                .map_err(|error| CloudError::caused("a read cannot be built", error))?;
-            let response = self.table.client.batch_get_item().request_items(&self.table.name, request).send().await?;
-            let items = response.responses.and_then(|mut tables| tables.remove(&self.table.name)).unwrap_or_default();
-            for item in &items {
-                let Some(item) = item.get("item").and_then(|item| item.as_s().ok()) else { continue };
-                let name = |prefix| item.strip_prefix(prefix).and_then(|name| PhotoName::parse(name).ok());
-                known.recorded.extend(name(PHOTO));
-                known.gone.extend(name(GONE));
-            }
-            let unprocessed = response.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table.name));
-            keys = unprocessed.map(|unprocessed| unprocessed.keys).unwrap_or_default();
+        for item in self.table.get_all(keys.map(|item| item_key(user, &item)).collect()).await? {
+            let Some(item) = item.get("item").and_then(|item| item.as_s().ok()) else { continue };
+            let name = |prefix| item.strip_prefix(prefix).and_then(|name| PhotoName::parse(name).ok());
+            known.recorded.extend(name(PHOTO));
+            known.gone.extend(name(GONE));
         }
-        Err(CloudError::of_kind(ErrorKind::Throttled, "the table returned only some of the items"))
+        Ok(known)
     }
 
     /// For each photo two writes: its record, which must be new, and the check that it was not deleted. After them, one
-    /// for each month.
+    /// for each month. A photo whose hash is known needs those of [`Library::hash_writes`] too.
     pub(crate) fn record_writes(&self, user: &UserKey, records: &[&PhotoRecord]) -> Vec<Write> {
         let mut writes = Vec::new();
         let mut months = BTreeMap::<String, u64>::new();
@@ -501,13 +497,13 @@ impl Library {
                 .condition_expression("attribute_not_exists(#user)")
                 .expression_attribute_names("#user", "user");
             writes.extend([Write::Put(put), Write::Check(not_gone)]);
-            *months.entry(record.taken_at.month()).or_default() += 1;
+            *months.entry(record.taken.at().month()).or_default() += 1;
         }
         writes.extend(months.iter().map(|(month, count)| self.month(user, month, &count.to_string())));
         writes
     }
 
-    fn month(&self, user: &UserKey, month: &str, delta: &str) -> Write {
+    pub(super) fn month(&self, user: &UserKey, month: &str, delta: &str) -> Write {
         let update = self
             .table
             .update(item_key(user, &format!("{MONTH}{month}")))
@@ -567,16 +563,15 @@ impl Position {
     }
 }
 
-/// The condition that a record still counts as it did when it was read.
-fn unchanged(
-    delete: aws_sdk_dynamodb::types::builders::DeleteBuilder,
-    record: &PhotoRecord,
-) -> aws_sdk_dynamodb::types::builders::DeleteBuilder {
-    delete
-        .condition_expression("#size = :size AND takenAt = :takenAt")
-        .expression_attribute_names("#size", "size")
-        .expression_attribute_values(":size", number(record.size))
-        .expression_attribute_values(":takenAt", text(record.taken_at.to_string()))
+/// The condition that nobody has changed a record since it was read, with its names and values.
+pub(super) fn unchanged(record: &PhotoRecord) -> (&'static str, HashMap<String, String>, Item) {
+    let names = HashMap::from([("#size".to_owned(), "size".to_owned())]);
+    let mut values = Item::from([(":size".to_owned(), number(record.size))]);
+    if record.version == 0 {
+        return ("#size = :size AND attribute_not_exists(version)", names, values);
+    }
+    values.insert(":version".to_owned(), number(record.version));
+    ("#size = :size AND version = :version", names, values)
 }
 
 fn reserved_by(reservation: &Item) -> Result<Amount, MalformedItem> {

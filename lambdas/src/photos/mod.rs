@@ -1,5 +1,8 @@
 //! A user's photos: their formats, their names and their storage.
 
+mod deletion;
+mod duplicates;
+mod edit;
 mod events;
 mod intake;
 mod kind;
@@ -10,20 +13,24 @@ mod record;
 mod repair;
 mod store;
 mod taken;
+mod trash;
 mod usage;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use deletion::Deletion;
+pub use edit::{Described, Description, Edit};
 pub use events::{Change, Notice, read_notice};
 pub use intake::Intake;
 pub use kind::PhotoType;
 pub use library::{Exceeded, Library, Position, ReserveError, Selection};
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
 pub use reconcile::{Reconciled, Reconciler};
-pub use record::PhotoRecord;
+pub use record::{Dimensions, PhotoRecord};
 pub use store::{PhotoStore, StoreError};
-pub use taken::{TakenAt, TakenAtSource};
+pub use taken::{Taken, TakenAt, TakenAtSource};
+pub use trash::{Trash, TrashQueue};
 pub use usage::{Amount, Quota, Usage};
 pub(crate) use usage::{Delta, USAGE, UsageChange};
 
@@ -46,7 +53,8 @@ pub struct Photo {
     pub width: Option<u32>,
     /// In pixels, as displayed.
     pub height: Option<u32>,
-    /// When the photo was taken: `YYYY-MM-DDTHH:MM:SS[.mmm]`, in local time.
+    /// When the photo was taken, in local time: `YYYY-MM-DDTHH:MM:SS[.mmm]`, with an offset such as `+01:00` only if
+    /// the photo or the user states one.
     pub taken_at: TakenAt,
     /// Where `taken_at` comes from.
     pub taken_at_source: TakenAtSource,
@@ -63,7 +71,7 @@ pub struct Photo {
     #[schemars(extend("format" = "uri"))]
     pub preview_url: Option<String>,
     pub thumbhash: Option<String>,
-    /// The user's oldest photo with the same bytes.
+    /// The user's oldest photo with the same bytes, if that is another one. Photos in the trash do not count.
     pub duplicate_of: Option<PhotoName>,
 }
 
@@ -78,31 +86,59 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rendition {
+    /// Not made yet.
     Pending,
+    Ready,
+    /// The photo cannot be decoded. It is stored all the same.
+    Unavailable,
 }
 
+impl Rendition {
+    pub(crate) const ALL: [Self; 3] = [Self::Pending, Self::Ready, Self::Unavailable];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rendition| rendition.as_str() == text)
+    }
+}
+
+/// A photo whose bytes nobody has compared with other photos yet.
 impl From<PhotoRecord> for Photo {
     fn from(record: PhotoRecord) -> Self {
-        let PhotoRecord { name, size, sha256, taken_at, taken_at_source, favourite } = record;
+        Self::new(record, None)
+    }
+}
+
+impl Photo {
+    #[must_use]
+    pub fn new(record: PhotoRecord, duplicate_of: Option<PhotoName>) -> Self {
+        let (taken_at, taken_at_source) = (record.taken.at().clone(), record.taken.source());
         Self {
-            kind: name.kind(),
-            uploaded_at: crate::time::rfc3339(name.uploaded_at()),
-            filename: name,
-            size,
-            sha256,
-            width: None,
-            height: None,
+            kind: record.name.kind(),
+            uploaded_at: crate::time::rfc3339(record.name.uploaded_at()),
+            filename: record.name,
+            size: record.size,
+            sha256: record.sha256,
+            width: record.dimensions.map(|dimensions| dimensions.width),
+            height: record.dimensions.map(|dimensions| dimensions.height),
             taken_at,
             taken_at_source,
-            place: None,
-            camera: None,
-            favourite,
-            trashed_at: None,
-            rendition: Rendition::Pending,
+            place: record.place,
+            camera: record.camera,
+            favourite: record.favourite,
+            trashed_at: record.trashed_at.map(crate::time::rfc3339),
+            rendition: record.rendition,
             thumbnail_url: None,
             preview_url: None,
-            thumbhash: None,
-            duplicate_of: None,
+            thumbhash: record.thumbhash,
+            duplicate_of,
         }
     }
 }

@@ -1,8 +1,12 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{PhotoName, TakenAt, TakenAtSource};
+use jiff::Timestamp;
+
+use super::{PhotoName, Place, Rendition, Taken, TakenAt, TakenAtSource};
 use crate::{
-    storage::table::{Item, MalformedItem, item_key, number, optional, required, required_number, text},
+    storage::table::{
+        Item, MalformedItem, item_key, number, optional, optional_number, required, required_number, text, time,
+    },
     users::UserKey,
 };
 
@@ -10,64 +14,129 @@ use crate::{
 pub(super) const PHOTO: &str = "photo#";
 
 /// What the table knows about a stored photo.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PhotoRecord {
     pub name: PhotoName,
     /// In bytes.
     pub size: u64,
-    /// Hexadecimal SHA-256 of the bytes, once something has computed it.
+    /// Hexadecimal SHA-256 of the bytes, in lower case, once something has computed it.
     pub sha256: Option<String>,
-    pub taken_at: TakenAt,
-    pub taken_at_source: TakenAtSource,
+    pub dimensions: Option<Dimensions>,
+    pub taken: Taken,
+    pub place: Option<Place>,
+    pub camera: Option<String>,
     pub favourite: bool,
+    /// When the photo was moved to the trash, if it is there.
+    pub trashed_at: Option<Timestamp>,
+    pub rendition: Rendition,
+    pub thumbhash: Option<String>,
+    /// How often the record was changed. A change is written only if nobody else has changed the record meanwhile.
+    pub(super) version: u64,
+}
+
+/// In pixels, as displayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dimensions {
+    pub width: u32,
+    pub height: u32,
 }
 
 impl PhotoRecord {
     /// The record of a new photo. All of it follows from the object, so it can be made again.
     #[must_use]
     pub fn new(name: PhotoName, size: u64) -> Self {
-        let (taken_at, taken_at_source) = TakenAt::of(&name);
-        Self { name, size, sha256: None, taken_at, taken_at_source, favourite: false }
+        let (own, own_source) = TakenAt::of(&name);
+        Self {
+            name,
+            size,
+            sha256: None,
+            dimensions: None,
+            taken: Taken { own, own_source, chosen: None },
+            place: None,
+            camera: None,
+            favourite: false,
+            trashed_at: None,
+            rendition: Rendition::Pending,
+            thumbhash: None,
+            version: 0,
+        }
     }
 
     /// The photo's position by time: when it was taken, then its name.
     #[must_use]
     pub fn position(&self) -> String {
-        format!("{}_{}", self.taken_at.sort_key(), self.name)
+        format!("{}_{}", self.taken.at().sort_key(), self.name)
     }
 
     pub(super) fn to_item(&self, user: &UserKey) -> Item {
-        let mut item = item_key(user, &photo_item(&self.name));
+        let Self {
+            name,
+            size,
+            sha256,
+            dimensions,
+            taken,
+            place,
+            camera,
+            favourite,
+            trashed_at,
+            rendition,
+            thumbhash,
+            version,
+        } = self;
+        let mut item = item_key(user, &photo_item(name));
+        let optional = [
+            ("sha256", sha256.as_ref().map(text)),
+            ("width", dimensions.map(|dimensions| number(dimensions.width.into()))),
+            ("height", dimensions.map(|dimensions| number(dimensions.height.into()))),
+            ("chosenTakenAt", taken.chosen.as_ref().map(|chosen| text(chosen.to_string()))),
+            ("latitude", place.map(|place| AttributeValue::N(place.latitude.to_string()))),
+            ("longitude", place.map(|place| AttributeValue::N(place.longitude.to_string()))),
+            ("camera", camera.as_ref().map(text)),
+            ("favourite", favourite.then_some(AttributeValue::Bool(true))),
+            ("trashedAt", trashed_at.map(time)),
+            ("rendition", (*rendition != Rendition::Pending).then(|| text(rendition.as_str()))),
+            ("thumbhash", thumbhash.as_ref().map(text)),
+            ("version", (*version > 0).then(|| number(*version))),
+        ];
+        item.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let values = [
-            ("size", number(self.size)),
-            ("takenAt", text(self.taken_at.to_string())),
-            ("takenAtSource", text(self.taken_at_source.as_str())),
+            ("size", number(*size)),
+            ("takenAt", text(taken.own.to_string())),
+            ("takenAtSource", text(taken.own_source.as_str())),
             ("position", text(self.position())),
         ];
         item.extend(values.map(|(name, value)| (name.to_owned(), value)));
-        if let Some(sha256) = &self.sha256 {
-            item.insert("sha256".to_owned(), text(sha256));
-        }
-        let kind = self.name.kind();
         for timeline in Timeline::ALL {
-            let filter = timeline.filter(Some(kind.extension()), Some(self.favourite));
+            let filter = timeline.filter(trashed_at.is_some(), Some(name.kind().extension()), Some(*favourite));
             item.insert(timeline.attribute().to_owned(), text(format!("{user}{filter}")));
-        }
-        if self.favourite {
-            item.insert("favourite".to_owned(), AttributeValue::Bool(true));
         }
         item
     }
 
     pub(super) fn from_item(item: &Item) -> Result<Self, MalformedItem> {
         let name = |item: &str| item.strip_prefix(PHOTO).and_then(|name| PhotoName::parse(name).ok());
+        let owned = |text: &str| Some(text.to_owned());
+        let pixels = |name| optional_number(item, name).and_then(|pixels| u32::try_from(pixels).ok());
+        let degrees = |name| item.get(name).and_then(|degrees| degrees.as_n().ok()?.parse().ok());
         Ok(Self {
             name: required(item, "item", name)?,
             size: required_number(item, "size")?,
-            sha256: optional(item, "sha256", |text| Some(text.to_owned()))?,
-            taken_at: required(item, "takenAt", TakenAt::parse)?,
-            taken_at_source: required(item, "takenAtSource", TakenAtSource::parse)?,
+            sha256: optional(item, "sha256", owned)?,
+            dimensions: pixels("width").zip(pixels("height")).map(|(width, height)| Dimensions { width, height }),
+            taken: Taken {
+                own: required(item, "takenAt", TakenAt::parse)?,
+                own_source: required(item, "takenAtSource", TakenAtSource::parse)?,
+                chosen: optional(item, "chosenTakenAt", TakenAt::parse)?,
+            },
+            place: degrees("latitude")
+                .zip(degrees("longitude"))
+                .map(|(latitude, longitude)| Place { latitude, longitude }),
+            camera: optional(item, "camera", owned)?,
             favourite: item.contains_key("favourite"),
+            trashed_at: optional(item, "trashedAt", |time| time.parse().ok())?,
+            rendition: optional(item, "rendition", Rendition::parse)?.unwrap_or(Rendition::Pending),
+            thumbhash: optional(item, "thumbhash", owned)?,
+            version: optional_number(item, "version").unwrap_or_default(),
         })
     }
 }
@@ -109,39 +178,92 @@ impl Timeline {
         }
     }
 
-    /// What follows the user in the hash key. A user's key contains no `#`.
-    pub(super) fn filter(self, kind: Option<&str>, favourite: Option<bool>) -> String {
+    /// What follows the user in the hash key. A user's key contains no `#`. Photos in the trash have keys of their own,
+    /// so no other selection finds them.
+    pub(super) fn filter(self, in_trash: bool, kind: Option<&str>, favourite: Option<bool>) -> String {
+        let trash = if in_trash { "#trash" } else { "" };
         let kind = format!("#{}", kind.unwrap_or_default());
         let favourite = if favourite == Some(true) { "#favourite" } else { "#other" };
         match self {
-            Self::All => String::new(),
-            Self::OfType => kind,
-            Self::OfFavourites => favourite.to_owned(),
-            Self::OfTypeAndFavourites => format!("{kind}{favourite}"),
+            Self::All => trash.to_owned(),
+            Self::OfType => format!("{trash}{kind}"),
+            Self::OfFavourites => format!("{trash}{favourite}"),
+            Self::OfTypeAndFavourites => format!("{trash}{kind}{favourite}"),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+pub(super) mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::{option, prelude::*};
 
     use super::*;
     use crate::photos::PhotoType;
 
+    fn instant() -> impl Strategy<Value = Timestamp> {
+        (0i64..4_000_000_000_000).prop_map(|millis| Timestamp::from_millisecond(millis).unwrap())
+    }
+
+    fn taken_at() -> impl Strategy<Value = TakenAt> {
+        (instant(), option::of("[+-](0[0-9]|1[0-4]):[0-5][0-9]"), any::<bool>()).prop_map(
+            |(time, offset, has_millis)| {
+                let format = if has_millis { "%Y-%m-%dT%H:%M:%S%.3f" } else { "%Y-%m-%dT%H:%M:%S" };
+                TakenAt::parse(&format!("{}{}", time.strftime(format), offset.unwrap_or_default())).unwrap()
+            },
+        )
+    }
+
+    /// Any record.
+    pub(crate) fn record() -> impl Strategy<Value = PhotoRecord> {
+        let kind = prop::sample::select(PhotoType::ALL.to_vec());
+        let place = (-90f64..=90.0, -180f64..=180.0).prop_map(|(latitude, longitude)| Place { latitude, longitude });
+        let dimensions = any::<(u32, u32)>().prop_map(|(width, height)| Dimensions { width, height });
+        let rendition = prop::sample::select(Rendition::ALL.to_vec());
+        let found = (option::of("[0-9a-f]{64}"), option::of(dimensions), option::of(place), option::of(".{1,20}"));
+        let shown = (rendition, option::of("[A-Za-z0-9+/]{30}"));
+        let chosen = (option::of(taken_at()), option::of(taken_at()), any::<bool>(), option::of(instant()));
+        (any::<String>(), kind, instant(), any::<(u64, u64)>(), found, shown, chosen).prop_map(
+            |(original, kind, uploaded_at, (size, version), found, (rendition, thumbhash), chosen)| {
+                let mut record = PhotoRecord::new(PhotoName::new(&original, kind, uploaded_at), size);
+                let (exif, chosen, favourite, trashed_at) = chosen;
+                if let Some(exif) = exif {
+                    (record.taken.own, record.taken.own_source) = (exif, TakenAtSource::Exif);
+                }
+                record.taken.chosen = chosen;
+                (record.sha256, record.dimensions, record.place, record.camera) = found;
+                PhotoRecord { favourite, trashed_at, rendition, thumbhash, version, ..record }
+            },
+        )
+    }
+
     proptest! {
         #[test]
-        fn a_record_is_read_as_it_was_written(
-            original in any::<String>(),
-            millis in 0i64..4_000_000_000_000,
-            size in any::<u64>(),
-            favourite in any::<bool>(),
-            sha256 in proptest::option::of("[0-9a-f]{64}"),
-        ) {
-            let name = PhotoName::new(&original, PhotoType::Png, jiff::Timestamp::from_millisecond(millis).unwrap());
-            let record = PhotoRecord { sha256, favourite, ..PhotoRecord::new(name, size) };
+        fn a_record_is_read_as_it_was_written(record in record()) {
             let item = record.to_item(&UserKey::from_segment("ann").unwrap());
             prop_assert_eq!(PhotoRecord::from_item(&item), Ok(record));
+        }
+    }
+
+    #[test]
+    fn each_selection_has_index_keys_of_its_own() {
+        let kinds = PhotoType::ALL.map(PhotoType::extension);
+        for timeline in Timeline::ALL {
+            let (by_type, by_favourite) = match timeline {
+                Timeline::All => (false, false),
+                Timeline::OfType => (true, false),
+                Timeline::OfFavourites => (false, true),
+                Timeline::OfTypeAndFavourites => (true, true),
+            };
+            let mut keys = BTreeSet::new();
+            for in_trash in [false, true] {
+                for kind in kinds.iter().take(if by_type { kinds.len() } else { 1 }) {
+                    for favourite in [false, true].into_iter().take(1 + usize::from(by_favourite)) {
+                        assert!(keys.insert(timeline.filter(in_trash, Some(kind), Some(favourite))));
+                    }
+                }
+            }
         }
     }
 }

@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::{AttributeValue, builders::UpdateBuilder};
 use super::{
     Amount, Delta, Library, PhotoName, PhotoRecord, USAGE, UsageChange,
     library::{MONTH, gone_item},
-    record::photo_item,
 };
 use crate::{
     storage::{
@@ -38,27 +37,11 @@ pub(crate) struct Recount {
 #[derive(Default)]
 struct Sum {
     stored: Amount,
+    /// Without photos in the trash.
     months: BTreeMap<String, u64>,
 }
 
 impl Library {
-    /// Corrects the size in a photo's record. Returns whether the record still was as given.
-    pub(crate) async fn resize(&self, user: &UserKey, record: &PhotoRecord, size: u64) -> Result<bool, CloudError> {
-        // The hash belongs to the bytes of the old size.
-        let update = self
-            .table()
-            .update(item_key(user, &photo_item(&record.name)))
-            .update_expression("SET #size = :size REMOVE sha256")
-            .condition_expression("#size = :old")
-            .expression_attribute_names("#size", "size")
-            .expression_attribute_values(":size", number(size))
-            .expression_attribute_values(":old", number(record.size));
-        let bytes = Amount { bytes: size.abs_diff(record.size), photos: 0 };
-        let total = if size > record.size { Delta::Add(bytes) } else { Delta::Subtract(bytes) };
-        let usage = UsageChange { total, changes: 1, ..UsageChange::default() };
-        Ok(self.table().transact(vec![Write::Update(update), usage.write(self.table(), user)]).await?.is_none())
-    }
-
     /// When the tombstone of a deleted photo expires, in seconds since 1970; `None` without a tombstone.
     pub(crate) async fn tombstone(&self, user: &UserKey, name: &PhotoName) -> Result<Option<u64>, CloudError> {
         let item = self.table().get(item_key(user, &gone_item(name))).await?;
@@ -67,7 +50,7 @@ impl Library {
 
     /// Replaces the tombstone that expires at `ttl` with a record. Returns whether that tombstone was there. If the
     /// photo is deleted again, its tombstone expires later.
-    pub(crate) async fn restore(&self, user: &UserKey, record: &PhotoRecord, ttl: u64) -> Result<bool, CloudError> {
+    pub(crate) async fn revive(&self, user: &UserKey, record: &PhotoRecord, ttl: u64) -> Result<bool, CloudError> {
         let tombstone = self
             .table()
             .delete(item_key(user, &gone_item(&record.name)))
@@ -119,9 +102,9 @@ impl Library {
             return Ok(Some(Recount { stored, is_corrected: false }));
         }
         let mut months = months.into_iter().peekable();
-        let mut changes = usage.changes;
+        let (mut changes, moves) = (usage.changes, usage.moves);
         loop {
-            let mut writes = vec![Write::Update(self.correct_usage(user, changes, bytes, photos))];
+            let mut writes = vec![Write::Update(self.correct_usage(user, (changes, moves), bytes, photos))];
             writes.extend(months.by_ref().take(MONTHS).map(Write::Update));
             if self.table().transact(writes).await?.is_some() {
                 return Ok(None);
@@ -137,10 +120,12 @@ impl Library {
         let mut sum = Sum::default();
         let mut after = None;
         loop {
-            let (records, has_more) = self.list(user, PAGE, after.as_ref()).await?;
+            let (records, has_more) = self.list_all(user, PAGE, after.as_ref().map(PhotoName::as_str)).await?;
             for record in &records {
                 sum.stored = sum.stored.plus(Amount::photo(record.size));
-                *sum.months.entry(record.taken_at.month()).or_default() += 1;
+                if record.trashed_at.is_none() {
+                    *sum.months.entry(record.taken.at().month()).or_default() += 1;
+                }
             }
             after = records.into_iter().last().map(|record| record.name);
             if !has_more || after.is_none() {
@@ -180,8 +165,8 @@ impl Library {
 
     /// Adds to the usage on the condition that the photos have not changed. Reservations may have: they change what is
     /// stored and reserved together, so the same amount is missing.
-    fn correct_usage(&self, user: &UserKey, changes: u64, bytes: i128, photos: i128) -> UpdateBuilder {
-        let update = self
+    fn correct_usage(&self, user: &UserKey, seen: (u64, u64), bytes: i128, photos: i128) -> UpdateBuilder {
+        let mut update = self
             .table()
             .update(item_key(user, USAGE))
             .update_expression("ADD #bytes :bytes, photos :photos, changes :one")
@@ -189,8 +174,14 @@ impl Library {
             .expression_attribute_values(":bytes", AttributeValue::N(bytes.to_string()))
             .expression_attribute_values(":photos", AttributeValue::N(photos.to_string()))
             .expression_attribute_values(":one", number(1));
-        let unchanged =
-            if changes == 0 { "attribute_not_exists(changes) OR changes = :changes" } else { "changes = :changes" };
-        update.condition_expression(unchanged).expression_attribute_values(":changes", number(changes))
+        let mut unchanged = Vec::new();
+        for (name, seen) in [("changes", seen.0), ("moves", seen.1)] {
+            unchanged.push(match seen {
+                0 => format!("(attribute_not_exists({name}) OR {name} = :{name})"),
+                _ => format!("{name} = :{name}"),
+            });
+            update = update.expression_attribute_values(format!(":{name}"), number(seen));
+        }
+        update.condition_expression(unchanged.join(" AND "))
     }
 }

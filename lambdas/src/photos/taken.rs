@@ -9,22 +9,50 @@ use serde::{Serialize, Serializer};
 
 use super::PhotoName;
 
-/// When a photo was taken, in local time: `YYYY-MM-DDTHH:MM:SS[.mmm]`.
+/// When a photo was taken, in local time: `YYYY-MM-DDTHH:MM:SS[.mmm][±HH:MM]`.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(with = "String", inline)]
 pub struct TakenAt {
     local: DateTime,
     has_milliseconds: bool,
+    /// Minutes east of UTC, if the photo states them.
+    offset: Option<i16>,
 }
 
 /// Where the time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TakenAtSource {
+    /// The photo's EXIF data.
+    Exif,
     /// The name that the camera or the messenger gave the file.
     Filename,
     /// When the photo was uploaded, in UTC.
     Upload,
+    /// The user has set it.
+    User,
+}
+
+/// When a photo was taken: its own time, and the one that the user has set instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub own: TakenAt,
+    /// Never [`TakenAtSource::User`].
+    pub own_source: TakenAtSource,
+    pub chosen: Option<TakenAt>,
+}
+
+impl Taken {
+    /// What counts: the user's time, or else the photo's own.
+    #[must_use]
+    pub fn at(&self) -> &TakenAt {
+        self.chosen.as_ref().unwrap_or(&self.own)
+    }
+
+    #[must_use]
+    pub const fn source(&self) -> TakenAtSource {
+        if self.chosen.is_some() { TakenAtSource::User } else { self.own_source }
+    }
 }
 
 impl TakenAt {
@@ -35,16 +63,27 @@ impl TakenAt {
             return (taken_at, TakenAtSource::Filename);
         }
         let local = name.uploaded_at().to_zoned(TimeZone::UTC).datetime();
-        (Self { local, has_milliseconds: true }, TakenAtSource::Upload)
+        (Self { local, has_milliseconds: true, offset: None }, TakenAtSource::Upload)
     }
 
-    /// Reads what [`fmt::Display`] writes. Seconds and milliseconds may be missing, and so may the time.
+    /// Reads what [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        const SECONDS: usize = "YYYY-MM-DDTHH:MM:SS".len();
+        // The sign is the first one after the time.
+        let sign = text.get(SECONDS..)?.find(['+', '-']).map_or(text.len(), |at| SECONDS + at);
+        let (local, offset) = text.split_at_checked(sign)?;
+        let offset = if offset.is_empty() { None } else { Some(read_offset(offset.as_bytes())?) };
+        Some(Self { offset, ..Self::parse_local(local)? })
+    }
+
+    /// Reads a time without an offset. Seconds and milliseconds may be missing, and so may the time of day.
+    #[must_use]
+    pub fn parse_local(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let (day, at) = read_date(bytes, 0, Some(b'-'))?;
         if at == bytes.len() {
-            return Some(Self { local: day, has_milliseconds: false });
+            return Some(Self { local: day, has_milliseconds: false, offset: None });
         }
         let (hour, minute) = (number(bytes, at + 1, 2)?, number(bytes, at + 4, 2)?);
         if bytes.get(at) != Some(&b'T') || bytes.get(at + 3) != Some(&b':') {
@@ -65,10 +104,10 @@ impl TakenAt {
         let day = day.date();
         let local =
             DateTime::new(day.year(), day.month(), day.day(), small(hour)?, small(minute)?, small(second)?, nanosecond);
-        Some(Self { local: local.ok()?, has_milliseconds: millisecond.is_some() })
+        Some(Self { local: local.ok()?, has_milliseconds: millisecond.is_some(), offset: None })
     }
 
-    /// With milliseconds, so all texts have the same length and sort by time.
+    /// With milliseconds and without the offset, so all texts have the same length and sort by local time.
     #[must_use]
     pub fn sort_key(&self) -> String {
         self.local.strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
@@ -84,7 +123,10 @@ impl TakenAt {
 impl fmt::Display for TakenAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let format = if self.has_milliseconds { "%Y-%m-%dT%H:%M:%S%.3f" } else { "%Y-%m-%dT%H:%M:%S" };
-        self.local.strftime(format).fmt(f)
+        self.local.strftime(format).fmt(f)?;
+        let Some(offset) = self.offset else { return Ok(()) };
+        let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs());
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
     }
 }
 
@@ -98,14 +140,16 @@ impl TakenAtSource {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Exif => "exif",
             Self::Filename => "filename",
             Self::Upload => "upload",
+            Self::User => "user",
         }
     }
 
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Filename, Self::Upload].into_iter().find(|source| source.as_str() == text)
+        [Self::Exif, Self::Filename, Self::Upload, Self::User].into_iter().find(|source| source.as_str() == text)
     }
 }
 
@@ -119,11 +163,19 @@ fn find(name: &[u8]) -> Option<TakenAt> {
         if let [b'-', b'W', b'A', first, ..] = rest
             && first.is_ascii_digit()
         {
-            return Some(TakenAt { local: day, has_milliseconds: false });
+            return Some(TakenAt { local: day, has_milliseconds: false, offset: None });
         }
         let gap = [" at ", " ", "_", "-", "T"].into_iter().find(|gap| rest.starts_with(gap.as_bytes()))?;
         read_time(name, end + gap.len(), day)
     })
+}
+
+/// `±HH:MM` in minutes. The hours go to 23, as in RFC 3339.
+fn read_offset(text: &[u8]) -> Option<i16> {
+    let [sign, _, _, b':', _, _] = text else { return None };
+    let (hours, minutes) = (number(text, 1, 2)?, number(text, 4, 2)?);
+    let offset = (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)?;
+    Some(if *sign == b'-' { -offset } else { offset })
 }
 
 /// A date at `at`, as the start of its day, and where it ends. Its three numbers have the `separator` between them;
@@ -239,7 +291,7 @@ mod tests {
             ("2026-01-02T03:04:05", "2026-01-02T03:04:05.000"),
             ("2026-01-02T03:04:05.678", "2026-01-02T03:04:05.678"),
         ] {
-            assert_eq!(TakenAt::parse(text).unwrap().sort_key(), expected, "{text}");
+            assert_eq!(TakenAt::parse_local(text).unwrap().sort_key(), expected, "{text}");
         }
         for wrong in [
             "",
@@ -256,15 +308,52 @@ mod tests {
             "+026-01-02",
             "2026-01-02é",
         ] {
+            assert_eq!(TakenAt::parse_local(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_full_time_may_have_an_offset() {
+        for (text, sort_key) in [
+            ("2026-01-02T03:04:05", "2026-01-02T03:04:05.000"),
+            ("2026-01-02T03:04:05.678", "2026-01-02T03:04:05.678"),
+            ("2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.000"),
+            ("2026-01-02T03:04:05-09:30", "2026-01-02T03:04:05.000"),
+            ("2026-01-02T03:04:05.678+14:00", "2026-01-02T03:04:05.678"),
+            ("2026-01-02T03:04:05.678-23:59", "2026-01-02T03:04:05.678"),
+        ] {
+            let taken_at = TakenAt::parse(text).unwrap();
+            assert_eq!((taken_at.to_string().as_str(), taken_at.sort_key().as_str()), (text, sort_key));
+        }
+        for wrong in [
+            "",
+            "2026-01-02",
+            "2026-01-02T03:04",
+            "2026-01-02T03:04+01:00",
+            "2026-01-02T03:04:05Z",
+            "2026-01-02T03:04:05+01",
+            "2026-01-02T03:04:05+0100",
+            "2026-01-02T03:04:05+24:00",
+            "2026-01-02T03:04:05+01:60",
+            "2026-01-02T03:04:05+01:00+01:00",
+            "2026-01-02T03:04:05.67+01:00",
+            "2026-01-02T03:04:05+é:00",
+            "2026-02-30T03:04:05+01:00",
+        ] {
             assert_eq!(TakenAt::parse(wrong), None, "{wrong}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(original in any::<String>(), millis in 0i64..4_000_000_000_000) {
+        fn what_is_written_is_read_again(
+            original in any::<String>(),
+            millis in 0i64..4_000_000_000_000,
+            offset in proptest::option::of(-1_439i16..1_440),
+        ) {
             let name = PhotoName::new(&original, PhotoType::Jpg, Timestamp::from_millisecond(millis).unwrap());
             let (taken_at, source) = TakenAt::of(&name);
+            let taken_at = TakenAt { offset, ..taken_at };
             prop_assert_eq!(TakenAt::parse(&taken_at.to_string()), Some(taken_at.clone()));
             prop_assert_eq!(taken_at.sort_key().len(), 23);
             prop_assert_eq!(TakenAtSource::parse(source.as_str()), Some(source));

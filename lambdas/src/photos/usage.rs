@@ -1,14 +1,18 @@
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    config::{ConfigError, optional},
-    storage::table::{Item, Table, Write, item_key, number, optional_number, text},
+    config::{self, ConfigError},
+    storage::table::{Item, Table, Write, item_key, number, optional, optional_number, text, time},
     users::UserKey,
 };
 
 /// The item that counts what a user stores.
 pub(crate) const USAGE: &str = "usage";
+
+/// The value of `hasTrash`, by which the index `trashes` finds the users who have a trash. Others lack the attribute.
+pub(super) const YES: &str = "yes";
 
 /// A user's limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +29,10 @@ impl Quota {
     /// # Errors
     /// If one is set to something other than a number.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { bytes: optional("QUOTA_BYTES", 50 << 30)?, photos: optional("QUOTA_PHOTOS", 500_000)? })
+        Ok(Self {
+            bytes: config::optional("QUOTA_BYTES", 50 << 30)?,
+            photos: config::optional("QUOTA_PHOTOS", 500_000)?,
+        })
     }
 }
 
@@ -44,8 +51,10 @@ pub struct Usage {
     pub total: Amount,
     /// What uploads that have not ended may still store.
     pub reserved: Amount,
-    /// Grows with every change of the set of photos.
+    /// Grows with every change of the set of photos, or of their sizes.
     pub changes: u64,
+    /// Grows when a photo moves to another month.
+    pub moves: u64,
     /// The value of `changes` that the photo index in the bucket contains.
     pub indexed: u64,
     /// When the photo index may be written again; milliseconds since 1970.
@@ -54,6 +63,8 @@ pub struct Usage {
     pub index_scheduled: Option<i64>,
     /// The uploads in parts that have not ended.
     pub uploads: Vec<Uuid>,
+    /// What was moved to the trash up to this time is being deleted, or is gone.
+    pub emptied: Option<Timestamp>,
 }
 
 /// A change of a user's usage, as one write of a transaction.
@@ -65,12 +76,25 @@ pub(crate) struct UsageChange {
     pub reserved: Delta,
     /// By how much `changes` grows.
     pub changes: u64,
+    /// By how much `moves` grows.
+    pub moves: u64,
+    pub trash: TrashChange,
     /// The total must stay within this.
     pub within: Option<Quota>,
     /// An upload that begins, and how many may be open at most.
     pub opened: Option<(Uuid, usize)>,
     /// An upload that ends. It must be open: that makes its end happen once.
     pub closed: Option<Uuid>,
+}
+
+/// A photo that moves to the trash or back. The time is that of its move to the trash: it must be later than that up to
+/// which the trash is being emptied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TrashChange {
+    #[default]
+    None,
+    In(Timestamp),
+    Out(Timestamp),
 }
 
 /// A signed [`Amount`].
@@ -109,16 +133,18 @@ impl Usage {
     pub(crate) fn from_item(item: Option<&Item>) -> Self {
         let Some(item) = item else { return Self::default() };
         let count = |name| optional_number(item, name).unwrap_or_default();
-        let time = |name| optional_number(item, name).and_then(|millis| i64::try_from(millis).ok());
+        let millis = |name| optional_number(item, name).and_then(|millis| i64::try_from(millis).ok());
         let uploads = item.get("uploads").and_then(|ids| ids.as_ss().ok()).map(Vec::as_slice).unwrap_or_default();
         Self {
             total: Amount { bytes: count("bytes"), photos: count("photos") },
             reserved: Amount { bytes: count("reservedBytes"), photos: count("reservedPhotos") },
             changes: count("changes"),
+            moves: count("moves"),
             indexed: count("indexed"),
-            index_after: time("indexAfter"),
-            index_scheduled: time("indexScheduled"),
+            index_after: millis("indexAfter"),
+            index_scheduled: millis("indexScheduled"),
             uploads: uploads.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
+            emptied: optional(item, "trashEmptied", |time| time.parse().ok()).unwrap_or_default(),
         }
     }
 }
@@ -139,9 +165,11 @@ impl UsageChange {
                     .expression_attribute_values(format!(":{name}"), value);
             }
         }
-        if self.changes > 0 {
-            add.push("changes :changes".to_owned());
-            update = update.expression_attribute_values(":changes", number(self.changes));
+        for (name, growth) in [("changes", self.changes), ("moves", self.moves)] {
+            if growth > 0 {
+                add.push(format!("{name} :{name}"));
+                update = update.expression_attribute_values(format!(":{name}"), number(growth));
+            }
         }
         let mut conditions = Vec::new();
         if let (Some(quota), Delta::Add(amount)) = (self.within, self.total) {
@@ -170,7 +198,16 @@ impl UsageChange {
                 .expression_attribute_values(":closed", ids(id))
                 .expression_attribute_values(":closedId", text(id.to_string()));
         }
-        update = update.update_expression(format!("ADD {}{delete}", add.join(", ")));
+        let mut set = "";
+        if let TrashChange::In(trashed_at) | TrashChange::Out(trashed_at) = self.trash {
+            conditions.push("(attribute_not_exists(trashEmptied) OR trashEmptied < :trashedAt)".to_owned());
+            update = update.expression_attribute_values(":trashedAt", time(trashed_at));
+            if matches!(self.trash, TrashChange::In(_)) {
+                set = " SET hasTrash = :yes, trashSince = if_not_exists(trashSince, :trashedAt)";
+                update = update.expression_attribute_values(":yes", text(YES));
+            }
+        }
+        update = update.update_expression(format!("ADD {}{delete}{set}", add.join(", ")));
         if !conditions.is_empty() {
             update = update.condition_expression(conditions.join(" AND "));
         }

@@ -27,7 +27,7 @@ use crate::{
     aws,
     config::ConfigError,
     index::{IndexSchedule, PhotoIndexStore},
-    photos::{Library, PhotoRecord, Reconciler},
+    photos::{Edit, Library, PhotoRecord, Reconciler},
     storage::{CloudError, Objects, keys, table::Table},
     time::now,
     uploads::UploadStore,
@@ -159,22 +159,26 @@ impl Repair {
         let objects = self.stored(user, position.after());
         let records = self.recorded(user, position.after());
         let (objects, records) = try_join!(objects, records)?;
+        let hashed = records.entries.iter().map(|(_, record)| record).filter(|record| record.sha256.is_some());
+        let hashed: Vec<_> = hashed.cloned().collect();
         let Differences { unrecorded, missing, resized, objects, ignored, next } = compare(objects, records, now());
         let mut added = self.library.accept(user, &unrecorded).await?;
         if added < unrecorded.len() as u64 {
             added += self.restore(user, &unrecorded).await?;
         }
         let mut corrected = 0;
-        for (record, size) in &resized {
-            corrected += u64::from(self.library.resize(user, record, *size).await?);
+        for (name, size) in &resized {
+            corrected += u64::from(self.library.edit(user, name, &Edit::Resize(*size)).await?.is_some());
         }
         let reconciled = self.reconciler.reconcile(user, &missing).await?;
+        let grouped = self.library.group_copies(user, &hashed).await?;
         let counts = [
             ("objects", objects),
             ("ignored", ignored),
             ("added", added + reconciled.added),
             ("removed", reconciled.removed),
             ("resized", corrected),
+            ("grouped", grouped),
         ];
         let next = next.map_or(Position::Compared, Position::After);
         self.runs.advance(run, Some(user), (position, &next), &counts).await
@@ -188,7 +192,7 @@ impl Repair {
     }
 
     async fn recorded(&self, user: &UserKey, after: Option<&str>) -> Result<Page<PhotoRecord>, CloudError> {
-        let (records, has_more) = self.library.list_after(user, PAGE, after).await?;
+        let (records, has_more) = self.library.list_all(user, PAGE, after).await?;
         page(records.into_iter().map(|record| (record.name.to_string(), record)).collect(), has_more)
     }
 
@@ -200,7 +204,7 @@ impl Repair {
             if let Some(ttl) = self.library.tombstone(user, &record.name).await?
                 && self.objects.version(&keys::photo(user, &record.name)).await?.is_some()
             {
-                restored += u64::from(self.library.restore(user, record, ttl).await?);
+                restored += u64::from(self.library.revive(user, record, ttl).await?);
             }
         }
         Ok(restored)

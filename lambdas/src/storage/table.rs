@@ -10,11 +10,12 @@ use aws_sdk_dynamodb::{
         update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
     types::{
-        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+        AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
         builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder},
     },
 };
 use aws_types::SdkConfig;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -28,6 +29,9 @@ use crate::{
 
 /// The maximum number of attempts for a write that conflicts with another one on the same item.
 const MAX_ATTEMPTS: u32 = 8;
+
+/// The most items that one request reads ("`BatchGetItem`", `DynamoDB` API Reference).
+const MAX_READ: usize = 100;
 
 /// Why a transaction is worth repeating ("`TransactWriteItems`", `DynamoDB` API Reference).
 const RETRYABLE: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
@@ -75,6 +79,32 @@ impl Table {
     pub async fn get(&self, key: Item) -> Result<Option<Item>, CloudError> {
         let get = self.client.get_item().table_name(&self.name).set_key(Some(key));
         Ok(get.consistent_read(true).send().await?.item)
+    }
+
+    /// Reads those of the items that exist, consistently, in any order.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, CloudError> {
+        let found = try_join_all(keys.chunks(MAX_READ).map(|keys| self.get_some(keys.to_vec()))).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn get_some(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, CloudError> {
+        let mut items = Vec::new();
+        for attempt in 0..MAX_ATTEMPTS {
+            let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let request = request.map_err(|error| CloudError::caused("a read cannot be built", error))?;
+            let response = self.client.batch_get_item().request_items(&self.name, request).send().await?;
+            items.extend(response.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
+            let unprocessed = response.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+            keys = unprocessed.map(|unprocessed| unprocessed.keys).unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(items);
+            }
+            pause(attempt).await;
+        }
+        Err(CloudError::of_kind(ErrorKind::Throttled, "the table returned only some of the items"))
     }
 
     /// Writes all items or none. `None` if they are written; else, for each write, whether its condition failed.

@@ -203,7 +203,7 @@ impl Uploads {
                 Ok(Leased::Ended(session)) => {
                     // The call that ended it may have died before it deleted the bytes.
                     self.clean_up(&keys::incoming(user, id)).await;
-                    return outcome(&session);
+                    return self.outcome(user, &session).await;
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => return Err(UploadError::NotFound),
                 Err(error) => return Err(error.into()),
@@ -257,7 +257,11 @@ impl Uploads {
             State::Done => (session.declaration.size, Vec::new()),
             State::Refused | State::Cancelled | State::Expired => (0, Vec::new()),
         };
-        Ok(session.view(now(), received, Some(parts)))
+        let mut view = session.view(now(), received, Some(parts));
+        if let Some(record) = session.record().filter(|_| view.photo.is_some()) {
+            view.photo = Some(self.store.library().show_one(user, record).await?);
+        }
+        Ok(view)
     }
 
     /// The number and size of each part that has arrived; `None` once the parts are assembled or deleted.
@@ -310,11 +314,11 @@ impl Uploads {
             if session.ended_at.is_some() {
                 self.clean_up(&incoming).await;
             }
-            return outcome(&session);
+            return self.outcome(user, &session).await;
         }
         self.clean_up(&incoming).await;
         match end {
-            End::Done => outcome(&Session { state: State::Done, ..session }),
+            End::Done => self.outcome(user, &Session { state: State::Done, ..session }).await,
             End::Refused(refusal) => Err(UploadError::Refused(refusal)),
             End::Lost => Err(UploadError::Ended),
         }
@@ -424,6 +428,15 @@ impl Uploads {
         Ok(is_ours.then(|| name.clone()))
     }
 
+    async fn outcome(&self, user: &UserKey, session: &Session) -> Result<UploadView, UploadError> {
+        match (session.state_at(now()), session.refusal) {
+            (State::Done, _) => self.view(user, session).await,
+            (_, Some(refusal)) => Err(UploadError::Refused(refusal)),
+            (State::Open | State::Checking, None) => Err(UploadError::Busy),
+            _ => Err(UploadError::Ended),
+        }
+    }
+
     /// Deletes the bytes of an upload that has ended. If that fails, the bucket's lifecycle rules delete them later.
     async fn clean_up(&self, incoming: &str) {
         if let Err(error) = self.discard(incoming).await {
@@ -436,15 +449,6 @@ impl Uploads {
             Some(version) => self.objects.delete_version(incoming, &version).await,
             None => Ok(()),
         }
-    }
-}
-
-fn outcome(session: &Session) -> Result<UploadView, UploadError> {
-    match (session.state_at(now()), session.refusal) {
-        (State::Done, _) => Ok(session.view(now(), session.declaration.size, Some(Vec::new()))),
-        (_, Some(refusal)) => Err(UploadError::Refused(refusal)),
-        (State::Open | State::Checking, None) => Err(UploadError::Busy),
-        _ => Err(UploadError::Ended),
     }
 }
 

@@ -218,9 +218,9 @@ impl Session {
     /// The record of the photo, once it has a name.
     #[must_use]
     pub fn record(&self) -> Option<PhotoRecord> {
-        let record = PhotoRecord::new(self.photo.clone()?, self.declaration.size);
-        let sha256 = self.declaration.sha256.as_deref().map(str::to_ascii_lowercase);
-        Some(PhotoRecord { sha256, ..record })
+        let mut record = PhotoRecord::new(self.photo.clone()?, self.declaration.size);
+        record.sha256 = self.declaration.sha256.as_deref().map(str::to_ascii_lowercase);
+        Some(record)
     }
 
     /// The size of all parts but the last.

@@ -30,6 +30,9 @@ use crate::{
     users::UserKey,
 };
 
+/// The maximum number of attempts to record a photo while other photos with the same bytes come and go.
+const MAX_ATTEMPTS: usize = 10;
+
 /// How long an idempotency key is kept.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
@@ -450,12 +453,21 @@ impl UploadStore {
             ..UsageChange::default()
         };
         let mut writes = vec![Write::Update(ended), usage.write(self.table(), user)];
+        let own = writes.len();
         writes.extend(self.library.record_writes(user, &[record]));
-        Ok(self
-            .table()
-            .transact(writes)
-            .await?
-            .map(|failed| if failed.iter().take(2).any(|failed| *failed) { OwnWrite::Failed } else { OwnWrite::Held }))
+        let recorded = writes.len();
+        for _ in 0..MAX_ATTEMPTS {
+            let mut writes = writes.clone();
+            writes.extend(self.library.hash_writes(user, &record.name, None, record.sha256.as_deref()).await?);
+            let Some(failed) = self.table().transact(writes).await? else { return Ok(None) };
+            match failed.iter().position(|failed| *failed) {
+                Some(at) if at < own => return Ok(Some(OwnWrite::Failed)),
+                Some(at) if at < recorded => return Ok(Some(OwnWrite::Held)),
+                // Another photo with the same bytes came or went meanwhile.
+                _ => {}
+            }
+        }
+        Err(CloudError::of_kind(ErrorKind::Throttled, "photos with the same bytes kept changing"))
     }
 
     /// The write that releases what an upload has reserved. Its condition makes that happen once.

@@ -323,6 +323,24 @@ impl Member for String {
     }
 }
 
+/// `true` or `false`; in a form or a query, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl Member for Flag {
+    fn from_json(value: Value) -> Result<Self, Detail> {
+        value.as_bool().map(Self).ok_or_else(|| "must be true or false".into())
+    }
+
+    fn from_text(text: String) -> Result<Self, Detail> {
+        text.parse().map(Self).map_err(|_| "must be true or false".into())
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "boolean"})
+    }
+}
+
 /// An optional member. It may be absent but not null.
 impl<T: Member> Member for Option<T> {
     fn from_json(value: Value) -> Result<Self, Detail> {

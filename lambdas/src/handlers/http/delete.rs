@@ -4,16 +4,14 @@ use http::StatusCode;
 
 use crate::{
     openapi::{Access, Operation},
-    photos::{Library, PhotoName, PhotoStore},
-    telemetry::Chain,
+    photos::{Deletion, PhotoName},
     web::{Problem, Request, Response, Route, auth::Auth, empty, members, problem::Kind},
 };
 
 /// Deletes one of the caller's photos.
 pub struct Delete {
     pub auth: Auth,
-    pub photos: PhotoStore,
-    pub library: Library,
+    pub deletion: Deletion,
 }
 
 crate::members! {
@@ -48,13 +46,8 @@ impl Route for Delete {
             }
         };
         let filename = PhotoName::parse(&filename).map_err(|_| Problem::no_such_photo())?;
-        let is_deleted = self.photos.delete(user.key(), &filename).await?;
-        if !is_deleted && self.library.get(user.key(), &filename).await?.is_none() {
+        if !self.deletion.delete(user.key(), &filename).await? {
             return Err(Problem::no_such_photo());
-        }
-        if let Err(error) = self.library.remove(user.key(), &filename).await {
-            // The photo is gone. The bucket's event removes its record.
-            tracing::warn!(error = %Chain(&error), "an event has to remove the record of a deleted photo");
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }

@@ -55,14 +55,13 @@ impl Route for List {
         let user = self.auth.caller(request.headers()).await?;
         let Selection { limit, cursor } = members::read_parameters(&request)?;
         let after = cursor.as_deref().map(parse_cursor).transpose()?;
-        let (records, has_more) = self.library.list(user.key(), limit.get(), after.as_ref()).await?;
-        let last = records.last().filter(|_| has_more);
-        let cursor = last.map(|record| URL_SAFE_NO_PAD.encode(record.name.as_str()));
-        json(StatusCode::OK, &Listed { photos: records.into_iter().map(Photo::from).collect(), cursor })
+        let (records, next) = self.library.list(user.key(), limit.get(), after.as_ref()).await?;
+        let cursor = next.map(|name| URL_SAFE_NO_PAD.encode(name.as_str()));
+        json(StatusCode::OK, &Listed { photos: self.library.show(user.key(), records).await?, cursor })
     }
 }
 
-/// A cursor is the name of the last photo on a page. It does not contain a folder, so a forged cursor only reaches
+/// A cursor is the name of a photo after which the next page starts. It does not contain a folder, so a forged cursor only reaches
 /// another position in the caller's own list.
 fn parse_cursor(cursor: &str) -> Result<PhotoName, Problem> {
     let name = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());

@@ -1,16 +1,14 @@
 //! `GET /photos/{filename}`
 
 use http::{HeaderValue, StatusCode, header};
-use lambda_http::RequestExt as _;
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     hex::hex,
     openapi::{Access, Operation},
-    photos::{Library, Photo, PhotoName, PhotoRecord},
+    photos::{Library, Photo, PhotoRecord},
     users::UserKey,
-    web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, problem::Kind},
+    web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, path::photo_names, problem::Kind},
 };
 
 /// Shows one of the caller's photos.
@@ -23,7 +21,7 @@ pub struct PhotosGet {
 pub fn operations() -> Vec<Operation> {
     vec![
         Operation::new("GET /photos/{filename}", "photo", "Photos", Access::Token, "Show a photo")
-            .path_parameter("filename", &json!({"type": "string", "minLength": 1}), "The photo's `filename`")
+            .filename()
             .request_header("If-None-Match", "The `ETag` of the photo that the client has.")
             .json::<Photo>(200, "The photo")
             .response_header(200, "ETag", true)
@@ -34,16 +32,8 @@ pub fn operations() -> Vec<Operation> {
 }
 
 impl PhotosGet {
-    /// The photo that the path names.
-    ///
-    /// A gateway decodes the path, but some leave `%25` as it is. So a name with `%25` is looked up as it came, then
-    /// decoded. Both cannot be photos: the timestamps of two names differ.
     async fn find(&self, request: &Request, user: &UserKey) -> Result<PhotoRecord, Problem> {
-        let parameters = request.path_parameters();
-        let name = parameters.first("filename").unwrap_or_default();
-        let decoded = Some(name.replace("%25", "%")).filter(|decoded| decoded != name);
-        for name in [Some(name.to_owned()), decoded].into_iter().flatten() {
-            let Ok(name) = PhotoName::parse(&name) else { continue };
+        for name in photo_names(request) {
             if let Some(record) = self.library.get(user, &name).await? {
                 return Ok(record);
             }
@@ -55,7 +45,8 @@ impl PhotosGet {
 impl Route for PhotosGet {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let photo = Photo::from(self.find(&request, user.key()).await?);
+        let record = self.find(&request, user.key()).await?;
+        let photo = self.library.show_one(user.key(), record).await?;
         let text = serde_json::to_vec(&photo).map_err(Problem::internal)?;
         let etag = format!("\"{}\"", hex(&Sha256::digest(text)));
         let mut response = if etag::is_none_match_satisfied(request.headers(), &etag) {

@@ -13,7 +13,7 @@ use crate::{
         Problem, Request, Response, Route,
         auth::Auth,
         json,
-        members::{self, Detail, Limit, Member},
+        members::{self, Detail, Flag, Limit, Member},
     },
 };
 
@@ -37,14 +37,14 @@ struct Listed {
 crate::members! {
     struct Parameters {
         /// Only photos that were taken at this time or later.
-        from: Option<TakenAt>,
+        from: Option<LocalTime>,
         /// Only photos that were taken before this time.
-        to: Option<TakenAt>,
+        to: Option<LocalTime>,
         /// Only photos of this type.
         r#type: Option<PhotoType>,
         /// Only photos that are favourites, or only those that are not.
         favourite: Option<Flag>,
-        /// Only photos in the trash. Nothing moves a photo to the trash yet.
+        /// Only photos in the trash. Without it, only photos that are not.
         trash: Option<Flag>,
         order: Order,
         limit: Limit<DEFAULT_LIMIT, MAX_LIMIT>,
@@ -54,9 +54,12 @@ crate::members! {
 }
 
 /// A local date or time.
-impl Member for TakenAt {
+#[derive(PartialEq)]
+struct LocalTime(TakenAt);
+
+impl Member for LocalTime {
     fn from_json(value: Value) -> Result<Self, Detail> {
-        value.as_str().and_then(Self::parse).ok_or_else(|| {
+        value.as_str().and_then(TakenAt::parse_local).map(Self).ok_or_else(|| {
             "must be a local date or time without an offset, such as 2026-11-21 or 2026-11-21T14:30:00".into()
         })
     }
@@ -76,24 +79,6 @@ impl Member for PhotoType {
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"enum": Self::ALL.map(Self::extension)})
-    }
-}
-
-/// `true` or `false` in a query string.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Flag(bool);
-
-impl Member for Flag {
-    fn from_json(value: Value) -> Result<Self, Detail> {
-        match value.as_str() {
-            Some("true") => Ok(Self(true)),
-            Some("false") => Ok(Self(false)),
-            _ => Err("must be true or false".into()),
-        }
-    }
-
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "boolean"})
     }
 }
 
@@ -135,21 +120,19 @@ impl Route for PhotosList {
         let user = self.auth.caller(request.headers()).await?;
         let Parameters { from, to, r#type: kind, favourite, trash, order, limit, cursor } =
             members::read_query(&request)?;
+        let [from, to] = [from, to].map(|time| time.map(|LocalTime(time)| time));
         if let (Some(from), Some(to)) = (&from, &to)
             && from.sort_key() > to.sort_key()
         {
             return Err(Problem::bad_request("`from` must not be after `to`."));
         }
         let after = cursor.as_deref().map(parse_cursor).transpose()?;
-        if trash == Some(Flag(true)) {
-            return json(StatusCode::OK, &Listed { photos: Vec::new(), cursor: None });
-        }
-        let favourite = favourite.map(|Flag(favourite)| favourite);
-        let selection = Selection { from, to, kind, favourite, oldest_first: order == Order::Oldest };
+        let (favourite, in_trash) = (favourite.map(|Flag(favourite)| favourite), trash == Some(Flag(true)));
+        let selection = Selection { from, to, kind, favourite, in_trash, oldest_first: order == Order::Oldest };
         let (records, has_more) = self.library.select(user.key(), &selection, limit.get(), after.as_ref()).await?;
         let last = records.last().filter(|_| has_more);
         let cursor = last.map(|record| URL_SAFE_NO_PAD.encode(record.position()));
-        json(StatusCode::OK, &Listed { photos: records.into_iter().map(Photo::from).collect(), cursor })
+        json(StatusCode::OK, &Listed { photos: self.library.show(user.key(), records).await?, cursor })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Consumers of SQS queues.
 
 pub mod index_images;
+pub mod purge;
 pub mod record_photos;
 pub mod repair;
 pub mod send_mail;

@@ -1,0 +1,12 @@
+//! `PATCH /photos/{filename}`
+
+use yourplace::{aws, handlers::http::photos_change::PhotosChange, photos::Library, web, web::auth::Auth};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve(|| {
+        let config = aws::sdk_config()?;
+        Ok(PhotosChange { auth: Auth::from_env()?, library: Library::from_env(&config)? })
+    })
+    .await
+}
