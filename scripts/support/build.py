@@ -32,11 +32,11 @@ def build_for_host(*, release: bool = False) -> dict[str, Path]:
 
 
 def package_for_host(
-    package: str, programs: Iterable[str] | None = None, *, release: bool = True
+    *packages: str, programs: Iterable[str] | None = None, release: bool = True
 ) -> dict[str, Path]:
-    """Builds programs of a package for this machine: all of them, unless `programs` names some."""
+    """Builds programs of packages for this machine: all of them, unless `programs` names some."""
     chosen = ["--bins"] if programs is None else [f"--bin={name}" for name in programs]
-    return _build([*chosen, "--package", package], release)
+    return _build([*chosen, *(f"--package={package}" for package in packages)], release)
 
 
 def _build(chosen: Sequence[str], release: bool) -> dict[str, Path]:
