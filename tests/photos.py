@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pillow_heif
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
 pillow_heif.register_heif_opener()
@@ -48,15 +48,18 @@ def picture(seed: int = 0, size: tuple[int, int] = (96, 72)) -> Image.Image:
     return image
 
 
-def phone_exif() -> Image.Exif:
-    """The EXIF block of a phone's photo: maker, model, orientation, time and place."""
+def phone_exif(taken_at: str | None = None) -> Image.Exif:
+    """The EXIF block of a phone's photo: maker, model, orientation and place, and a time if it is given.
+
+    Most tests need photos whose names say when they were taken.
+    """
     exif = Image.Exif()
     exif[0x010F] = "Acme"
     exif[0x0110] = "Phone 12"
     exif[0x0112] = 6
-    exif[0x0132] = "2024:05:04 12:34:56"
     details = exif.get_ifd(0x8769)
-    details[0x9003] = "2024:05:04 12:34:56"
+    if taken_at:
+        details[0x9003] = taken_at
     details[0x829A] = IFDRational(1, 120)
     details[0x8827] = 64
     place = exif.get_ifd(0x8825)
@@ -106,6 +109,21 @@ def variants() -> tuple[tuple[str, str, bytes], ...]:
         # iPhones write the generic brand first for a burst or an edited photo.
         ("heic under the brand mif1", "heic", heic.replace(b"ftypheic", b"ftypmif1", 1)),
     )
+
+
+def looks_like(data: bytes, original: bytes) -> bool:
+    """Whether two files show the same picture, at any size."""
+    pictures: list[bytes] = []
+    for file in (data, original):
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(file)))
+        pictures.append(upright.convert("RGB").resize((12, 12), Image.Resampling.BOX).tobytes())
+    differences = [abs(a - b) for a, b in zip(pictures[0], pictures[1], strict=True)]
+    return sum(differences) < 6 * len(differences)
+
+
+def has_metadata(data: bytes) -> bool:
+    """Whether a JPEG file contains more than its picture."""
+    return any(mark in data for mark in (b"Exif", b"ICC_PROFILE", b"ns.adobe.com", b"Acme", b"Photoshop"))
 
 
 def jpeg_of(size: int, seed: int = 0) -> bytes:

@@ -42,6 +42,19 @@ PHOTO_MEMBERS = {
     "thumbhash",
     "duplicate_of",
 }
+#: The members that `render_photos` sets, at any moment after the upload.
+FOUND_LATER = {
+    "sha256",
+    "width",
+    "height",
+    "place",
+    "camera",
+    "rendition",
+    "thumbnail_url",
+    "preview_url",
+    "thumbhash",
+    "duplicate_of",
+}
 #: The quota of a new user, by default.
 EMPTY_QUOTA = {"bytes": 50 << 30, "used": 0, "reserved": 0, "photos": 500_000, "photos_used": 0}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -229,6 +242,11 @@ def assert_problem(response: httpx.Response, status: int, *pointers: str) -> Any
         if pointers:
             assert sorted(error["pointer"] for error in body["errors"]) == sorted(pointers), body
     return body
+
+
+def at_first(photo: dict[str, Any]) -> dict[str, Any]:
+    """A photo without what is found in it later."""
+    return {name: value for name, value in photo.items() if name not in FOUND_LATER}
 
 
 def words(response: httpx.Response) -> tuple[int, dict[str, Any]]:

@@ -1,10 +1,10 @@
-//! Photo storage and auctions on AWS Lambda. Each binary of this crate is one function. The manifest, `service.json`,
+//! Photo storage and auctions on AWS Lambda. Each binary of this crate, and of the crate `renditions`, is one function. The manifest, `service.json`,
 //! says what starts it and what it may do.
 //!
 //! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes
 //! responses, [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`],
-//! [`uploads`], [`index`], [`repair`], [`auctions`], [`mail`]) do the work on [`storage`]. The domain knows nothing
-//! about HTTP.
+//! [`uploads`], [`renditions`], [`index`], [`repair`], [`auctions`], [`mail`]) do the work on [`storage`]. The domain
+//! knows nothing about HTTP.
 
 pub mod archive;
 pub mod auctions;
@@ -18,6 +18,7 @@ pub mod mail;
 pub mod money;
 pub mod openapi;
 pub mod photos;
+pub mod renditions;
 pub mod repair;
 pub mod storage;
 pub mod telemetry;

@@ -11,8 +11,9 @@ fn each_function_has_a_program_and_each_program_a_function() {
     let manifest: Value = serde_json::from_str(&fs::read_to_string(folder.join("service.json")).unwrap()).unwrap();
     let functions: BTreeSet<String> = manifest["functions"].as_object().unwrap().keys().cloned().collect();
 
-    let programs: BTreeSet<String> = fs::read_dir(folder.join("src/bin"))
-        .unwrap()
+    let programs: BTreeSet<String> = ["src/bin", "../renditions/src/bin"]
+        .iter()
+        .flat_map(|programs| fs::read_dir(folder.join(programs)).unwrap())
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
 

@@ -20,7 +20,7 @@ pub struct PictureStore {
     objects: Objects,
 }
 
-/// A picture's key: `auctions/{id}/{timestamp}.{ext}`.
+/// A picture's key: `auctions/{id}/{timestamp}.{ext}`. Pictures are JPEG files; those of version 0.1 have any type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PictureKey {
     text: String,
@@ -63,11 +63,12 @@ impl PictureStore {
         Self { objects }
     }
 
-    /// Stores a picture under a new key. If the key is taken, the next attempt is one millisecond later.
+    /// Stores a picture, which is a JPEG file, under a new key. If the key is taken, the next attempt is one millisecond later.
     ///
     /// # Errors
     /// [`AuctionError::Crowded`] and [`AuctionError::Storage`]; nothing is stored then.
-    pub async fn put(&self, auction: Uuid, kind: PhotoType, picture: Bytes) -> Result<PictureKey, AuctionError> {
+    pub async fn put(&self, auction: Uuid, picture: Bytes) -> Result<PictureKey, AuctionError> {
+        let kind = PhotoType::Jpg;
         let mut now = crate::time::now();
         for _ in 0..MAX_ATTEMPTS {
             let key = PictureKey::new(auction, kind, now);

@@ -5,8 +5,8 @@ use yourplace::{aws, handlers::http::photos_change::PhotosChange, photos::Librar
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let config = aws::sdk_config()?;
-        Ok(PhotosChange { auth: Auth::from_env()?, library: Library::from_env(&config)? })
+        let library = Library::from_env(&aws::sdk_config()?)?;
+        Ok(PhotosChange { auth: Auth::from_env()?, library, presigner: aws::presigner()? })
     })
     .await
 }

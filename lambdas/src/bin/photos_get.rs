@@ -4,5 +4,9 @@ use yourplace::{aws, handlers::http::photos_get::PhotosGet, photos::Library, web
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve(|| Ok(PhotosGet { auth: Auth::from_env()?, library: Library::from_env(&aws::sdk_config()?)? })).await
+    web::serve(|| {
+        let library = Library::from_env(&aws::sdk_config()?)?;
+        Ok(PhotosGet { auth: Auth::from_env()?, library, presigner: aws::presigner()? })
+    })
+    .await
 }

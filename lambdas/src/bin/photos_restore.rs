@@ -9,7 +9,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
         let config = aws::sdk_config()?;
         let (library, schedule) = (Library::from_env(&config)?, IndexSchedule::from_env(&config)?);
-        Ok(PhotosRestore { auth: Auth::from_env()?, library, schedule })
+        Ok(PhotosRestore { auth: Auth::from_env()?, library, presigner: aws::presigner()?, schedule })
     })
     .await
 }

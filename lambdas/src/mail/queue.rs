@@ -4,7 +4,7 @@ use aws_sdk_sqs::{
 };
 
 use super::Message;
-use crate::storage::CloudError;
+use crate::storage::{CloudError, queue::ascii};
 
 /// The longest reason stored with a dead letter, in characters.
 const MAX_REASON: usize = 500;
@@ -90,32 +90,5 @@ impl DeadLetters {
             .await
             .map_err(CloudError::from)?;
         Ok(())
-    }
-}
-
-/// The same JSON in ASCII. SQS rejects some characters (U+FFFE and U+FFFF: `SendMessage` in its API reference), and one
-/// such title would make it reject the whole batch on every retry. In JSON only strings can contain them.
-fn ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_ascii() {
-            text.push(c);
-        } else {
-            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_always_ascii() {
-        let title = "Lámpara \u{7f}\u{ffff}\u{fffe} \"🏳️‍🌈\" \\u0041 \0";
-        let message = ascii(&serde_json::to_string(title).unwrap());
-        assert!(message.bytes().all(|byte| (0x20..0x80).contains(&byte)), "{message}");
-        assert_eq!(serde_json::from_str::<String>(&message).unwrap(), title);
     }
 }

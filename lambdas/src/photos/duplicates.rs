@@ -17,8 +17,10 @@ use super::{
     record::photo_item,
 };
 use crate::{
+    renditions,
     storage::{
         CloudError, ErrorKind,
+        presign::Presigner,
         table::{Item, MalformedItem, Write, item_key, number, required, required_number, text},
     },
     users::UserKey,
@@ -55,7 +57,12 @@ impl Library {
     ///
     /// # Errors
     /// Any [`CloudError`].
-    pub async fn show(&self, user: &UserKey, records: Vec<PhotoRecord>) -> Result<Vec<Photo>, CloudError> {
+    pub async fn show(
+        &self,
+        user: &UserKey,
+        records: Vec<PhotoRecord>,
+        presigner: &Presigner,
+    ) -> Result<Vec<Photo>, CloudError> {
         let hashes: BTreeSet<_> = records.iter().filter_map(|record| record.sha256.as_deref()).collect();
         let keys = hashes.into_iter().map(|hash| item_key(user, &group_item(hash))).collect();
         let mut oldest = BTreeMap::new();
@@ -66,17 +73,23 @@ impl Library {
         let photos = records.into_iter().map(|record| {
             let oldest = record.sha256.as_ref().and_then(|hash| oldest.get(hash));
             let duplicate_of = oldest.filter(|oldest| **oldest != record.name).cloned();
-            Photo::new(record, duplicate_of)
+            let (thumbnail_url, preview_url) = renditions::urls(user, &record, presigner)?.unzip();
+            Ok(Photo { thumbnail_url, preview_url, ..Photo::new(record, duplicate_of) })
         });
-        Ok(photos.collect())
+        photos.collect()
     }
 
     /// A photo as responses show it.
     ///
     /// # Errors
     /// Any [`CloudError`].
-    pub async fn show_one(&self, user: &UserKey, record: PhotoRecord) -> Result<Photo, CloudError> {
-        let mut photos = self.show(user, vec![record]).await?;
+    pub async fn show_one(
+        &self,
+        user: &UserKey,
+        record: PhotoRecord,
+        presigner: &Presigner,
+    ) -> Result<Photo, CloudError> {
+        let mut photos = self.show(user, vec![record], presigner).await?;
         photos.pop().ok_or_else(|| CloudError::unusable("a record makes no photo"))
     }
 

@@ -47,6 +47,8 @@ pub struct Description {
     pub place: Option<Place>,
     pub camera: Option<String>,
     pub rendition: Rendition,
+    /// See [`crate::renditions::RECIPE`].
+    pub recipe: u32,
     pub thumbhash: Option<String>,
 }
 
@@ -82,13 +84,15 @@ impl Edit<'_> {
                 new.trashed_at = None;
             }
             Self::Describe(description) => {
-                let Description { sha256, dimensions, taken_at, place, camera, rendition, thumbhash } = description;
+                let Description { sha256, dimensions, taken_at, place, camera, rendition, recipe, thumbhash } =
+                    description;
                 new.sha256 = Some(sha256.clone());
                 (new.taken.own, new.taken.own_source) = match taken_at {
                     Some(taken_at) => (taken_at.clone(), TakenAtSource::Exif),
                     None => TakenAt::of(&old.name),
                 };
-                (new.dimensions, new.place, new.rendition) = (*dimensions, *place, *rendition);
+                (new.dimensions, new.place) = (*dimensions, *place);
+                (new.rendition, new.recipe) = (*rendition, *recipe);
                 new.camera.clone_from(camera);
                 new.thumbhash.clone_from(thumbhash);
             }
@@ -257,6 +261,7 @@ mod tests {
             place: of.place,
             camera: of.camera.clone(),
             rendition: of.rendition,
+            recipe: of.recipe,
             thumbhash: of.thumbhash.clone(),
         }
     }

@@ -17,7 +17,7 @@ mod trash;
 mod usage;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use deletion::Deletion;
 pub use edit::{Described, Description, Edit};
@@ -66,17 +66,20 @@ pub struct Photo {
     #[schemars(extend("format" = "date-time"))]
     pub trashed_at: Option<String>,
     pub rendition: Rendition,
+    /// A JPEG file of at most 512 pixels on the longer side. The URL is valid for 15 minutes, and null until it is ready.
     #[schemars(extend("format" = "uri"))]
     pub thumbnail_url: Option<String>,
+    /// As `thumbnail_url`, with at most 2,048 pixels.
     #[schemars(extend("format" = "uri"))]
     pub preview_url: Option<String>,
+    /// A blurred picture to show until the thumbnail is loaded, in base64 (<https://evanw.github.io/thumbhash/>).
     pub thumbhash: Option<String>,
     /// The user's oldest photo with the same bytes, if that is another one. Photos in the trash do not count.
     pub duplicate_of: Option<PhotoName>,
 }
 
 /// In degrees (WGS 84).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     pub latitude: f64,
     pub longitude: f64,

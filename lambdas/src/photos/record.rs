@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{PhotoName, Place, Rendition, Taken, TakenAt, TakenAtSource};
 use crate::{
+    renditions::RECIPE,
     storage::table::{
         Item, MalformedItem, item_key, number, optional, optional_number, required, required_number, text, time,
     },
@@ -29,6 +30,8 @@ pub struct PhotoRecord {
     /// When the photo was moved to the trash, if it is there.
     pub trashed_at: Option<Timestamp>,
     pub rendition: Rendition,
+    /// The recipe of the renditions, or of the attempt to make them: see [`crate::renditions::RECIPE`]. 0 before that.
+    pub recipe: u32,
     pub thumbhash: Option<String>,
     /// How often the record was changed. A change is written only if nobody else has changed the record meanwhile.
     pub(super) version: u64,
@@ -57,9 +60,16 @@ impl PhotoRecord {
             favourite: false,
             trashed_at: None,
             rendition: Rendition::Pending,
+            recipe: 0,
             thumbhash: None,
             version: 0,
         }
+    }
+
+    /// Whether there are renditions of the current recipe, or none can be made.
+    #[must_use]
+    pub fn is_rendered(&self) -> bool {
+        self.rendition != Rendition::Pending && self.recipe == RECIPE
     }
 
     /// The photo's position by time: when it was taken, then its name.
@@ -80,6 +90,7 @@ impl PhotoRecord {
             favourite,
             trashed_at,
             rendition,
+            recipe,
             thumbhash,
             version,
         } = self;
@@ -95,6 +106,7 @@ impl PhotoRecord {
             ("favourite", favourite.then_some(AttributeValue::Bool(true))),
             ("trashedAt", trashed_at.map(time)),
             ("rendition", (*rendition != Rendition::Pending).then(|| text(rendition.as_str()))),
+            ("recipe", (*recipe > 0).then(|| number((*recipe).into()))),
             ("thumbhash", thumbhash.as_ref().map(text)),
             ("version", (*version > 0).then(|| number(*version))),
         ];
@@ -135,6 +147,7 @@ impl PhotoRecord {
             favourite: item.contains_key("favourite"),
             trashed_at: optional(item, "trashedAt", |time| time.parse().ok())?,
             rendition: optional(item, "rendition", Rendition::parse)?.unwrap_or(Rendition::Pending),
+            recipe: optional_number(item, "recipe").and_then(|recipe| u32::try_from(recipe).ok()).unwrap_or_default(),
             thumbhash: optional(item, "thumbhash", owned)?,
             version: optional_number(item, "version").unwrap_or_default(),
         })
@@ -222,10 +235,10 @@ pub(super) mod tests {
         let dimensions = any::<(u32, u32)>().prop_map(|(width, height)| Dimensions { width, height });
         let rendition = prop::sample::select(Rendition::ALL.to_vec());
         let found = (option::of("[0-9a-f]{64}"), option::of(dimensions), option::of(place), option::of(".{1,20}"));
-        let shown = (rendition, option::of("[A-Za-z0-9+/]{30}"));
+        let shown = (rendition, any::<u32>(), option::of("[A-Za-z0-9+/]{30}"));
         let chosen = (option::of(taken_at()), option::of(taken_at()), any::<bool>(), option::of(instant()));
         (any::<String>(), kind, instant(), any::<(u64, u64)>(), found, shown, chosen).prop_map(
-            |(original, kind, uploaded_at, (size, version), found, (rendition, thumbhash), chosen)| {
+            |(original, kind, uploaded_at, (size, version), found, (rendition, recipe, thumbhash), chosen)| {
                 let mut record = PhotoRecord::new(PhotoName::new(&original, kind, uploaded_at), size);
                 let (exif, chosen, favourite, trashed_at) = chosen;
                 if let Some(exif) = exif {
@@ -233,7 +246,7 @@ pub(super) mod tests {
                 }
                 record.taken.chosen = chosen;
                 (record.sha256, record.dimensions, record.place, record.camera) = found;
-                PhotoRecord { favourite, trashed_at, rendition, thumbhash, version, ..record }
+                PhotoRecord { rendition, recipe, thumbhash, favourite, trashed_at, version, ..record }
             },
         )
     }

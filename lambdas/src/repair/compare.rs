@@ -14,6 +14,8 @@ pub(super) struct Differences {
     pub(super) unrecorded: Vec<PhotoRecord>,
     /// The names of records without a photo. The photo may have been stored after the listing.
     pub(super) missing: Vec<PhotoName>,
+    /// Photos without current renditions.
+    pub(super) unrendered: Vec<PhotoName>,
     /// The names of records with a wrong size, and the actual size in bytes.
     pub(super) resized: Vec<(PhotoName, u64)>,
     /// How many photos the part has.
@@ -42,6 +44,10 @@ pub(super) fn compare(objects: Page<u64>, records: Page<PhotoRecord>, now: Times
             continue;
         };
         differences.objects += 1;
+        let is_rendered = record.as_ref().is_some_and(|record| record.size == size && record.is_rendered());
+        if !is_rendered && !is_recent(&name, now) {
+            differences.unrendered.push(name.clone());
+        }
         match record {
             Some(record) if record.size != size => differences.resized.push((name, size)),
             None if !is_recent(&name, now) => differences.unrecorded.push(PhotoRecord::new(name, size)),
@@ -64,6 +70,7 @@ mod tests {
     use proptest::{collection::btree_map, prelude::*};
 
     use super::*;
+    use crate::{photos::Rendition, renditions::RECIPE};
 
     const NOW: &str = "2026-11-21T02:03:04.056Z";
 
@@ -105,6 +112,25 @@ mod tests {
             prop_assert_eq!(differences.objects, stored.len() as u64);
             prop_assert_eq!(fixed, stored.into_iter().map(|(minute, size)| (name(minute), size)).collect());
         }
+    }
+
+    #[test]
+    fn photos_without_current_renditions_are_rendered() {
+        let records = [
+            (1, Rendition::Ready, RECIPE),
+            (2, Rendition::Unavailable, RECIPE),
+            (3, Rendition::Pending, 0),
+            (4, Rendition::Ready, RECIPE - 1),
+            (5, Rendition::Unavailable, RECIPE - 1),
+        ];
+        let entry = |(minute, rendition, recipe)| {
+            let record = PhotoRecord { rendition, recipe, ..PhotoRecord::new(name(minute), 1) };
+            (record.name.to_string(), record)
+        };
+        let records = Page { entries: records.into_iter().map(entry).collect(), has_more: false };
+        let stored = (1..=6).map(|minute| (name(minute).to_string(), 1)).collect();
+        let differences = compare(Page { entries: stored, has_more: false }, records, NOW.parse().unwrap());
+        assert_eq!(differences.unrendered, [3, 4, 5, 6].map(name));
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::{
     config::ConfigError,
     index::{IndexSchedule, PhotoIndexStore},
     photos::{Edit, Library, PhotoRecord, Reconciler},
+    renditions::{self, RenderQueue},
     storage::{CloudError, Objects, keys, table::Table},
     time::now,
     uploads::UploadStore,
@@ -79,6 +80,7 @@ pub struct Repair {
     records: Records,
     indexes: PhotoIndexStore,
     schedule: IndexSchedule,
+    rendering: RenderQueue,
 }
 
 impl Repair {
@@ -95,6 +97,7 @@ impl Repair {
             queue: RepairQueue::from_env(aws)?,
             indexes: PhotoIndexStore::new(objects.clone()),
             schedule: IndexSchedule::from_env(aws)?,
+            rendering: RenderQueue::from_env(aws)?,
             records: Records::new(Table::library(aws)?),
             objects,
             library,
@@ -161,7 +164,8 @@ impl Repair {
         let (objects, records) = try_join!(objects, records)?;
         let hashed = records.entries.iter().map(|(_, record)| record).filter(|record| record.sha256.is_some());
         let hashed: Vec<_> = hashed.cloned().collect();
-        let Differences { unrecorded, missing, resized, objects, ignored, next } = compare(objects, records, now());
+        let Differences { unrecorded, missing, unrendered, resized, objects, ignored, next } =
+            compare(objects, records, now());
         let mut added = self.library.accept(user, &unrecorded).await?;
         if added < unrecorded.len() as u64 {
             added += self.restore(user, &unrecorded).await?;
@@ -172,6 +176,8 @@ impl Repair {
         }
         let reconciled = self.reconciler.reconcile(user, &missing).await?;
         let grouped = self.library.group_copies(user, &hashed).await?;
+        let tasks: Vec<_> = unrendered.into_iter().map(|name| renditions::Task { user: user.clone(), name }).collect();
+        self.rendering.send(&tasks).await?;
         let counts = [
             ("objects", objects),
             ("ignored", ignored),
@@ -179,6 +185,7 @@ impl Repair {
             ("removed", reconciled.removed),
             ("resized", corrected),
             ("grouped", grouped),
+            ("unrendered", tasks.len() as u64),
         ];
         let next = next.map_or(Position::Compared, Position::After);
         self.runs.advance(run, Some(user), (position, &next), &counts).await

@@ -1,4 +1,3 @@
-use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
 use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,18 +5,14 @@ use uuid::Uuid;
 use crate::{
     aws,
     config::{ConfigError, required},
-    storage::CloudError,
+    storage::{CloudError, Queue},
     users::UserKey,
 };
-
-/// The most messages per call (`SendMessageBatch` in the SQS API reference).
-const BATCH: usize = 10;
 
 /// The queue `repair`.
 #[derive(Clone, Debug)]
 pub(super) struct RepairQueue {
-    sqs: Client,
-    url: String,
+    queue: Queue,
 }
 
 /// A part of a run that must be brought to its end.
@@ -47,33 +42,20 @@ impl Task {
         Some(Self { run, user })
     }
 
-    fn message(&self) -> Result<String, CloudError> {
-        let message = Message { run: self.run, user: self.user.as_ref().map(ToString::to_string) };
-        serde_json::to_string(&message).map_err(|error| CloudError::caused("a message is not JSON", error))
+    fn message(&self) -> Message {
+        Message { run: self.run, user: self.user.as_ref().map(ToString::to_string) }
     }
 }
 
 impl RepairQueue {
     /// The queue that `REPAIR_QUEUE_URL` names.
     pub(super) fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { sqs: aws::sqs(aws), url: required("REPAIR_QUEUE_URL")? })
+        Ok(Self { queue: Queue::new(aws::sqs(aws), required("REPAIR_QUEUE_URL")?) })
     }
 
     /// Sends each task. After an error some may be sent nevertheless, and all may be sent again.
     pub(super) async fn send(&self, tasks: &[Task]) -> Result<(), CloudError> {
-        for tasks in tasks.chunks(BATCH) {
-            let mut batch = self.sqs.send_message_batch().queue_url(&self.url);
-            for (at, task) in tasks.iter().enumerate() {
-                let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(task.message()?);
-                let entry = entry.build().map_err(|error| CloudError::caused("a message cannot be built", error))?;
-                batch = batch.entries(entry);
-            }
-            let response = batch.send().await?;
-            if let Some(failed) = response.failed().first() {
-                return Err(CloudError::unusable(format!("SQS refused a message: {}", failed.code())));
-            }
-        }
-        Ok(())
+        self.queue.send(&tasks.iter().map(Task::message).collect::<Vec<_>>()).await
     }
 }
 
@@ -85,7 +67,7 @@ mod tests {
     fn a_message_is_read_as_it_was_written() {
         for user in [None, UserKey::from_segment("auth0~a%7Cb")] {
             let task = Task { run: Uuid::now_v7(), user };
-            assert_eq!(Task::parse(&task.message().unwrap()), Some(task));
+            assert_eq!(Task::parse(&serde_json::to_string(&task.message()).unwrap()), Some(task));
         }
     }
 

@@ -15,6 +15,8 @@ pub const INDEX: &str = "index/";
 pub const SNAPSHOTS: &str = "snapshots/";
 /// Records of users as versions up to 0.1 stored them: `users/{user}/record.json`. A repair moves them to the table.
 pub const USERS: &str = "users/";
+/// Small versions of photos: `renditions/{user}/{filename}/{recipe}-{longer}.jpg`.
+pub const RENDITIONS: &str = "renditions/";
 /// Auction pictures: `auctions/{auction}/{timestamp}.{ext}`.
 pub const AUCTIONS: &str = "auctions/";
 
@@ -35,6 +37,18 @@ pub fn photo(user: &UserKey, name: &PhotoName) -> String {
 #[must_use]
 pub fn incoming(user: &UserKey, upload: Uuid) -> String {
     format!("{INCOMING}{user}/{upload}")
+}
+
+/// Where the renditions of a photo are.
+#[must_use]
+pub fn renditions(user: &UserKey, name: &PhotoName) -> String {
+    format!("{RENDITIONS}{user}/{name}/")
+}
+
+/// A rendition of a photo, made by a version of the recipe, whose longer side has at most `longer` pixels.
+#[must_use]
+pub fn rendition(user: &UserKey, name: &PhotoName, recipe: u32, longer: u32) -> String {
+    format!("{}{recipe}-{longer}.jpg", renditions(user, name))
 }
 
 /// A user's photo index.

@@ -84,6 +84,16 @@ impl Objects {
         unless_precondition(put.map(|_| ()).map_err(CloudError::from))
     }
 
+    /// Stores an object, whatever is there.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn overwrite(&self, key: &str, media_type: &str, bytes: Bytes) -> Result<(), CloudError> {
+        let put = self.s3.put_object().bucket(&self.bucket).key(key).content_type(media_type);
+        put.body(ByteStream::from(bytes)).customize().disable_payload_signing().send().await?;
+        Ok(())
+    }
+
     /// Writes a JSON document with one item of metadata, whatever is there, in one attempt.
     ///
     /// # Errors

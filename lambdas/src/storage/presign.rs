@@ -26,6 +26,9 @@ pub const EXPIRES_IN: Duration = Duration::from_mins(15);
 /// How long a URL takes a part of an upload: enough for a part on a slow line, and for a part that waits for others.
 pub const PART_EXPIRES_IN: Duration = Duration::from_hours(1);
 
+/// How long [`Presigner::presign_steady`] returns the same URL.
+const STEADY: Duration = Duration::from_mins(5);
+
 /// The signature requires all characters to be encoded except the unreserved ones of RFC 3986.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &VALUE.remove(b'/');
@@ -65,6 +68,18 @@ impl Presigner {
     /// [`PresignError`], which means a bug in this program.
     pub fn presign(&self, key: &str, content_type: &str, disposition: Option<&str>) -> Result<String, PresignError> {
         self.presign_at(SystemTime::now(), key, content_type, disposition)
+    }
+
+    /// As [`Presigner::presign`], without a disposition. All URLs that are created within five minutes are the same, so
+    /// that a browser finds what it has loaded before, and a response with the URL has the same `ETag`. So a URL is valid
+    /// for ten more minutes at least.
+    ///
+    /// # Errors
+    /// [`PresignError`].
+    pub fn presign_steady(&self, key: &str, content_type: &str) -> Result<String, PresignError> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let signed_at = SystemTime::UNIX_EPOCH + Duration::from_secs(now - now % STEADY.as_secs());
+        self.presign_at(signed_at, key, content_type, None)
     }
 
     fn presign_at(

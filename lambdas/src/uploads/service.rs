@@ -259,7 +259,7 @@ impl Uploads {
         };
         let mut view = session.view(now(), received, Some(parts));
         if let Some(record) = session.record().filter(|_| view.photo.is_some()) {
-            view.photo = Some(self.store.library().show_one(user, record).await?);
+            view.photo = Some(self.store.library().show_one(user, record, &self.presigner).await?);
         }
         Ok(view)
     }

@@ -18,6 +18,7 @@ use crate::{
     auctions::{self, AuctionError},
     money::Amount,
     photos::{Exceeded, StoreError},
+    renditions::RenderError,
     storage::{CloudError, ErrorKind, presign::PresignError},
     telemetry::Chain,
     uploads::{self, Refusal, UploadError},
@@ -280,6 +281,14 @@ impl From<CloudError> for Problem {
 impl From<PresignError> for Problem {
     fn from(error: PresignError) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<RenderError> for Problem {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Process(_) | RenderError::Source(_) => Self::internal(error),
+        }
     }
 }
 

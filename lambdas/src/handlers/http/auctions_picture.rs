@@ -1,6 +1,9 @@
 //! `PATCH /auctions/{id}/picture`
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
+use futures_util::stream;
 use http::StatusCode;
 
 use crate::{
@@ -8,6 +11,7 @@ use crate::{
     config::Uploads,
     openapi::{Access, Operation},
     photos::PhotoType,
+    renditions::Renderer,
     storage::presign::Presigner,
     time::now,
     web::{
@@ -26,6 +30,7 @@ pub struct AuctionsPicture {
     pub auctions: AuctionStore,
     pub pictures: PictureStore,
     pub presigner: Presigner,
+    pub renderer: Renderer,
     /// The limit on the size of a picture.
     pub uploads: Uploads,
 }
@@ -48,15 +53,21 @@ pub fn operations() -> Vec<Operation> {
 }
 
 impl Route for AuctionsPicture {
-    /// Stores the new picture, then makes the auction show it, then deletes the old one. So the picture that an auction
+    /// Makes a thumbnail of the photo, which has no metadata: nobody else sees the photo itself, and it is not stored.
+    /// Then stores the new picture, then makes the auction show it, then deletes the old one. So the picture that an auction
     /// shows always exists. A process that is killed in between leaves an object that no auction shows.
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let caller = user.key().as_str();
         let id = auction_id(&request)?;
         let before = self.auctions.changeable_picture(id, caller, now()).await?;
-        let (kind, picture) = read(request, self.uploads.max_bytes).await?;
-        let key = self.pictures.put(id, kind, picture).await?;
+        let photo = read(request, self.uploads.max_bytes).await?;
+        let seen = self.renderer.render(stream::iter([Ok::<_, Infallible>(photo)])).await?;
+        let rendered = seen.rendered.map_err(|reason| {
+            tracing::info!(reason, "not a picture");
+            Problem::not_a_photo()
+        })?;
+        let key = self.pictures.put(id, rendered.thumbnail.into()).await?;
         let now = now();
         match self.auctions.set_picture(id, caller, before, key.clone(), now).await {
             Ok(change) => {
@@ -81,21 +92,18 @@ impl Route for AuctionsPicture {
     }
 }
 
-/// Reads a picture of at most `limit` bytes: raw bytes or base64 text. The first bytes decide which.
-async fn read(request: Request, limit: usize) -> Result<(PhotoType, Bytes), Problem> {
+/// Reads a photo of at most `limit` bytes: raw bytes or base64 text. The first bytes decide which.
+async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     // Base64 text may exceed the limit, which counts decoded bytes. Lambda's own limit bounds the body.
     let upload = Upload::read(request, "file", usize::MAX).await?.bytes;
-    let (kind, picture) = match PhotoType::detect(&upload) {
-        Some(kind) => (Some(kind), upload),
-        None => match decode_text(&upload) {
-            Some(decoded) => (PhotoType::detect(&decoded), decoded),
-            None => (None, upload),
-        },
+    let photo = match PhotoType::detect(&upload) {
+        Some(_) => upload,
+        None => decode_text(&upload).unwrap_or(upload),
     };
-    if picture.len() > limit {
+    if photo.len() > limit {
         return Err(Problem::too_large(limit));
     }
-    Ok((kind.ok_or_else(Problem::not_a_photo)?, picture))
+    PhotoType::detect(&photo).map(|_| photo).ok_or_else(Problem::not_a_photo)
 }
 
 /// Decodes base64 text, which may be a `data:` URL (RFC 2397).
@@ -117,7 +125,7 @@ mod tests {
 
     const GIF: &[u8] = b"GIF89a\x01\0\x01\0\0\0\0;";
 
-    async fn read_body(content_type: &str, body: impl Into<Body>, limit: usize) -> Result<(PhotoType, Bytes), Problem> {
+    async fn read_body(content_type: &str, body: impl Into<Body>, limit: usize) -> Result<Bytes, Problem> {
         let request = HttpRequest::builder().header("content-type", content_type).body(body.into()).unwrap();
         read(request, limit).await
     }
@@ -135,8 +143,7 @@ mod tests {
             ("multipart/form-data; boundary=b", Body::Text(part)),
             ("application/json", Body::Text(format!("{{\"file\": \"{text}\"}}"))),
         ] {
-            let (kind, picture) = read_body(content_type, body, GIF.len()).await.unwrap();
-            assert_eq!((kind, picture.as_ref()), (PhotoType::Gif, GIF), "{content_type}");
+            assert_eq!(read_body(content_type, body, GIF.len()).await.unwrap(), GIF, "{content_type}");
         }
     }
 

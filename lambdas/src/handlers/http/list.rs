@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     openapi::{Access, Operation},
     photos::{Library, Photo, PhotoName},
+    storage::presign::Presigner,
     web::{
         Problem, Request, Response, Route,
         auth::Auth,
@@ -23,6 +24,7 @@ const MAX_LIMIT: u16 = 1000;
 pub struct List {
     pub auth: Auth,
     pub library: Library,
+    pub presigner: Presigner,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -57,7 +59,8 @@ impl Route for List {
         let after = cursor.as_deref().map(parse_cursor).transpose()?;
         let (records, next) = self.library.list(user.key(), limit.get(), after.as_ref()).await?;
         let cursor = next.map(|name| URL_SAFE_NO_PAD.encode(name.as_str()));
-        json(StatusCode::OK, &Listed { photos: self.library.show(user.key(), records).await?, cursor })
+        let photos = self.library.show(user.key(), records, &self.presigner).await?;
+        json(StatusCode::OK, &Listed { photos, cursor })
     }
 }
 

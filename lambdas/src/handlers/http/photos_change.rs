@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     openapi::{Access, Operation},
     photos::{Edit, Library, Photo, TakenAt},
+    storage::presign::Presigner,
     web::{
         Problem, Request, Response, Route,
         auth::Auth,
@@ -21,6 +22,7 @@ use crate::{
 pub struct PhotosChange {
     pub auth: Auth,
     pub library: Library,
+    pub presigner: Presigner,
 }
 
 crate::members! {
@@ -77,7 +79,7 @@ impl Route for PhotosChange {
         };
         for name in photo_names(&request) {
             if let Some(record) = self.library.edit(user.key(), &name, &edit).await? {
-                return json(StatusCode::OK, &self.library.show_one(user.key(), record).await?);
+                return json(StatusCode::OK, &self.library.show_one(user.key(), record, &self.presigner).await?);
             }
         }
         Err(Problem::no_such_photo())

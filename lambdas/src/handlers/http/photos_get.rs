@@ -7,6 +7,7 @@ use crate::{
     hex::hex,
     openapi::{Access, Operation},
     photos::{Library, Photo, PhotoRecord},
+    storage::presign::Presigner,
     users::UserKey,
     web::{Problem, Request, Response, Route, auth::Auth, empty, etag, json, path::photo_names, problem::Kind},
 };
@@ -15,6 +16,7 @@ use crate::{
 pub struct PhotosGet {
     pub auth: Auth,
     pub library: Library,
+    pub presigner: Presigner,
 }
 
 #[must_use]
@@ -46,7 +48,7 @@ impl Route for PhotosGet {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let record = self.find(&request, user.key()).await?;
-        let photo = self.library.show_one(user.key(), record).await?;
+        let photo = self.library.show_one(user.key(), record, &self.presigner).await?;
         let text = serde_json::to_vec(&photo).map_err(Problem::internal)?;
         let etag = format!("\"{}\"", hex(&Sha256::digest(text)));
         let mut response = if etag::is_none_match_satisfied(request.headers(), &etag) {

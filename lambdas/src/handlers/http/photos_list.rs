@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     openapi::{Access, Operation},
     photos::{Library, Photo, PhotoType, Position, Selection, TakenAt},
+    storage::presign::Presigner,
     web::{
         Problem, Request, Response, Route,
         auth::Auth,
@@ -24,6 +25,7 @@ const MAX_LIMIT: u16 = 500;
 pub struct PhotosList {
     pub auth: Auth,
     pub library: Library,
+    pub presigner: Presigner,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -132,7 +134,8 @@ impl Route for PhotosList {
         let (records, has_more) = self.library.select(user.key(), &selection, limit.get(), after.as_ref()).await?;
         let last = records.last().filter(|_| has_more);
         let cursor = last.map(|record| URL_SAFE_NO_PAD.encode(record.position()));
-        json(StatusCode::OK, &Listed { photos: self.library.show(user.key(), records).await?, cursor })
+        let photos = self.library.show(user.key(), records, &self.presigner).await?;
+        json(StatusCode::OK, &Listed { photos, cursor })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     index::IndexSchedule,
     openapi::{Access, Operation},
     photos::{Edit, Library, Photo},
+    storage::presign::Presigner,
     web::{Problem, Request, Response, Route, auth::Auth, json, path::photo_names, problem::Kind},
 };
 
@@ -13,6 +14,7 @@ use crate::{
 pub struct PhotosRestore {
     pub auth: Auth,
     pub library: Library,
+    pub presigner: Presigner,
     pub schedule: IndexSchedule,
 }
 
@@ -38,7 +40,7 @@ impl Route for PhotosRestore {
         for name in photo_names(&request) {
             if let Some(record) = self.library.edit(user.key(), &name, &Edit::Restore).await? {
                 self.schedule.poke_or_log(user.key()).await;
-                return json(StatusCode::OK, &self.library.show_one(user.key(), record).await?);
+                return json(StatusCode::OK, &self.library.show_one(user.key(), record, &self.presigner).await?);
             }
         }
         Err(Problem::no_such_photo())

@@ -3,5 +3,6 @@
 pub mod index_images;
 pub mod purge;
 pub mod record_photos;
+pub mod render_photos;
 pub mod repair;
 pub mod send_mail;

@@ -1,0 +1,109 @@
+//! What a photo says about itself: Exif data, and an XMP packet.
+
+mod exif;
+mod time;
+mod xmp;
+
+use std::io::Cursor;
+
+use jiff::civil::DateTime;
+use yourplace::{photos::Place, renditions::Metadata};
+
+use crate::decode::Orientation;
+use time::Taken;
+
+/// What one of the two sources says.
+#[derive(Debug, Default, PartialEq)]
+struct Statements {
+    /// When the picture was taken.
+    original: Option<Taken>,
+    /// When it was digitised, or the file made.
+    digitised: Option<Taken>,
+    /// When the file was last changed.
+    changed: Option<Taken>,
+    /// When the satellites were received, in UTC.
+    satellites: Option<Taken>,
+    place: Option<Place>,
+    camera: Option<String>,
+}
+
+/// Reads a photo's metadata. `latest` is the latest time at which it may have been taken, on any clock: a camera whose
+/// clock is wrong says anything.
+pub(crate) fn read(bytes: &[u8], latest: DateTime) -> (Metadata, Orientation) {
+    let (exif, orientation) = match ::exif::Reader::new()
+        .continue_on_error(true)
+        .read_from_container(&mut Cursor::new(bytes))
+        .or_else(|error| error.distill_partial_result(|_| {}))
+    {
+        Ok(fields) => exif::read(&fields, latest),
+        Err(_) => (Statements::default(), Orientation::UPRIGHT),
+    };
+    let xmp = xmp::read(bytes, latest).unwrap_or_default();
+    let times =
+        [exif.original, xmp.original, exif.digitised, xmp.digitised, exif.satellites, xmp.satellites, exif.changed];
+    let metadata = Metadata {
+        taken_at: times.into_iter().flatten().next().map(|taken| taken.to_string()),
+        place: exif.place.or(xmp.place),
+        camera: exif.camera.or(xmp.camera),
+    };
+    (metadata, orientation)
+}
+
+/// A place; `None` if there is no such place, or if it is the one of a receiver that has no signal (0, 0).
+fn place(latitude: f64, longitude: f64) -> Option<Place> {
+    // A ten-millionth of a degree is a centimetre.
+    let round = |degrees: f64| (degrees * 1e7).round() / 1e7;
+    let is_real = latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && (latitude != 0.0 || longitude != 0.0);
+    is_real.then(|| Place { latitude: round(latitude), longitude: round(longitude) })
+}
+
+/// The name of a camera: the model, after its maker unless it begins with that.
+fn camera(maker: Option<String>, model: Option<String>) -> Option<String> {
+    let first_word = |text: &str| text.split_whitespace().next().map(str::to_lowercase);
+    let (maker, model) = (maker.as_deref().and_then(clean), model.as_deref().and_then(clean));
+    match (maker, model) {
+        (Some(maker), Some(model)) if first_word(&maker) != first_word(&model) => clean(&format!("{maker} {model}")),
+        (maker, model) => model.or(maker),
+    }
+}
+
+/// The longest name of a camera, in characters.
+const MAX_CAMERA: usize = 100;
+
+/// A text without what cannot be shown; `None` if nothing is left.
+fn clean(text: &str) -> Option<String> {
+    let shown: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_CAMERA).collect();
+    let words: Vec<_> = shown.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_has_the_name_of_its_maker_once() {
+        let text = |text: &str| Some(text.to_owned());
+        for (maker, model, expected) in [
+            (text("Apple"), text("iPhone 15 Pro"), text("Apple iPhone 15 Pro")),
+            (text("Canon"), text("Canon EOS R5"), text("Canon EOS R5")),
+            (text("NIKON CORPORATION"), text("NIKON D850"), text("NIKON D850")),
+            (text("  samsung\0\0"), text("SM-G991B\0"), text("samsung SM-G991B")),
+            (None, text("X-T4"), text("X-T4")),
+            (text("Leica"), text(" \0"), text("Leica")),
+            (None, None, None),
+        ] {
+            assert_eq!(camera(maker, model), expected);
+        }
+        assert_eq!(camera(None, Some("x".repeat(500))).unwrap().len(), MAX_CAMERA);
+    }
+
+    #[test]
+    fn a_receiver_without_signal_has_no_place() {
+        assert_eq!(place(0.0, 0.0), None);
+        assert_eq!(place(90.1, 0.0), None);
+        assert_eq!(place(1.0, -180.5), None);
+        assert_eq!(place(f64::NAN, 1.0), None);
+        assert_eq!(place(48.858_370_04, 2.294_481), Some(Place { latitude: 48.858_37, longitude: 2.294_481 }));
+    }
+}
