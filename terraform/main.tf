@@ -49,6 +49,7 @@ locals {
       currency            = var.currency
       quota_bytes         = format("%.0f", var.quota_bytes)
       quota_photos        = format("%.0f", var.quota_photos)
+      max_archive_bytes   = format("%.0f", var.max_archive_bytes)
       max_photo_bytes     = format("%.0f", var.max_photo_bytes)
       mfa                 = var.mfa
       trash_days          = tostring(var.trash_days)

@@ -223,6 +223,18 @@ variable "mfa" {
   }
 }
 
+variable "max_archive_bytes" {
+  description = "The size in bytes of the largest archive that is uploaded in parts"
+  type        = number
+  default     = 53687091200 # 50 GiB
+  nullable    = false
+
+  validation {
+    condition     = var.max_archive_bytes >= 1 && var.max_archive_bytes <= 5368709120000 && floor(var.max_archive_bytes) == var.max_archive_bytes
+    error_message = "The largest archive must have a whole number of bytes, at most 5,000 GiB: an upload has at most 1,000 parts of 5 GiB."
+  }
+}
+
 variable "alarm_email" {
   description = "The email address that receives alarms once it has confirmed the subscription; null for none"
   type        = string

@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -219,6 +220,30 @@ class Library:
                 ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
             )
         return len(found)
+
+    def set_jobs(self, user: User, running: int) -> None:
+        """Makes it look as if the user had so many running jobs."""
+        self.dynamodb.update_item(
+            TableName=self.table,
+            Key=_key(user, "usage"),
+            UpdateExpression="SET jobs = :jobs",
+            ExpressionAttributeValues={
+                ":jobs": {"SS": [str(uuid.UUID(int=number)) for number in range(running)]}
+            },
+        )
+
+    def end_job_lease(self, user: User, id: str) -> None:
+        """Ends the lease of a call that was working on the first or second lane of a job, if it still has one."""
+        [item] = self.items(user, f"job#{id}")
+        for lease in ("lease0", "lease1"):
+            if lease in item:
+                self.dynamodb.update_item(
+                    TableName=self.table,
+                    Key=_key(user, f"job#{id}"),
+                    UpdateExpression="SET #lease = :past",
+                    ExpressionAttributeNames={"#lease": lease},
+                    ExpressionAttributeValues={":past": {"S": "2026-01-01T00:00:00.000Z"}},
+                )
 
     def expire_upload(self, user: User, id: str) -> None:
         past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="milliseconds")

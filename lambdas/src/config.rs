@@ -64,6 +64,9 @@ impl Uploads {
     /// The default of `MAX_PHOTO_BYTES`: 200 MiB.
     const MAX_PHOTO_BYTES: u64 = 200 * 1024 * 1024;
 
+    /// The default of `MAX_ARCHIVE_BYTES`: 50 GiB.
+    const MAX_ARCHIVE_BYTES: u64 = 50 << 30;
+
     /// Reads `MAX_UPLOAD_BYTES`.
     ///
     /// # Errors
@@ -78,5 +81,13 @@ impl Uploads {
     /// If it is set to something other than a number.
     pub fn max_photo_bytes() -> Result<u64, ConfigError> {
         optional("MAX_PHOTO_BYTES", Self::MAX_PHOTO_BYTES)
+    }
+
+    /// The most bytes of an archive that is uploaded in parts (`MAX_ARCHIVE_BYTES`).
+    ///
+    /// # Errors
+    /// If it is set to something other than a number.
+    pub fn max_archive_bytes() -> Result<u64, ConfigError> {
+        optional("MAX_ARCHIVE_BYTES", Self::MAX_ARCHIVE_BYTES)
     }
 }

@@ -14,6 +14,7 @@ pub mod config;
 pub mod handlers;
 pub mod hex;
 pub mod index;
+pub mod jobs;
 pub mod mail;
 pub mod money;
 pub mod openapi;

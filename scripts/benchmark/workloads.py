@@ -325,6 +325,7 @@ def functions_of(port: int) -> list[Function]:
         # As much as the largest library contains, and more.
         "quota_bytes": str(10**13),
         "quota_photos": str(10**7),
+        "max_archive_bytes": str(10**11),
         "max_photo_bytes": str(10**10),
         "mfa": "optional",
         "trash_days": "30",

@@ -52,6 +52,7 @@ def deploy(
         "api_url": api.base_url(aws.cloud),
         "currency": CURRENCY,
         "mail_sender": MAIL_SENDER,
+        "max_archive_bytes": str(50 << 30),
         "max_photo_bytes": str(200 << 20),
         "mfa": "optional",
         "quota_bytes": str(50 << 30),

@@ -66,8 +66,10 @@ def authorization_request(event: Mapping[str, Any]) -> dict[str, Any]:
     return {**asked, "type": "REQUEST", "routeArn": arn, "identitySource": None}
 
 
-def sqs_messages(queue: str, messages: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Messages of a queue, each as (id, body) ("Using Lambda with Amazon SQS", example event)."""
+def sqs_messages(queue: str, messages: Iterable[tuple[str, str]], deliveries: int = 1) -> dict[str, Any]:
+    """Messages of a queue, each as (id, body), as they are delivered for the nth time ("Using Lambda with Amazon
+    SQS", example event).
+    """
     return {
         "Records": [
             {
@@ -75,7 +77,7 @@ def sqs_messages(queue: str, messages: Iterable[tuple[str, str]]) -> dict[str, A
                 "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
                 "body": body,
                 "attributes": {
-                    "ApproximateReceiveCount": "1",
+                    "ApproximateReceiveCount": str(deliveries),
                     "SentTimestamp": "1767225600000",
                     "SenderId": "AIDAIENQZJOLO23YVJ4VO",
                     "ApproximateFirstReceiveTimestamp": "1767225600001",

@@ -24,6 +24,7 @@ _SERVICE_PLACEHOLDERS = frozenset(
         "currency",
         "mail_identity_arn",
         "mail_sender",
+        "max_archive_bytes",
         "max_photo_bytes",
         "mfa",
         "quota_bytes",

@@ -1,5 +1,7 @@
+use std::io::{self, Cursor};
+
 use bytes::Bytes;
-use rawzip::{ZipFileHeaderRecord, ZipLocator, ZipSliceArchive};
+use rawzip::{Error, ReaderAt, ZipArchive, ZipFileHeaderRecord, ZipLocator, ZipSliceArchive};
 
 use super::ArchiveError;
 
@@ -9,132 +11,212 @@ const DIRECTORY_HEADER: &[u8] = b"PK\x01\x02";
 const ZIP64_LOCATOR: &[u8] = b"PK\x06\x07";
 const ZIP64_END: &[u8] = b"PK\x06\x06";
 
-/// The number of attempts to find the end of the directory and the start of the archive. Each is a pass over the
-/// archive, and a well-formed archive needs at most two.
+/// The number of attempts to find the end of the directory and the start of the archive. Each is a pass over the end of
+/// the archive, and a well-formed archive needs at most two.
 const MAX_ATTEMPTS: usize = 4;
 
-/// Finds the archive in `bytes`. Other data may precede it (a self-extracting program) and follow it. The offsets in
-/// the result count from the start of the archive itself.
-///
-/// # Errors
-/// If there is no archive, its directory is damaged, or it has more than `max_entries` entries.
-pub(super) fn find(mut bytes: Bytes, max_entries: usize) -> Result<ZipSliceArchive<Bytes>, ArchiveError> {
-    let begins_here = bytes.starts_with(LOCAL_HEADER);
-    let mut error = if begins_here { ArchiveError::Damaged } else { ArchiveError::NotAnArchive };
-    let locator = ZipLocator::new().max_search_space(u64::MAX);
-    for _ in 0..MAX_ATTEMPTS {
-        let (end, start) = match locator.locate_in_slice(bytes.clone()) {
-            Ok(archive) => {
-                let start = start(&archive);
-                if start == 0 {
-                    match list(&archive, max_entries) {
-                        Err(ArchiveError::Damaged | ArchiveError::NotAnArchive) => {}
-                        Err(too_many @ ArchiveError::TooManyEntries { .. }) => {
-                            return Err(too_many);
-                        }
-                        Ok(_) => return Ok(archive),
-                    }
-                }
-                (archive.eocd_offset(), start)
-            }
-            Err((_, why)) => {
-                let Some(end) = why.eocd_offset() else { break };
-                (end, zip64_start(&bytes, end).unwrap_or(0))
-            }
-        };
-        error = ArchiveError::Damaged;
-        if start == 0 && !follows_directory(&bytes, end) {
-            // The comment of an archive, or the data after it, contains the signature of a directory's end. It hides
-            // the real end from the locator, so overwrite it. No entry has its data there.
-            bytes = without_signature(bytes, end);
-        } else if start > 0 && start < bytes.len() && !begins_here {
-            bytes = bytes.slice(start..);
-        } else {
-            // Either this archive is damaged, or this is the end of an archive inside it: a truncated archive may
-            // contain a complete one.
-            break;
-        }
-    }
-    Err(error)
+/// How much of the end of a file is searched for the end of a directory. This is more than `/unzip` accepts at all, so
+/// that both ways of sending an archive find the same one.
+const SEARCHED_BYTES: u64 = 16 << 20;
+
+/// Holds the longest record of a directory: three variable fields of 65,535 bytes.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A file with an archive in it. Offsets count from the start of the archive itself: other data may precede it.
+#[derive(Debug)]
+pub struct View<R> {
+    reader: R,
+    /// The length of the whole file.
+    length: u64,
+    /// Where the archive starts in the file.
+    pub start: u64,
+    /// The positions in the file of signatures that must be ignored: they are shown as zeros.
+    pub hidden: Vec<u64>,
 }
 
-/// The entries in the order of the directory, including duplicates. All entries in the directory are read, even if the
-/// archive declares fewer. If it declares more, some are unreadable and would be lost, so the archive is damaged.
+impl<R: ReaderAt> ReaderAt for View<R> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some(from) = self.start.checked_add(offset) else { return Ok(0) };
+        let read = self.reader.read_at(buffer, from)?;
+        for hidden in &self.hidden {
+            let at = hidden.checked_sub(from).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < read);
+            if let Some(byte) = at.and_then(|at| buffer.get_mut(at)) {
+                *byte = 0;
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<R: ReaderAt> View<R> {
+    /// A file of `length` bytes.
+    pub const fn new(reader: R, length: u64) -> Self {
+        Self { reader, length, start: 0, hidden: Vec::new() }
+    }
+
+    /// The length of the archive and of what follows it.
+    pub const fn length(&self) -> u64 {
+        self.length.saturating_sub(self.start)
+    }
+
+    /// The archive whose end comes last in the file.
+    ///
+    /// # Errors
+    /// If there is none, or its end is damaged.
+    pub(super) fn locate(&self) -> Result<ZipArchive<&Self>, Error> {
+        let locator = ZipLocator::new().max_search_space(SEARCHED_BYTES);
+        let mut buffer = vec![0; BUFFER_BYTES];
+        locator.locate_in_reader(self, &mut buffer, self.length()).map_err(|(_, error)| error)
+    }
+
+    /// Finds the archive in the file. Other data may precede it (a self-extracting program) and follow it.
+    ///
+    /// # Errors
+    /// If there is no archive, its directory is damaged, or it has more than `max_entries` entries.
+    pub fn find(mut self, max_entries: usize) -> Result<Self, ArchiveError> {
+        let begins_here = self.has(0, LOCAL_HEADER);
+        let mut error = if begins_here { ArchiveError::Damaged } else { ArchiveError::NotAnArchive };
+        for _ in 0..MAX_ATTEMPTS {
+            let (end, start) = match self.locate() {
+                Ok(archive) => {
+                    let start = self.start_of(&archive);
+                    if start == 0 {
+                        match walk(&archive, max_entries, |_, _| ()) {
+                            Err(ArchiveError::TooManyEntries { limit }) => {
+                                return Err(ArchiveError::TooManyEntries { limit });
+                            }
+                            Err(_) => {}
+                            Ok(_) => return Ok(self),
+                        }
+                    }
+                    (archive.eocd_offset(), start)
+                }
+                Err(why) => {
+                    let Some(end) = why.eocd_offset() else { break };
+                    (end, self.zip64_start(end).unwrap_or(0))
+                }
+            };
+            error = ArchiveError::Damaged;
+            if start == 0 && !self.follows_directory(end) {
+                // The comment of an archive, or the data after it, contains the signature of a directory's end. It
+                // hides the real end from the locator, so hide it. No entry has its data there.
+                self.hidden.push(self.start + end);
+            } else if start > 0 && start < self.length() && !begins_here {
+                self.start += start;
+            } else {
+                // Either this archive is damaged, or this is the end of an archive inside it: a truncated archive may
+                // contain a complete one.
+                break;
+            }
+        }
+        Err(error)
+    }
+
+    /// Checks that the file ends like an archive, without reading its directory.
+    ///
+    /// # Errors
+    /// [`ArchiveError::NotAnArchive`], and [`ArchiveError::Damaged`] if the end is missing or unreadable.
+    pub fn check_end(&self) -> Result<(), ArchiveError> {
+        match self.locate() {
+            Ok(_) => Ok(()),
+            Err(error) if error.eocd_offset().is_some() => Ok(()),
+            Err(_) if self.has(0, LOCAL_HEADER) => Err(ArchiveError::Damaged),
+            Err(_) => Err(ArchiveError::NotAnArchive),
+        }
+    }
+
+    /// The number of bytes before the archive: the difference between the actual and the declared offset of its
+    /// directory (APPNOTE.TXT, 4.3.16).
+    fn start_of(&self, archive: &ZipArchive<&Self>) -> u64 {
+        let start = || {
+            let end = archive.eocd_offset();
+            let size = self.le_u32(end + 12)?;
+            let offset = self.le_u32(end + 16)?;
+            // The locator finds a shifted directory by its first entry, which an empty archive does not have.
+            let found = if archive.entries_hint() == 0 && size == 0 { end } else { archive.directory_offset() };
+            found.checked_sub(u64::from(offset))
+        };
+        start().unwrap_or(0)
+    }
+
+    /// As [`View::start_of`], for a ZIP64 archive, which `ZipLocator` does not find if other data precedes it. The
+    /// ZIP64 locator declares the offset of the ZIP64 end record (4.3.15). The record is 56 bytes long (4.3.14) and
+    /// ends where the locator starts.
+    fn zip64_start(&self, end: u64) -> Option<u64> {
+        let locator = end.checked_sub(20)?;
+        let record = locator.checked_sub(56)?;
+        if !self.has(locator, ZIP64_LOCATOR) || !self.has(record, ZIP64_END) {
+            return None;
+        }
+        record.checked_sub(u64::from_le_bytes(self.bytes(locator + 8)?))
+    }
+
+    /// Whether a directory of the size declared at `end` lies right before `end`.
+    fn follows_directory(&self, end: u64) -> bool {
+        let directory = self.le_u32(end + 12).and_then(|size| end.checked_sub(u64::from(size)));
+        directory.is_some_and(|directory| self.has(directory, DIRECTORY_HEADER))
+    }
+
+    fn has(&self, at: u64, signature: &[u8]) -> bool {
+        self.bytes(at).is_some_and(|bytes: [u8; 4]| bytes == signature)
+    }
+
+    fn le_u32(&self, at: u64) -> Option<u32> {
+        self.bytes(at).map(u32::from_le_bytes)
+    }
+
+    fn bytes<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        self.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
+    }
+}
+
+/// Finds the archive in `bytes`, as [`View::find`] does.
+///
+/// # Errors
+/// Those of [`View::find`].
+pub(super) fn find(bytes: Bytes, max_entries: usize) -> Result<ZipSliceArchive<Bytes>, ArchiveError> {
+    let length = bytes.len() as u64;
+    let View { reader, start, hidden, .. } = View::new(Cursor::new(bytes), length).find(max_entries)?;
+    let mut bytes = reader.into_inner();
+    if !hidden.is_empty() {
+        let mut shown = Vec::from(bytes);
+        for at in hidden {
+            if let Some(byte) = usize::try_from(at).ok().and_then(|at| shown.get_mut(at)) {
+                *byte = 0;
+            }
+        }
+        bytes = shown.into();
+    }
+    let bytes = bytes.slice(usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len())..);
+    ZipLocator::new().max_search_space(SEARCHED_BYTES).locate_in_slice(bytes).map_err(|_| ArchiveError::Damaged)
+}
+
+/// Visits the entries in the order of the directory, including duplicates, and returns their number. All entries in the
+/// directory are read, even if the archive declares fewer. If it declares more, some are unreadable and would be lost,
+/// so the archive is damaged.
 ///
 /// # Errors
 /// [`ArchiveError::TooManyEntries`], and [`ArchiveError::Damaged`] if the first entry is unreadable or there are fewer
 /// entries than declared.
-pub(super) fn list(
-    archive: &ZipSliceArchive<Bytes>,
+pub(super) fn walk<R: ReaderAt>(
+    archive: &ZipArchive<R>,
     max_entries: usize,
-) -> Result<Vec<ZipFileHeaderRecord<'_>>, ArchiveError> {
-    let mut records = Vec::new();
-    for record in archive.entries() {
-        match record {
-            Ok(_) if records.len() >= max_entries => return Err(ArchiveError::TooManyEntries { limit: max_entries }),
-            Ok(record) => records.push(record),
+    mut visit: impl FnMut(usize, &ZipFileHeaderRecord<'_>),
+) -> Result<usize, ArchiveError> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut entries = archive.entries(&mut buffer);
+    let mut found = 0;
+    loop {
+        match entries.next_entry() {
+            Ok(Some(_)) if found >= max_entries => return Err(ArchiveError::TooManyEntries { limit: max_entries }),
+            Ok(Some(record)) => visit(found, &record),
+            Ok(None) => break,
             // Other data may follow a complete directory, but must not replace it.
-            Err(_) if records.is_empty() => return Err(ArchiveError::Damaged),
+            Err(_) if found == 0 => return Err(ArchiveError::Damaged),
             Err(_) => break,
         }
+        found += 1;
     }
-    let declared = archive.entries_hint();
-    if u64::try_from(records.len()).is_ok_and(|found| found >= declared) {
-        Ok(records)
-    } else {
-        Err(ArchiveError::Damaged)
-    }
-}
-
-/// The number of bytes before the archive: the difference between the actual and the declared offset of its directory
-/// (APPNOTE.TXT, 4.3.16).
-fn start(archive: &ZipSliceArchive<Bytes>) -> usize {
-    let bytes = archive.get_ref();
-    let start = || {
-        let end = usize::try_from(archive.eocd_offset()).ok()?;
-        let size = le_u32(bytes, end + 12)?;
-        let offset = le_u32(bytes, end + 16)?;
-        // The locator finds a shifted directory by its first entry, which an empty archive does not have.
-        let found = if archive.entries_hint() == 0 && size == 0 {
-            end
-        } else {
-            usize::try_from(archive.directory_offset()).ok()?
-        };
-        found.checked_sub(usize::try_from(offset).ok()?)
-    };
-    start().unwrap_or(0)
-}
-
-/// As [`start`], for a ZIP64 archive, which `ZipLocator` does not find if other data precedes it. The ZIP64 locator
-/// declares the offset of the ZIP64 end record (4.3.15). The record is 56 bytes long (4.3.14) and ends where the
-/// locator starts.
-fn zip64_start(bytes: &Bytes, end: u64) -> Option<usize> {
-    let locator = usize::try_from(end).ok()?.checked_sub(20)?;
-    let record = locator.checked_sub(56)?;
-    if !bytes.get(locator..)?.starts_with(ZIP64_LOCATOR) || !bytes.get(record..)?.starts_with(ZIP64_END) {
-        return None;
-    }
-    let declared = u64::from_le_bytes(bytes.get(locator + 8..locator + 16)?.try_into().ok()?);
-    record.checked_sub(usize::try_from(declared).ok()?)
-}
-
-/// Whether a directory of the size declared at `end` lies right before `end`.
-fn follows_directory(bytes: &Bytes, end: u64) -> bool {
-    let directory = || {
-        let end = usize::try_from(end).ok()?;
-        bytes.get(end.checked_sub(usize::try_from(le_u32(bytes, end + 12)?).ok()?)?..)
-    };
-    directory().is_some_and(|directory| directory.starts_with(DIRECTORY_HEADER))
-}
-
-fn le_u32(bytes: &Bytes, at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
-}
-
-fn without_signature(bytes: Bytes, at: u64) -> Bytes {
-    let mut bytes = Vec::from(bytes);
-    if let Some(signature) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) {
-        *signature = 0;
-    }
-    bytes.into()
+    if found as u64 >= archive.entries_hint() { Ok(found) } else { Err(ArchiveError::Damaged) }
 }

@@ -7,6 +7,7 @@ use super::{
     name,
     report::{Failed, Reason, Skipped},
 };
+use crate::photos::PhotoType;
 
 /// How many of an entry's first bytes are needed to recognise its type: a tar archive has its signature at offset 257.
 pub(super) const HEAD_BYTES: usize = 512;
@@ -65,8 +66,19 @@ pub(super) fn open<'a, T: AsRef<[u8]>>(
     })
 }
 
+/// The type of a photo by the first [`HEAD_BYTES`] of an entry.
+///
+/// # Errors
+/// Why the entry is skipped.
+pub(super) fn kind(head: &[u8]) -> Result<PhotoType, Skipped> {
+    if is_archive(head) {
+        return Err(Skipped::Archive);
+    }
+    PhotoType::detect(head).ok_or(Skipped::NotAPhoto)
+}
+
 /// Recognises an archive by its first bytes. A document in a ZIP container counts as an archive.
-pub(super) fn is_archive(head: &[u8]) -> bool {
+fn is_archive(head: &[u8]) -> bool {
     const SIGNATURES: [&[u8]; 10] = [
         b"PK\x03\x04",
         b"PK\x05\x06",

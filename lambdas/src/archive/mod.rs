@@ -8,9 +8,12 @@
 //! Unpacking runs on the caller's task. It yields to the runtime regularly, so that photos already unpacked are stored
 //! in the meantime.
 
+mod chunk;
 mod directory;
 mod entry;
+mod inflate;
 mod name;
+mod plan;
 mod reader;
 mod report;
 #[cfg(test)]
@@ -30,8 +33,12 @@ use crate::{
     photos::{Photo, PhotoType, StoreError},
 };
 use reader::{Reader, Unpacked};
-use report::Processed;
-pub use report::{Failed, NotStored, Report, Skipped, Stored};
+
+pub use chunk::{Listed, gather, list, ranges};
+pub use directory::View;
+pub use inflate::{Inflated, Large};
+pub use plan::{Chunk, Plan, plan};
+pub use report::{Failed, NotStored, Processed, Reason, Report, Skipped, Stored};
 
 /// Limits on the work for one archive.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +97,9 @@ pub enum ArchiveError {
     /// More than [`Limits::max_entries`].
     #[error("the ZIP archive has more than {limit} entries")]
     TooManyEntries { limit: usize },
+    /// Only jobs refuse this.
+    #[error("entries of the ZIP archive overlap")]
+    Overlapping,
 }
 
 /// Passes every photo of a ZIP archive to `store`, with its full path in the archive.
@@ -110,21 +120,39 @@ where
     F: Fn(String, PhotoType, Bytes) -> Fut,
     Fut: Future<Output = Result<Photo, StoreError>>,
 {
+    let processed = process(archive, limits, deadline, |_, name, kind, bytes| store(name, kind, bytes)).await?;
+    Ok(Report::new(processed))
+}
+
+/// As [`unpack`], with the index of each entry in the directory. The outcomes are in the order of the directory.
+///
+/// # Errors
+/// Those of [`unpack`].
+pub async fn process<F, Fut, P>(
+    archive: Bytes,
+    limits: &Limits,
+    deadline: Instant,
+    store: F,
+) -> Result<Vec<Processed<P>>, ArchiveError>
+where
+    F: Fn(usize, String, PhotoType, Bytes) -> Fut,
+    Fut: Future<Output = Result<P, StoreError>>,
+{
     let archive = directory::find(archive, limits.max_entries)?;
-    let records = directory::list(&archive, limits.max_entries)?;
     let mut reader = Reader::new(&archive, limits, deadline.checked_sub(limits.put_time).unwrap_or(deadline));
 
     let mut puts = FuturesUnordered::new();
     let mut processed = Vec::new();
-    for (at, record) in records.iter().enumerate() {
+    // What follows the last readable record was checked when the archive was found.
+    for (at, record) in archive.entries().map_while(Result::ok).enumerate() {
         while puts.len() >= limits.max_puts.max(1) {
             processed.extend(puts.next().await);
         }
-        let name = name::decode(record);
+        let name = name::decode(&record);
         let entry = name::shown(&name);
         // While the reader yields or waits for room, the photos before this entry are stored.
         let read = {
-            let mut reading = pin!(reader.read(record, &name));
+            let mut reading = pin!(reader.read(&record, &name));
             loop {
                 tokio::select! {
                     biased;
@@ -135,7 +163,7 @@ where
         };
         match read {
             Ok(Unpacked { kind, bytes, room }) => {
-                let put = store(name, kind, bytes);
+                let put = store(at, name, kind, bytes);
                 puts.push(finish(at, entry, timeout_at(deadline, put), room));
             }
             Err(reason) => processed.push(Processed { at, entry, outcome: Err(reason) }),
@@ -144,13 +172,14 @@ where
     while let Some(entry) = puts.next().await {
         processed.push(entry);
     }
-    Ok(Report::new(processed))
+    processed.sort_unstable_by_key(|entry| entry.at);
+    Ok(processed)
 }
 
 /// Waits until a photo is stored, then releases its room.
-async fn finish<Fut>(at: usize, entry: String, put: Timeout<Fut>, room: OwnedSemaphorePermit) -> Processed
+async fn finish<Fut, P>(at: usize, entry: String, put: Timeout<Fut>, room: OwnedSemaphorePermit) -> Processed<P>
 where
-    Fut: Future<Output = Result<Photo, StoreError>>,
+    Fut: Future<Output = Result<P, StoreError>>,
 {
     let outcome = match put.await {
         Ok(Ok(photo)) => Ok(photo),

@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     Limits,
     entry::{self, Content, HEAD_BYTES},
-    report::{Failed, Reason, Skipped},
+    report::{Failed, Reason},
 };
 use crate::photos::PhotoType;
 
@@ -75,10 +75,7 @@ impl<'a> Reader<'a> {
                 bytes => head.extend_from_slice(bytes),
             }
         }
-        if entry::is_archive(&head) {
-            return Err(Skipped::Archive.into());
-        }
-        let kind = PhotoType::detect(&head).ok_or(Skipped::NotAPhoto)?;
+        let kind = entry::kind(&head)?;
 
         // The declared size limits the memory for the photo. If the size is wrong, the entry is damaged.
         let declared = record.uncompressed_size_hint();

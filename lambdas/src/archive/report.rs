@@ -1,5 +1,5 @@
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::photos::Photo;
 
@@ -35,7 +35,7 @@ pub struct NotStored<R> {
 }
 
 /// Why an entry was left out on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skipped {
     Directory,
@@ -51,7 +51,7 @@ pub enum Skipped {
 
 /// Why an entry could not be stored. Only the bytes of an entry tell whether it is a photo, not its name. So an entry
 /// whose bytes cannot be read counts as failed and not as skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failed {
     Encrypted,
@@ -69,10 +69,14 @@ pub enum Failed {
     Storage,
     /// The photo exceeds what is left of the user's quota.
     Quota,
+    /// The job was cancelled before this entry was read. Only jobs report this.
+    Cancelled,
 }
 
 impl Skipped {
-    const fn detail(self) -> &'static str {
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn detail(self) -> &'static str {
         match self {
             Self::Directory => "This is a folder. The files in it are listed separately.",
             Self::NotAPhoto => "This file is not a photo. Send JPEG, PNG, GIF, WebP, HEIC, AVIF, TIFF or BMP.",
@@ -84,7 +88,9 @@ impl Skipped {
 }
 
 impl Failed {
-    const fn detail(self) -> &'static str {
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn detail(self) -> &'static str {
         match self {
             Self::Encrypted => "This file needs a password. Send it in an archive without a password.",
             Self::Damaged => "This file is damaged in the archive. Create the archive again.",
@@ -94,13 +100,14 @@ impl Failed {
             Self::OutOfTime => "Time ran out. If this photo is not in your list, send it in another archive.",
             Self::Storage => "The photo could not be stored. Send it again.",
             Self::Quota => "Your quota is exceeded. Delete photos and send this one again. GET /me shows your quota.",
+            Self::Cancelled => "The job was cancelled before this file was read. Send it again if you need it.",
         }
     }
 }
 
 /// Why an entry was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub enum Reason {
     Skipped(Skipped),
     Failed(Failed),
 }
@@ -118,16 +125,18 @@ impl From<Failed> for Reason {
 }
 
 /// The outcome of one entry.
-pub(super) struct Processed {
+#[derive(Debug)]
+pub struct Processed<P> {
     /// The index in the directory.
-    pub(super) at: usize,
-    pub(super) entry: String,
-    pub(super) outcome: Result<Photo, Reason>,
+    pub at: usize,
+    /// The name in the archive, shortened and without control characters.
+    pub entry: String,
+    pub outcome: Result<P, Reason>,
 }
 
 impl Report {
-    pub(super) fn new(mut processed: Vec<Processed>) -> Self {
-        processed.sort_unstable_by_key(|entry| entry.at);
+    /// Makes a report of outcomes in the order of the directory.
+    pub(super) fn new(processed: Vec<Processed<Photo>>) -> Self {
         let mut report = Self::default();
         for Processed { entry, outcome, .. } in processed {
             match outcome {

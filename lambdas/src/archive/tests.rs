@@ -215,7 +215,165 @@ fn far() -> Instant {
 }
 
 fn unpack_to(store: &Arc<Store>, archive: impl Into<Bytes>, limits: &Limits) -> Result<Report, ArchiveError> {
-    run(async { unpack(archive.into(), limits, far(), |name, kind, bytes| store.put(name, kind, bytes)).await })
+    let archive = archive.into();
+    let put = |name, kind, bytes| store.put(name, kind, bytes);
+    let report = run(async { unpack(archive.clone(), limits, far(), put).await });
+    // A job limits the bytes of each chunk, and not those of the archive.
+    if limits.max_total_bytes == Limits::default().max_total_bytes {
+        assert_jobs_agree(&archive, &report, limits);
+    }
+    report
+}
+
+// ---- Jobs ----
+
+/// The outcome of an entry without its photo.
+type Outcome = (String, Result<Bytes, Reason>);
+
+/// A job for the archive must have the same outcomes as /unzip, unless it refuses the archive because entries overlap.
+fn assert_jobs_agree(archive: &Bytes, report: &Result<Report, ArchiveError>, limits: &Limits) {
+    let job = unpack_as_job(archive, limits);
+    let (report, job) = match (report, job) {
+        (_, Err(ArchiveError::Overlapping)) => return,
+        (Err(error), job) => return assert_eq!(job.unwrap_err(), *error),
+        (Ok(report), job) => (report, job.unwrap()),
+    };
+    assert_eq!(job.len(), total(report));
+    let of = |wanted: fn(&Outcome) -> Option<Reason>| -> Vec<_> {
+        job.iter().filter_map(|one| wanted(one).map(|reason| (one.0.as_str(), reason))).collect()
+    };
+    let reason = |one: &Outcome| one.1.as_ref().err().copied();
+    let stored: Vec<_> = job.iter().filter(|one| reason(one).is_none()).map(|one| one.0.as_str()).collect();
+    let (all_stored, all_skipped, all_failed) = short_of(report);
+    assert_eq!(stored, all_stored);
+    let skipped = of(|one| one.1.as_ref().err().copied().filter(|reason| matches!(reason, Reason::Skipped(_))));
+    assert_eq!(skipped, all_skipped.into_iter().map(|(name, why)| (name, why.into())).collect::<Vec<_>>());
+    let failed = of(|one| one.1.as_ref().err().copied().filter(|reason| matches!(reason, Reason::Failed(_))));
+    assert_eq!(failed, all_failed.into_iter().map(|(name, why)| (name, why.into())).collect::<Vec<_>>());
+}
+
+/// Unpacks an archive as a job does: it plans the work, gathers the bytes of each chunk, and unpacks them. Each entry
+/// is also unpacked piece by piece, as if it were too large for memory, and must have the same outcome.
+fn unpack_as_job(archive: &Bytes, limits: &Limits) -> Result<Vec<Outcome>, ArchiveError> {
+    let length = archive.len() as u64;
+    let view = View::new(Cursor::new(archive.clone()), length).find(limits.max_entries)?;
+    let plan = plan(&view, limits.max_entries)?;
+    let slice = |from: u64, to: u64| {
+        let at = |position: u64| usize::try_from(position).unwrap();
+        archive.slice(at(from)..at(to.min(length)))
+    };
+    let mut outcomes = Vec::new();
+    for (at, chunk) in plan.chunks.iter().enumerate() {
+        let (from, to) = plan.directory(at).unwrap();
+        let entries = list(&slice(from, to), chunk.first, chunk.entries, view.length()).unwrap();
+        assert_eq!(entries.first().map(|entry| entry.index), Some(u32::try_from(outcomes.len()).unwrap()));
+        let ranges = ranges(&entries, view.length()).into_iter();
+        let read: Vec<_> = ranges.map(|(from, to)| ((from, to), slice(plan.start + from, plan.start + to))).collect();
+        let gathered = gather(&entries, &read);
+        let bytes = Mutex::new(std::collections::BTreeMap::new());
+        let store = async |at: usize, _: String, _: PhotoType, photo: Bytes| {
+            bytes.lock().unwrap().insert(at, photo);
+            Ok(())
+        };
+        let limits = Limits { max_total_bytes: u64::MAX, ..*limits };
+        let processed = run(process(gathered, &limits, far(), store)).unwrap();
+        let mut bytes = bytes.into_inner().unwrap();
+        assert_eq!(processed.len(), entries.len());
+        for (entry, processed) in entries.iter().zip(processed) {
+            let outcome = processed.outcome.map(|()| bytes.remove(&processed.at).unwrap());
+            if entry.extent().is_some() {
+                let first = |from: u64, to: u64| slice(plan.start + from, plan.start + to);
+                let streamed = stream(entry, first, view.length(), limits.max_entry_bytes.into());
+                assert_eq!(streamed, outcome, "{}", entry.name);
+            }
+            outcomes.push((entry.shown(), outcome));
+        }
+    }
+    Ok(outcomes)
+}
+
+fn stream(entry: &Listed, slice: impl Fn(u64, u64) -> Bytes, length: u64, max_bytes: u64) -> Result<Bytes, Reason> {
+    let (from, to) = Large::header(entry).unwrap();
+    let Large { from, to } = Large::open(entry, &slice(from, to), length)?;
+    let (mut inflated, mut unpacked) = (Inflated::new(entry, max_bytes), Vec::new());
+    let mut kind = None;
+    for piece in slice(from, to).chunks(1_000).chain([[].as_slice()]) {
+        let mut piece = piece;
+        loop {
+            let (read, bytes) = inflated.unpack(piece)?;
+            let is_empty = bytes.is_empty();
+            unpacked.extend_from_slice(bytes);
+            piece = &piece[read..];
+            if inflated.has_head() && kind.is_none() {
+                kind = Some(inflated.kind()?);
+            }
+            if piece.is_empty() && is_empty {
+                break;
+            }
+        }
+    }
+    inflated.kind()?;
+    inflated.finish(entry)?;
+    Ok(unpacked.into())
+}
+
+#[test]
+fn a_job_refuses_entries_that_overlap() {
+    let photo = Entry::stored("a.jpg", &photo(1, 1_000));
+    let after = Entry::stored("b.jpg", &self::photo(2, 1_000));
+    for (entries, expected) in [
+        (vec![photo.clone(), after.clone()], Ok(())),
+        (vec![photo.clone(), Entry { offset: Some(0), ..photo.clone() }], Err(ArchiveError::Overlapping)),
+        (
+            vec![photo.clone(), after.clone(), Entry { offset: Some(500), ..after.clone() }],
+            Err(ArchiveError::Overlapping),
+        ),
+        // An entry outside of the archive overlaps with nothing. It is damaged.
+        (vec![photo.clone(), Entry { offset: Some(0xFFFF_FFF0), ..after }], Ok(())),
+    ] {
+        let archive = Bytes::from(build(&entries));
+        assert_eq!(unpack_as_job(&archive, &Limits::default()).map(|_| ()), expected);
+    }
+}
+
+/// The directory of `archive` with its records in the reverse order.
+fn reversed(archive: &[u8], records: usize) -> Vec<u8> {
+    let (start, end) = (last(archive, b"PK\x05\x06"), archive.len());
+    let mut records_at: Vec<_> = (0..start).filter(|at| archive[*at..].starts_with(b"PK\x01\x02")).collect();
+    records_at.push(start);
+    let mut reversed = archive[..records_at[0]].to_vec();
+    for pair in records_at.windows(2).rev() {
+        reversed.extend_from_slice(&archive[pair[0]..pair[1]]);
+    }
+    assert_eq!(records_at.len(), records + 1);
+    reversed.extend_from_slice(&archive[start..end]);
+    reversed
+}
+
+#[test]
+fn a_directory_in_another_order_than_the_data_is_read() {
+    let entries: Vec<_> = (0..5).map(|at| Entry::stored(&format!("{at}.jpg"), &photo(at, 1_000))).collect();
+    let archive = Bytes::from(reversed(&build(&entries), 5));
+    let outcomes = unpack_as_job(&archive, &Limits::default()).unwrap();
+    let expected: Vec<Outcome> = (0..5).rev().map(|at| (format!("{at}.jpg"), Ok(photo(at, 1_000).into()))).collect();
+    assert_eq!(outcomes, expected);
+}
+
+#[test]
+fn an_archive_is_divided_by_entries_and_bytes() {
+    let small: Vec<_> = (0..1_100).map(|at| Entry::stored(&format!("{at}.jpg"), &photo(at, 20))).collect();
+    let chunks = |archive: Vec<u8>| {
+        let length = archive.len() as u64;
+        let view = View::new(Cursor::new(Bytes::from(archive)), length).find(2_000).unwrap();
+        let plan = plan(&view, 2_000).unwrap();
+        plan.chunks.iter().map(|chunk| (chunk.first, chunk.entries, chunk.is_large)).collect::<Vec<_>>()
+    };
+    assert_eq!(chunks(build(&small)), [(0, 500, false), (500, 500, false), (1_000, 100, false)]);
+    let sized = |size: usize| Entry::stored("a.jpg", &photo(1, size));
+    let large = [sized(10 * MIB), sized(10 * MIB), sized(10 * MIB), sized(25 * MIB), sized(10)];
+    assert_eq!(chunks(build(&large)), [(0, 2, false), (2, 1, false), (3, 1, true), (4, 1, false)]);
+    let unpacked = Entry::new("a.bmp", &blank_bitmap(33 * MIB));
+    assert_eq!(chunks(build(&[sized(10), unpacked, sized(10)])), [(0, 1, false), (1, 1, true), (2, 1, false)]);
 }
 
 fn unpack_all(archive: impl Into<Bytes>) -> (Result<Report, ArchiveError>, Puts) {

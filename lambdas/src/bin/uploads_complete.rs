@@ -1,12 +1,15 @@
 //! `POST /uploads/{id}/complete`
 
-use yourplace::{aws, handlers::http::uploads_complete::UploadsComplete, uploads::Uploads, web, web::auth::Auth};
+use yourplace::{
+    aws, handlers::http::uploads_complete::UploadsComplete, jobs::JobQueue, uploads::Uploads, web, web::auth::Auth,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     web::serve(|| {
-        let uploads = Uploads::from_env(&aws::sdk_config()?)?;
-        Ok(UploadsComplete { auth: Auth::from_env()?, uploads })
+        let config = aws::sdk_config()?;
+        let (uploads, queue) = (Uploads::from_env(&config)?, JobQueue::from_env(&config)?);
+        Ok(UploadsComplete { auth: Auth::from_env()?, uploads, queue })
     })
     .await
 }

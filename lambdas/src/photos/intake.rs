@@ -7,8 +7,15 @@ use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
 use uuid::Uuid;
 
-use super::{Amount, Exceeded, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError, library::BATCH};
-use crate::{storage::CloudError, telemetry::Chain, uploads::UploadStore, users::UserKey};
+use super::{
+    Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError, library::BATCH,
+};
+use crate::{
+    storage::{CloudError, ErrorKind},
+    telemetry::Chain,
+    uploads::UploadStore,
+    users::UserKey,
+};
 
 /// How much an intake reserves ahead at most.
 const MAX_AHEAD: Amount = Amount { bytes: 64 << 20, photos: 100 };
@@ -35,6 +42,8 @@ pub struct Intake<'a> {
     recorded: Mutex<Instant>,
     /// Whether recording photos failed or was cancelled. Events record them then, from the reservation.
     is_unsettled: AtomicBool,
+    /// Whether an earlier call may have used the reservation.
+    is_resumed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,17 +59,42 @@ struct Account {
 impl<'a> Intake<'a> {
     #[must_use]
     pub fn new(photos: &'a PhotoStore, uploads: &'a UploadStore, quota: Quota, user: &'a UserKey) -> Self {
+        Self::with_id(photos, uploads, quota, user, Uuid::now_v7(), false)
+    }
+
+    /// An intake that continues that of a call which may have died. Its reservation has the id `owner`, and its photos
+    /// name it.
+    #[must_use]
+    pub fn resume(
+        photos: &'a PhotoStore,
+        uploads: &'a UploadStore,
+        quota: Quota,
+        user: &'a UserKey,
+        owner: Uuid,
+    ) -> Self {
+        Self::with_id(photos, uploads, quota, user, owner, true)
+    }
+
+    fn with_id(
+        photos: &'a PhotoStore,
+        uploads: &'a UploadStore,
+        quota: Quota,
+        user: &'a UserKey,
+        id: Uuid,
+        is_resumed: bool,
+    ) -> Self {
         let (account, stored, recorded) = (Mutex::default(), Mutex::default(), Mutex::new(Instant::now()));
         Self {
             photos,
             uploads,
             quota,
             user,
-            id: Uuid::now_v7(),
+            id,
             account,
             stored,
             recorded,
             is_unsettled: AtomicBool::new(false),
+            is_resumed,
         }
     }
 
@@ -69,10 +103,37 @@ impl<'a> Intake<'a> {
     /// # Errors
     /// [`StoreError`]; nothing is stored then.
     pub async fn store(&self, original: &str, kind: PhotoType, photo: Bytes) -> Result<PhotoRecord, StoreError> {
+        let size = photo.len() as u64;
+        self.store_with(size, self.photos.put(self.user, original, kind, photo, self.id)).await
+    }
+
+    /// As [`Intake::store`], once: see [`PhotoStore::put_once`].
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is stored then.
+    pub async fn store_once(&self, first: PhotoName, step: i64, photo: Bytes) -> Result<PhotoRecord, StoreError> {
+        let size = photo.len() as u64;
+        self.store_with(size, self.photos.put_once(self.user, first, step, photo, self.id)).await
+    }
+
+    /// Notes a photo that an earlier call with the same reservation has stored. It is recorded if it has no record.
+    pub async fn adopt(&self, record: PhotoRecord) {
+        self.stored.lock().await.push(record);
+    }
+
+    /// Reserves quota for a photo, then waits until `put` has stored it.
+    ///
+    /// # Errors
+    /// [`StoreError`], and those of `put`.
+    pub async fn store_with<E: From<StoreError>>(
+        &self,
+        size: u64,
+        put: impl Future<Output = Result<PhotoRecord, E>>,
+    ) -> Result<PhotoRecord, E> {
         self.record().await;
-        let amount = Amount::photo(photo.len() as u64);
+        let amount = Amount::photo(size);
         self.take(amount).await?;
-        match self.photos.put(self.user, original, kind, photo, self.id).await {
+        match put.await {
             Ok(record) => {
                 self.stored.lock().await.push(record.clone());
                 Ok(record)
@@ -149,7 +210,7 @@ impl<'a> Intake<'a> {
     /// Records the stored photos and releases the quota that is left. If that fails, the photos are stored all the
     /// same: the bucket's events record them, and the reservation expires.
     pub async fn finish(self) {
-        if self.account.into_inner().reserved == Amount::default() {
+        if self.account.into_inner().reserved == Amount::default() && !self.is_resumed {
             return;
         }
         let (library, stored) = (self.uploads.library(), self.stored.into_inner());
@@ -167,8 +228,11 @@ impl<'a> Intake<'a> {
             // The reservation stays for the events, and expires.
             library.settle(self.user, self.id, last).await.map(|_| ())
         };
-        if let Err(error) = settled {
-            warn(&error, last.len());
+        match settled {
+            // An earlier call has ended the reservation, or made none.
+            Err(error) if self.is_resumed && last.is_empty() && error.kind() == ErrorKind::Precondition => {}
+            Err(error) => warn(&error, last.len()),
+            Ok(()) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
 
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use aws_types::SdkConfig;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
@@ -457,6 +458,41 @@ impl Library {
         let mut tombstone = item_key(user, &gone_item(name));
         tombstone.insert("ttl".to_owned(), epoch_seconds(now() + TOMBSTONE_LIFETIME));
         Write::Put(self.table.put(tombstone))
+    }
+
+    /// The names of deleted photos with a time from `from` to `to`.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub(crate) async fn deleted_between(
+        &self,
+        user: &UserKey,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<PhotoName>, CloudError> {
+        // `~` follows the `_` after the time.
+        let query = self
+            .table
+            .client
+            .query()
+            .table_name(&self.table.name)
+            .consistent_read(true)
+            .key_condition_expression("#user = :user AND #item BETWEEN :from AND :to")
+            .expression_attribute_names("#user", "user")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":user", text(user.as_str()))
+            .expression_attribute_values(":from", text(format!("{GONE}{}", PhotoName::timestamp(from))))
+            .expression_attribute_values(":to", text(format!("{GONE}{}~", PhotoName::timestamp(to))));
+        let mut names = Vec::new();
+        let mut start = None;
+        loop {
+            let page = query.clone().set_exclusive_start_key(start).send().await?;
+            let items = page.items().iter().filter_map(|item| item.get("item")?.as_s().ok()?.strip_prefix(GONE));
+            names.extend(items.filter_map(|name| PhotoName::parse(name).ok()));
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(names);
+            }
+        }
     }
 
     /// Whether there is a tombstone of a photo.

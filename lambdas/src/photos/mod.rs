@@ -28,7 +28,7 @@ pub use library::{Exceeded, Library, Position, ReserveError, Selection};
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
 pub use reconcile::{Reconciled, Reconciler};
 pub use record::{Dimensions, PhotoRecord};
-pub use store::{PhotoStore, StoreError};
+pub use store::{LargePhoto, PhotoStore, StoreError};
 pub use taken::{Taken, TakenAt, TakenAtSource};
 pub use trash::{Trash, TrashQueue};
 pub use usage::{Amount, Quota, Usage};

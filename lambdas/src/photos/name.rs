@@ -38,14 +38,20 @@ impl PhotoName {
 
     fn assemble(name: &str, kind: PhotoType, uploaded_at: Timestamp) -> Self {
         let uploaded_at = Timestamp::from_millisecond(uploaded_at.as_millisecond()).unwrap_or(uploaded_at);
-        let text = format!("{}_{name}.{}", uploaded_at.strftime("%Y%m%dT%H%M%S%3fZ"), kind.extension());
+        let text = format!("{}_{name}.{}", Self::timestamp(uploaded_at), kind.extension());
         Self { text, uploaded_at, kind }
     }
 
-    /// The same name one millisecond later, to be tried if this one is taken.
+    /// How the names of photos that were uploaded at this time begin.
     #[must_use]
-    pub fn next(&self) -> Self {
-        let later = Timestamp::from_millisecond(self.uploaded_at.as_millisecond().saturating_add(1));
+    pub fn timestamp(uploaded_at: Timestamp) -> String {
+        uploaded_at.strftime("%Y%m%dT%H%M%S%3fZ").to_string()
+    }
+
+    /// The same name some milliseconds later, to be tried if this one is taken.
+    #[must_use]
+    pub fn later(&self, millis: i64) -> Self {
+        let later = Timestamp::from_millisecond(self.uploaded_at.as_millisecond().saturating_add(millis));
         let name = self.original();
         let name = name.strip_suffix(self.kind.extension()).and_then(|name| name.strip_suffix('.')).unwrap_or(name);
         Self::assemble(name, self.kind, later.unwrap_or(self.uploaded_at))
@@ -176,7 +182,7 @@ mod tests {
     #[test]
     fn the_next_name_is_one_millisecond_later() {
         let name = PhotoName::new("a.b.png", PhotoType::Png, at("2026-12-31T23:59:59.999Z"));
-        assert_eq!(name.next().as_str(), "20270101T000000000Z_a.b.png");
+        assert_eq!(name.later(1).as_str(), "20270101T000000000Z_a.b.png");
     }
 
     #[test]
@@ -230,7 +236,7 @@ mod tests {
             prop_assert!(!name.as_str().contains(['/', '\\']));
             prop_assert!(name.as_str().len() <= TIMESTAMP_BYTES + 1 + MAX_NAME_BYTES + 5);
             prop_assert_eq!(PhotoName::parse(name.as_str()), Ok(name.clone()));
-            let next = name.next();
+            let next = name.later(1);
             prop_assert!(next > name);
             prop_assert_eq!(next.original(), name.original());
         }

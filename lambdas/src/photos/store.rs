@@ -1,4 +1,6 @@
 use bytes::Bytes;
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
@@ -6,6 +8,7 @@ use super::{Exceeded, PhotoName, PhotoRecord, PhotoType, ReserveError};
 use crate::{
     storage::{
         CloudError, Objects, keys,
+        objects::ArrivedPart,
         presign::{PresignError, Presigner},
     },
     users::UserKey,
@@ -14,6 +17,10 @@ use crate::{
 /// How many names in a row may be taken before an upload gives up. Each attempt is one millisecond later, so this also
 /// bounds how far a timestamp may be from the upload.
 const MAX_ATTEMPTS: usize = 500;
+
+/// How many photos one response lists, and how many are asked for at once.
+const LISTED: u16 = 1_000;
+const AT_ONCE: usize = 16;
 
 /// The characters of RFC 8187's `attr-char`, which need no encoding in `filename*`.
 const EXT_VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -52,6 +59,58 @@ pub enum StoreError {
     Exceeded(Exceeded),
 }
 
+/// A photo that arrives in parts. Nobody sees it before it is complete.
+#[derive(Debug)]
+pub struct LargePhoto {
+    objects: Objects,
+    key: String,
+    name: PhotoName,
+    /// S3's id of the multipart upload; empty if the photo is stored already.
+    id: String,
+    parts: Vec<ArrivedPart>,
+    owner: Uuid,
+}
+
+impl LargePhoto {
+    /// Sends the next part: at least 5 MiB, unless it is the last one.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`].
+    pub async fn send(&mut self, part: Bytes) -> Result<(), StoreError> {
+        if !self.id.is_empty() {
+            let number = u32::try_from(self.parts.len() + 1).unwrap_or(u32::MAX);
+            self.parts.push(self.objects.upload_part(&self.key, &self.id, number, part).await?);
+        }
+        Ok(())
+    }
+
+    /// Makes the parts a photo of `size` bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`], and [`StoreError::Crowded`] if another photo took the name meanwhile.
+    pub async fn complete(self, size: u64) -> Result<PhotoRecord, StoreError> {
+        let record = PhotoRecord::new(self.name, size);
+        if self.id.is_empty() || self.objects.complete_multipart(&self.key, &self.id, &self.parts, true).await? {
+            return Ok(record);
+        }
+        self.objects.abort_multipart(&self.key, &self.id).await?;
+        let object = self.objects.version(&self.key).await?;
+        let is_ours = object.and_then(|object| object.upload) == Some(self.owner.to_string());
+        if is_ours { Ok(record) } else { Err(StoreError::Crowded) }
+    }
+
+    /// Throws the parts away. If that fails, the bucket's lifecycle rules do it.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`].
+    pub async fn abort(self) -> Result<(), StoreError> {
+        if !self.id.is_empty() {
+            self.objects.abort_multipart(&self.key, &self.id).await?;
+        }
+        Ok(())
+    }
+}
+
 impl From<ReserveError> for StoreError {
     fn from(error: ReserveError) -> Self {
         match error {
@@ -86,7 +145,105 @@ impl PhotoStore {
             if self.objects.put_new(&keys::photo(user, &name), kind.media_type(), photo.clone(), Some(&id)).await? {
                 return Ok(PhotoRecord::new(name, size));
             }
-            name = name.next();
+            name = name.later(1);
+        }
+        Err(StoreError::Crowded)
+    }
+
+    /// Stores a photo under a name that follows from its origin, so that a repeated call stores nothing: the object
+    /// names its `owner`. If the name belongs to another photo, the next one is `step` milliseconds later.
+    ///
+    /// # Errors
+    /// [`StoreError::Crowded`] and [`StoreError::Storage`]; nothing is stored then.
+    pub async fn put_once(
+        &self,
+        user: &UserKey,
+        first: PhotoName,
+        step: i64,
+        photo: Bytes,
+        owner: Uuid,
+    ) -> Result<PhotoRecord, StoreError> {
+        let (size, id) = (photo.len() as u64, owner.to_string());
+        let mut name = first;
+        for _ in 0..MAX_ATTEMPTS {
+            let key = keys::photo(user, &name);
+            let is_new = self.objects.put_new(&key, name.kind().media_type(), photo.clone(), Some(&id)).await?;
+            if is_new || self.is_of(user, &name, owner).await? {
+                return Ok(PhotoRecord::new(name, size));
+            }
+            name = name.later(step);
+        }
+        Err(StoreError::Crowded)
+    }
+
+    /// Whether a photo exists that `owner` has stored.
+    async fn is_of(&self, user: &UserKey, name: &PhotoName, owner: Uuid) -> Result<bool, CloudError> {
+        let object = self.objects.version(&keys::photo(user, name)).await?;
+        Ok(object.and_then(|object| object.upload) == Some(owner.to_string()))
+    }
+
+    /// The photos that `owner` has stored and that are named with a time from `from` to `to`.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`].
+    pub async fn of_owner(
+        &self,
+        user: &UserKey,
+        owner: Uuid,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<PhotoRecord>, StoreError> {
+        let folder = keys::photos(user);
+        let (mut after, mut next) = (Some(format!("{folder}{}", PhotoName::timestamp(from))), None);
+        let mut records = Vec::new();
+        loop {
+            let listing = self.objects.list(&folder, LISTED, after.take(), next).await?;
+            let mut is_past = false;
+            let mut found = Vec::new();
+            for (key, size) in listing.objects {
+                let Some((_, name)) = keys::parse_photo(&key) else { continue };
+                is_past |= name.uploaded_at() > to;
+                if !is_past {
+                    found.push(PhotoRecord::new(name, size));
+                }
+            }
+            for chunk in found.chunks(AT_ONCE) {
+                let are_ours = try_join_all(chunk.iter().map(|record| self.is_of(user, &record.name, owner))).await?;
+                records.extend(
+                    chunk.iter().zip(are_ours).filter(|(_, is_ours)| *is_ours).map(|(record, _)| record.clone()),
+                );
+            }
+            next = listing.next;
+            if is_past || next.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Stores a photo that is too large for memory under a name that follows from its origin, as
+    /// [`PhotoStore::put_once`] does.
+    ///
+    /// # Errors
+    /// [`StoreError::Crowded`] and [`StoreError::Storage`].
+    pub async fn start_large(
+        &self,
+        user: &UserKey,
+        first: PhotoName,
+        step: i64,
+        owner: Uuid,
+    ) -> Result<LargePhoto, StoreError> {
+        let mut name = first;
+        for _ in 0..MAX_ATTEMPTS {
+            let key = keys::photo(user, &name);
+            let Some(object) = self.objects.version(&key).await? else {
+                let id = self.objects.start_multipart(&key, name.kind().media_type(), &owner.to_string()).await?;
+                return Ok(LargePhoto { objects: self.objects.clone(), key, name, id, parts: Vec::new(), owner });
+            };
+            if object.upload == Some(owner.to_string()) {
+                // It is there. What is sent again is thrown away.
+                let id = String::new();
+                return Ok(LargePhoto { objects: self.objects.clone(), key, name, id, parts: Vec::new(), owner });
+            }
+            name = name.later(step);
         }
         Err(StoreError::Crowded)
     }

@@ -65,6 +65,8 @@ pub struct Usage {
     pub uploads: Vec<Uuid>,
     /// What was moved to the trash up to this time is being deleted, or is gone.
     pub emptied: Option<Timestamp>,
+    /// The jobs that are running.
+    pub jobs: Vec<Uuid>,
 }
 
 /// A change of a user's usage, as one write of a transaction.
@@ -85,6 +87,10 @@ pub(crate) struct UsageChange {
     pub opened: Option<(Uuid, usize)>,
     /// An upload that ends. It must be open: that makes its end happen once.
     pub closed: Option<Uuid>,
+    /// A job that begins, and how many may be running at most.
+    pub job_started: Option<(Uuid, usize)>,
+    /// A job that ends. It must be running: that makes its end happen once.
+    pub job_ended: Option<Uuid>,
 }
 
 /// A photo that moves to the trash or back. The time is that of its move to the trash: it must be later than that up to
@@ -134,7 +140,10 @@ impl Usage {
         let Some(item) = item else { return Self::default() };
         let count = |name| optional_number(item, name).unwrap_or_default();
         let millis = |name| optional_number(item, name).and_then(|millis| i64::try_from(millis).ok());
-        let uploads = item.get("uploads").and_then(|ids| ids.as_ss().ok()).map(Vec::as_slice).unwrap_or_default();
+        let ids = |name| {
+            let ids = item.get(name).and_then(|ids| ids.as_ss().ok()).map(Vec::as_slice).unwrap_or_default();
+            ids.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect()
+        };
         Self {
             total: Amount { bytes: count("bytes"), photos: count("photos") },
             reserved: Amount { bytes: count("reservedBytes"), photos: count("reservedPhotos") },
@@ -143,7 +152,8 @@ impl Usage {
             indexed: count("indexed"),
             index_after: millis("indexAfter"),
             index_scheduled: millis("indexScheduled"),
-            uploads: uploads.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
+            uploads: ids("uploads"),
+            jobs: ids("jobs"),
             emptied: optional(item, "trashEmptied", |time| time.parse().ok()).unwrap_or_default(),
         }
     }
@@ -183,31 +193,36 @@ impl UsageChange {
             }
         }
         let ids = |id: Uuid| AttributeValue::Ss(vec![id.to_string()]);
-        let mut delete = String::new();
-        if let Some((id, max)) = self.opened {
-            add.push("uploads :opened".to_owned());
-            conditions.push("(attribute_not_exists(uploads) OR size(uploads) < :maxUploads)".to_owned());
-            update = update
-                .expression_attribute_values(":opened", ids(id))
-                .expression_attribute_values(":maxUploads", number(max as u64));
+        let mut delete = Vec::new();
+        for (set, added, removed) in [("uploads", self.opened, self.closed), ("jobs", self.job_started, self.job_ended)]
+        {
+            if let Some((id, max)) = added {
+                add.push(format!("{set} :{set}Added"));
+                conditions.push(format!("(attribute_not_exists({set}) OR size({set}) < :{set}Max)"));
+                update = update
+                    .expression_attribute_values(format!(":{set}Added"), ids(id))
+                    .expression_attribute_values(format!(":{set}Max"), number(max as u64));
+            }
+            if let Some(id) = removed {
+                delete.push(format!("{set} :{set}Removed"));
+                conditions.push(format!("contains({set}, :{set}RemovedId)"));
+                update = update
+                    .expression_attribute_values(format!(":{set}Removed"), ids(id))
+                    .expression_attribute_values(format!(":{set}RemovedId"), text(id.to_string()));
+            }
         }
-        if let Some(id) = self.closed {
-            " DELETE uploads :closed".clone_into(&mut delete);
-            conditions.push("contains(uploads, :closedId)".to_owned());
-            update = update
-                .expression_attribute_values(":closed", ids(id))
-                .expression_attribute_values(":closedId", text(id.to_string()));
-        }
-        let mut set = "";
+        let mut set = Vec::new();
         if let TrashChange::In(trashed_at) | TrashChange::Out(trashed_at) = self.trash {
             conditions.push("(attribute_not_exists(trashEmptied) OR trashEmptied < :trashedAt)".to_owned());
             update = update.expression_attribute_values(":trashedAt", time(trashed_at));
             if matches!(self.trash, TrashChange::In(_)) {
-                set = " SET hasTrash = :yes, trashSince = if_not_exists(trashSince, :trashedAt)";
+                set.push("hasTrash = :yes, trashSince = if_not_exists(trashSince, :trashedAt)".to_owned());
                 update = update.expression_attribute_values(":yes", text(YES));
             }
         }
-        update = update.update_expression(format!("ADD {}{delete}{set}", add.join(", ")));
+        let sections = [("ADD", add), ("DELETE", delete), ("SET", set)].into_iter().filter(|(_, parts)| !parts.is_empty());
+        let sections: Vec<_> = sections.map(|(name, parts)| format!("{name} {}", parts.join(", "))).collect();
+        update = update.update_expression(sections.join(" "));
         if !conditions.is_empty() {
             update = update.condition_expression(conditions.join(" AND "));
         }

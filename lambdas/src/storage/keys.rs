@@ -23,6 +23,21 @@ pub const AUCTIONS: &str = "auctions/";
 /// Bytes of uploads that are not accepted yet: `incoming/{user}/{upload}`. Never served.
 pub const INCOMING: &str = "incoming/";
 
+/// Plans and reports of jobs: `jobs/{user}/{job}/plan.json` and `jobs/{user}/{job}/report/{chunk}.json`.
+pub const JOBS: &str = "jobs/";
+
+/// How a job divides its work.
+#[must_use]
+pub fn plan(user: &UserKey, job: Uuid) -> String {
+    format!("{JOBS}{user}/{job}/plan.json")
+}
+
+/// The outcomes of a chunk's entries.
+#[must_use]
+pub fn report(user: &UserKey, job: Uuid, chunk: u32) -> String {
+    format!("{JOBS}{user}/{job}/report/{chunk}.json")
+}
+
 /// Where a user's photos are.
 #[must_use]
 pub fn photos(user: &UserKey) -> String {

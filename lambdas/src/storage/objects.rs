@@ -13,6 +13,7 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::error::{CloudError, ErrorKind};
 
@@ -438,6 +439,65 @@ impl Objects {
         let get = self.s3.get_object().bucket(&self.bucket).key(key).if_match(&version.etag);
         let last = to.min(version.size).saturating_sub(1);
         Ok(get.range(format!("bytes={from}-{last}")).send().await?.body)
+    }
+
+    /// As [`Objects::read_range`], read to its end.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn read_bytes(
+        &self,
+        key: &str,
+        version: &ObjectVersion,
+        from: u64,
+        to: u64,
+    ) -> Result<Bytes, CloudError> {
+        if from >= to.min(version.size) {
+            return Ok(Bytes::new());
+        }
+        let body = self.read_range(key, version, from, to).await?.collect().await;
+        Ok(body.map_err(|error| CloudError::caused("reading an object failed", error))?.into_bytes())
+    }
+
+    /// A JSON document; `None` if there is none.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn read_document<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CloudError> {
+        let Some(object) = self.get(key).await? else { return Ok(None) };
+        let json = object.body.collect().await;
+        let json = json.map_err(|error| CloudError::caused("reading a document failed", error))?;
+        let document = serde_json::from_slice(&json.into_bytes());
+        document.map(Some).map_err(|error| CloudError::caused("a document cannot be read", error))
+    }
+
+    /// Stores a JSON document unless its key is taken. Returns whether the key was free.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn put_document<T: Serialize>(&self, key: &str, document: &T) -> Result<bool, CloudError> {
+        let json = serde_json::to_vec(document);
+        let json = json.map_err(|error| CloudError::caused("a document cannot be JSON", error))?;
+        self.put_new(key, "application/json", json.into(), None).await
+    }
+
+    /// Sends a part of a multipart upload.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn upload_part(
+        &self,
+        key: &str,
+        multipart: &str,
+        number: u32,
+        part: Bytes,
+    ) -> Result<ArrivedPart, CloudError> {
+        let size = part.len() as u64;
+        let sent = self.s3.upload_part().bucket(&self.bucket).key(key).upload_id(multipart);
+        let sent = sent.part_number(i32::try_from(number).unwrap_or(i32::MAX)).body(ByteStream::from(part));
+        let sent = sent.customize().config_override(patient()).disable_payload_signing().send().await?;
+        let etag = sent.e_tag.ok_or_else(|| CloudError::unusable("a part without ETag"))?;
+        Ok(ArrivedPart { number, size, etag })
     }
 
     /// Deletes one version of an object for good, so that the bucket keeps no old version of it.

@@ -1,5 +1,5 @@
-//! Uploads of photos in parts. The bytes go directly to S3. This service signs the URLs, checks what arrived and
-//! promotes it to a photo.
+//! Uploads of photos and archives in parts. The bytes go directly to S3. This service signs the URLs, checks what
+//! arrived, and promotes it to a photo or starts a job for the archive.
 //!
 //! An upload is an S3 multipart upload to `incoming/{user}/{id}`, even if it has a single part, because S3 rejects all
 //! of its URLs once it has ended. Nothing under `incoming/` is ever served.
@@ -9,5 +9,5 @@ mod session;
 mod store;
 
 pub use service::{UploadError, Uploads};
-pub use session::{Declaration, MAX_OPEN, Part, Refusal, Session, State, UploadView};
+pub use session::{Declaration, MAX_OPEN, Part, Refusal, Session, State, UploadKind, UploadView};
 pub use store::UploadStore;

@@ -7,14 +7,16 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    Declaration, Part, Refusal, Session, State, UploadStore, UploadView,
+    Declaration, Part, Refusal, Session, State, UploadKind, UploadStore, UploadView,
     session::{NoHeaders, PARTS_PER_RESPONSE},
-    store::{End, Lease, Leased, RequestKey, Stored},
+    store::{End, Lease, Leased, RequestKey, Started, Stored},
 };
 use crate::{
+    archive::{ArchiveError, View},
     aws,
     config::{self, ConfigError},
     hex::hex,
+    jobs::{Job, JobQueue, JobStore, JobView, Task, read_archive},
     photos::{Exceeded, PhotoName, PhotoType, Quota},
     storage::{
         CloudError, ErrorKind, Objects, keys,
@@ -28,6 +30,9 @@ use crate::{
 
 /// How long `complete` waits for another call that checks the same upload.
 const WAIT: Duration = Duration::from_secs(8);
+
+/// When the message that starts a job comes again. A call that stores a job has ended by then.
+const START_WITHIN: Duration = Duration::from_secs(90);
 
 /// How often it checks whether that call has finished.
 const LOOK: Duration = Duration::from_millis(250);
@@ -44,8 +49,10 @@ pub struct Uploads {
     store: UploadStore,
     objects: Objects,
     presigner: Presigner,
-    /// The largest photo in bytes.
+    jobs: JobStore,
+    /// The largest photo and the largest archive in bytes.
     max_photo_bytes: u64,
+    max_archive_bytes: u64,
     quota: Quota,
 }
 
@@ -58,8 +65,13 @@ pub enum UploadError {
     Ended,
     #[error("the file is larger than {limit} bytes")]
     TooLarge { limit: u64 },
+    /// The checksum of so large an archive is not checked.
+    #[error("the checksum of an archive over {limit} bytes cannot be checked")]
+    Unchecked { limit: u64 },
     #[error("too many open uploads")]
     TooMany,
+    #[error("too many running jobs")]
+    TooManyJobs,
     #[error("the quota is exceeded")]
     Exceeded(Exceeded),
     #[error("the idempotency key was used for another request")]
@@ -90,7 +102,9 @@ impl Uploads {
             store: UploadStore::from_env(aws)?,
             objects: aws::objects(aws)?,
             presigner: aws::presigner()?,
+            jobs: JobStore::from_env(aws)?,
             max_photo_bytes: config::Uploads::max_photo_bytes()?,
+            max_archive_bytes: config::Uploads::max_archive_bytes()?,
             quota: Quota::from_env()?,
         })
     }
@@ -107,8 +121,16 @@ impl Uploads {
         declaration: Declaration,
         idempotency_key: Option<&str>,
     ) -> Result<UploadView, UploadError> {
-        if declaration.size > self.max_photo_bytes {
-            return Err(UploadError::TooLarge { limit: self.max_photo_bytes });
+        let limit = match declaration.kind {
+            UploadKind::Photo => self.max_photo_bytes,
+            UploadKind::Archive => self.max_archive_bytes,
+        };
+        if declaration.size > limit {
+            return Err(UploadError::TooLarge { limit });
+        }
+        // A call of `complete` has no time to read more than the largest photo.
+        if declaration.sha256.is_some() && declaration.size > self.max_photo_bytes {
+            return Err(UploadError::Unchecked { limit: self.max_photo_bytes });
         }
         let key = idempotency_key.map(|key| RequestKey::new(key, &declaration));
         if let Some(key) = &key
@@ -184,7 +206,8 @@ impl Uploads {
         Ok(Ok(self.sign(user, &session, numbers)?))
     }
 
-    /// Checks what has arrived and stores it as a photo. A repeated call returns the same result.
+    /// Checks what has arrived, and stores it as a photo or starts the job for an archive. A repeated call returns the
+    /// same result.
     ///
     /// Every step can be repeated. A call that dies leaves its lease, and the first call after the lease has expired
     /// continues. The photo's name is stored before the photo, and the photo says which upload made it, so no step
@@ -192,17 +215,23 @@ impl Uploads {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub async fn complete(&self, user: &UserKey, id: Uuid) -> Result<UploadView, UploadError> {
+    pub async fn complete(&self, user: &UserKey, id: Uuid, queue: &JobQueue) -> Result<UploadView, UploadError> {
         let give_up = Instant::now() + WAIT;
         loop {
             match self.store.lease(user, id, now()).await {
+                Ok(Leased::Ours(lease, session)) if session.declaration.kind == UploadKind::Archive => {
+                    return self.accept_archive(user, *session, &lease, queue).await;
+                }
                 Ok(Leased::Ours(lease, session)) => return self.accept(user, *session, &lease).await,
                 Ok(Leased::Held) if Instant::now() < give_up => sleep(LOOK).await,
                 Ok(Leased::Held) => return Err(UploadError::Busy),
                 Err(error) if error.kind() == ErrorKind::Throttled && Instant::now() < give_up => sleep(LOOK).await,
                 Ok(Leased::Ended(session)) => {
-                    // The call that ended it may have died before it deleted the bytes.
-                    self.clean_up(&keys::incoming(user, id)).await;
+                    // The call that ended it may have died before it deleted the bytes. The job of an archive does
+                    // that itself.
+                    if session.job.is_none() {
+                        self.clean_up(&keys::incoming(user, id)).await;
+                    }
                     return self.outcome(user, &session).await;
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => return Err(UploadError::NotFound),
@@ -249,7 +278,8 @@ impl Uploads {
         let (received, parts) = match session.state_at(now()) {
             State::Open => {
                 let arrived = self.arrived(user, session).await?;
-                let mut missing = session.missing(arrived.as_deref().unwrap_or_default());
+                // Once the parts are assembled, none is missing.
+                let mut missing = arrived.as_ref().map(|arrived| session.missing(arrived)).unwrap_or_default();
                 missing.truncate(PARTS_PER_RESPONSE);
                 (received(session, arrived.as_deref()), self.sign(user, session, &missing)?)
             }
@@ -261,7 +291,13 @@ impl Uploads {
         if let Some(record) = session.record().filter(|_| view.photo.is_some()) {
             view.photo = Some(self.store.library().show_one(user, record, &self.presigner).await?);
         }
-        Ok(view)
+        Ok(UploadView { job: self.job(user, session).await?, ..view })
+    }
+
+    /// The job of an archive, if it has started.
+    async fn job(&self, user: &UserKey, session: &Session) -> Result<Option<JobView>, UploadError> {
+        let Some(id) = session.job else { return Ok(None) };
+        Ok(self.jobs.get(user, id).await?.map(|job| job.view()))
     }
 
     /// The number and size of each part that has arrived; `None` once the parts are assembled or deleted.
@@ -301,10 +337,7 @@ impl Uploads {
             // The upload is open again, and the lease is gone.
             Err(error @ UploadError::PartsMissing(_)) => return Err(error),
             Err(error) => {
-                // Nothing is stored yet, so the next call may begin at once.
-                if let Err(error) = self.store.release(user, session.id, lease).await {
-                    tracing::info!(error = %Chain(&error), "a lease was not released");
-                }
+                self.release(user, session.id, lease).await;
                 return Err(error);
             }
         };
@@ -321,6 +354,92 @@ impl Uploads {
             End::Done => self.outcome(user, &Session { state: State::Done, ..session }).await,
             End::Refused(refusal) => Err(UploadError::Refused(refusal)),
             End::Lost => Err(UploadError::Ended),
+        }
+    }
+
+    /// Checks that an archive ends like one, and starts its job.
+    async fn accept_archive(
+        &self,
+        user: &UserKey,
+        session: Session,
+        lease: &Lease,
+        queue: &JobQueue,
+    ) -> Result<UploadView, UploadError> {
+        let incoming = keys::incoming(user, session.id);
+        let started = async {
+            if self.store.is_busy(user).await? {
+                return Err(UploadError::TooManyJobs);
+            }
+            let Some(archive) = self.assemble(user, &session, lease, &incoming).await? else { return Ok(None) };
+            if let Err(refusal) = self.check_archive(&session, &incoming, &archive).await? {
+                return Ok(Some(Err(refusal)));
+            }
+            let filename = session.declaration.filename.clone();
+            let job = Job::unzip(Uuid::now_v7(), filename, session.id, archive, now());
+            let task = Task { user: user.clone(), job: job.id, lane: None };
+            // If this call dies after it has stored the job, this message starts it. Without a job, it does nothing.
+            queue.send(&task, START_WITHIN).await?;
+            let started = self.store.start(user, &session, lease, &self.jobs, &job).await?;
+            if matches!(started, Started::New)
+                && let Err(error) = queue.send(&task, Duration::ZERO).await
+            {
+                tracing::warn!(error = %Chain(&error), "a job starts later");
+            }
+            Ok(Some(Ok((started, job))))
+        };
+        let end = match started.await {
+            Ok(Some(Ok((Started::New, job)))) => {
+                let view = session.view(now(), session.declaration.size, Some(Vec::new()));
+                return Ok(UploadView { state: State::Done, job: Some(job.view()), ..view });
+            }
+            Ok(Some(Ok((Started::Lost, _)))) => {
+                let session = self.find(user, session.id).await?;
+                return self.outcome(user, &session).await;
+            }
+            Ok(Some(Ok((Started::TooMany, _)))) | Err(UploadError::TooManyJobs) => {
+                self.store.reopen(user, session.id, lease).await?;
+                return Err(UploadError::TooManyJobs);
+            }
+            Ok(Some(Err(refusal))) => End::Refused(refusal),
+            Ok(None) => End::Lost,
+            Err(error @ UploadError::PartsMissing(_)) => return Err(error),
+            Err(error) => {
+                self.release(user, session.id, lease).await;
+                return Err(error);
+            }
+        };
+        if !self.store.finish(user, &session, lease, end, now()).await? {
+            let session = self.find(user, session.id).await?;
+            return self.outcome(user, &session).await;
+        }
+        self.clean_up(&incoming).await;
+        Err(match end {
+            End::Refused(refusal) => UploadError::Refused(refusal),
+            End::Done | End::Lost => UploadError::Ended,
+        })
+    }
+
+    /// Gives a lease back. Nothing is stored yet, so the next call may begin at once.
+    async fn release(&self, user: &UserKey, id: Uuid, lease: &Lease) {
+        if let Err(error) = self.store.release(user, id, lease).await {
+            tracing::info!(error = %Chain(&error), "a lease was not released");
+        }
+    }
+
+    /// Whether the bytes end like an archive, and have the declared size and checksum.
+    async fn check_archive(
+        &self,
+        session: &Session,
+        incoming: &str,
+        assembled: &ObjectVersion,
+    ) -> Result<Result<(), Refusal>, UploadError> {
+        let check = |view: View<_>| view.check_end();
+        match read_archive(&self.objects, incoming.to_owned(), assembled.clone(), check).await? {
+            Ok(()) => self.check_bytes(session, incoming, assembled).await,
+            Err(ArchiveError::NotAnArchive) => Ok(Err(Refusal::NotAnArchive)),
+            Err(ArchiveError::Damaged | ArchiveError::Overlapping | ArchiveError::TooManyEntries { .. }) => {
+                Ok(Err(Refusal::DamagedArchive))
+            }
         }
     }
 
@@ -365,6 +484,17 @@ impl Uploads {
         let first = self.objects.read_range(incoming, assembled, 0, PhotoType::SIGNATURE_BYTES as u64).await?;
         let first = first.collect().await.map_err(broken)?.into_bytes();
         let Some(kind) = PhotoType::detect(&first) else { return Ok(Err(Refusal::NotAPhoto)) };
+        Ok(self.check_bytes(session, incoming, assembled).await?.map(|()| kind))
+    }
+
+    /// Whether the bytes have the declared size and checksum.
+    async fn check_bytes(
+        &self,
+        session: &Session,
+        incoming: &str,
+        assembled: &ObjectVersion,
+    ) -> Result<Result<(), Refusal>, UploadError> {
+        let broken = |error| CloudError::caused("reading the bytes of an upload failed", error);
         if assembled.size != session.declaration.size {
             return Ok(Err(Refusal::ChecksumMismatch));
         }
@@ -378,7 +508,7 @@ impl Uploads {
                 return Ok(Err(Refusal::ChecksumMismatch));
             }
         }
-        Ok(Ok(kind))
+        Ok(Ok(()))
     }
 
     /// Copies the bytes to the user's photos, under a free name. The name is stored first.
@@ -413,7 +543,7 @@ impl Uploads {
                 return Ok(session);
             }
             copied?;
-            let next = name.next();
+            let next = name.later(1);
             self.store.name(user, session.id, lease, &next).await?;
             session.photo = Some(next);
         }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    jobs::JobView,
     money::whole_number,
-    photos::{Photo, PhotoName, PhotoRecord},
+    photos::{Amount, Photo, PhotoName, PhotoRecord},
     time::rfc3339,
 };
 
@@ -36,6 +37,35 @@ const MIB: u64 = 1024 * 1024;
 /// The maximum number of parts in one response.
 pub(super) const PARTS_PER_RESPONSE: usize = 100;
 
+/// What an upload is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UploadKind")]
+#[serde(rename_all = "lowercase")]
+pub enum UploadKind {
+    #[default]
+    Photo,
+    /// A ZIP archive, whose photos a job stores.
+    Archive,
+}
+
+impl UploadKind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Photo => "photo",
+            Self::Archive => "archive",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        [Self::Photo, Self::Archive].into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_photo(&self) -> bool {
+        *self == Self::Photo
+    }
+}
+
 /// A client's description of the file that it is going to upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declaration {
@@ -44,6 +74,8 @@ pub struct Declaration {
     /// In bytes; at least 1.
     #[serde(deserialize_with = "whole_number")]
     pub size: u64,
+    #[serde(default, skip_serializing_if = "UploadKind::is_photo")]
+    pub kind: UploadKind,
     /// Hexadecimal SHA-256 of the whole file, if the client knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
@@ -57,9 +89,9 @@ pub enum State {
     Open,
     /// A call of POST /uploads/{id}/complete is checking the bytes.
     Checking,
-    /// The photo is stored.
+    /// The photo is stored, or the job for the archive has started.
     Done,
-    /// The bytes are not a photo, or not the file that was declared. See `problem`.
+    /// The bytes are not a photo or an archive, or not the file that was declared. See `problem`.
     Refused,
     Cancelled,
     /// It was not completed in time.
@@ -90,20 +122,26 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     NotAPhoto,
+    NotAnArchive,
+    DamagedArchive,
     ChecksumMismatch,
 }
 
 impl Refusal {
+    const ALL: [Self; 4] = [Self::NotAPhoto, Self::NotAnArchive, Self::DamagedArchive, Self::ChecksumMismatch];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotAPhoto => "not-a-photo",
+            Self::NotAnArchive => "not-an-archive",
+            Self::DamagedArchive => "damaged-archive",
             Self::ChecksumMismatch => "checksum-mismatch",
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::NotAPhoto, Self::ChecksumMismatch].into_iter().find(|refusal| refusal.as_str() == text)
+        Self::ALL.into_iter().find(|refusal| refusal.as_str() == text)
     }
 }
 
@@ -122,6 +160,8 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
     /// Set after the bytes have been checked, before the photo is stored.
     pub photo: Option<PhotoName>,
+    /// The job of an archive; set with the state [`State::Done`].
+    pub job: Option<Uuid>,
     /// Set if the state is [`State::Refused`].
     pub refusal: Option<Refusal>,
 }
@@ -153,8 +193,7 @@ pub struct NoHeaders {}
 #[schemars(rename = "Upload")]
 pub struct UploadView {
     pub id: Uuid,
-    /// Always `photo`.
-    pub kind: &'static str,
+    pub kind: UploadKind,
     /// The client's name for the file.
     pub filename: String,
     /// The declared size in bytes.
@@ -171,8 +210,8 @@ pub struct UploadView {
     pub received: u64,
     /// The stored photo; null until `state` is `done`.
     pub photo: Option<Photo>,
-    /// Always null.
-    pub job: Option<()>,
+    /// The job for the archive; null until `state` is `done`.
+    pub job: Option<JobView>,
     /// The `type` of the problem for which the upload was refused, or null.
     pub problem: Option<String>,
     #[schemars(extend("format" = "date-time"))]
@@ -193,6 +232,7 @@ impl Session {
             expires_at: now + LIFETIME,
             ended_at: None,
             photo: None,
+            job: None,
             refusal: None,
         }
     }
@@ -213,6 +253,15 @@ impl Session {
     pub fn is_shown_at(&self, now: Timestamp) -> bool {
         let ended_at = self.ended_at.or((self.state_at(now) == State::Expired).then_some(self.expires_at));
         ended_at.is_none_or(|ended_at| ended_at + SHOWN_AFTER_END > now)
+    }
+
+    /// What the upload reserves while it is open. The photos of an archive draw on the quota themselves.
+    #[must_use]
+    pub const fn reserved(&self) -> Amount {
+        match self.declaration.kind {
+            UploadKind::Photo => Amount::photo(self.declaration.size),
+            UploadKind::Archive => Amount { bytes: self.declaration.size, photos: 0 },
+        }
     }
 
     /// The record of the photo, once it has a name.
@@ -252,13 +301,13 @@ impl Session {
             .collect()
     }
 
-    /// The upload as responses show it. `parts` is `None` if the route omits them.
+    /// The upload as responses show it, without its job. `parts` is `None` if the route omits them.
     #[must_use]
     pub fn view(&self, now: Timestamp, received: u64, parts: Option<Vec<Part>>) -> UploadView {
         let state = self.state_at(now);
         UploadView {
             id: self.id,
-            kind: "photo",
+            kind: self.declaration.kind,
             filename: self.declaration.filename.clone(),
             size: self.declaration.size,
             state,
@@ -293,7 +342,7 @@ mod tests {
     use super::*;
 
     fn session(size: u64) -> Session {
-        let declaration = Declaration { filename: "a.jpg".to_owned(), size, sha256: None };
+        let declaration = Declaration { filename: "a.jpg".to_owned(), size, kind: UploadKind::Photo, sha256: None };
         Session::new(Uuid::nil(), declaration, String::new(), Timestamp::UNIX_EPOCH)
     }
 

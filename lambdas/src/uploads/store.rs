@@ -12,13 +12,14 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Declaration, MAX_OPEN, Refusal, Session, State,
+    Declaration, MAX_OPEN, Refusal, Session, State, UploadKind,
     session::{LEASE, SHOWN_AFTER_END},
 };
 use crate::{
     config::ConfigError,
     hex::hex,
-    photos::{Amount, Delta, Exceeded, Library, PhotoName, PhotoRecord, Quota, UsageChange},
+    jobs::{Job, JobStore, MAX_RUNNING},
+    photos::{Delta, Exceeded, Library, PhotoName, PhotoRecord, Quota, UsageChange},
     storage::{
         CloudError, ErrorKind,
         table::{
@@ -61,6 +62,15 @@ pub(super) enum End {
     Done,
     Refused(Refusal),
     /// Its bytes are gone.
+    Lost,
+}
+
+/// The result of starting a job.
+pub(super) enum Started {
+    New,
+    /// The user has [`MAX_RUNNING`] running jobs.
+    TooMany,
+    /// Another call has the lease now or has ended the upload.
     Lost,
 }
 
@@ -138,7 +148,7 @@ impl UploadStore {
         quota: Quota,
         key: Option<&RequestKey>,
     ) -> Result<Stored, CloudError> {
-        let amount = Amount::photo(session.declaration.size);
+        let amount = session.reserved();
         let mut item = to_item(session);
         item.extend(item_key(user, &upload_item(session.id)));
         let put = |item: Item| {
@@ -410,6 +420,42 @@ impl UploadStore {
         }
     }
 
+    /// Ends an upload with a job for its archive, which takes over what the upload has reserved. One transaction does
+    /// it all.
+    pub(super) async fn start(
+        &self,
+        user: &UserKey,
+        session: &Session,
+        lease: &Lease,
+        jobs: &JobStore,
+        job: &Job,
+    ) -> Result<Started, CloudError> {
+        let ended = self
+            .ended(user, session.id, State::Done, job.created_at)
+            .update_expression(
+                "SET #state = :state, endedAt = :endedAt, #ttl = :ttl, job = :job REMOVE lease, leaseUntil",
+            )
+            .condition_expression("lease = :lease")
+            .expression_attribute_values(":lease", text(&lease.token))
+            .expression_attribute_values(":job", text(job.id.to_string()));
+        let usage = UsageChange {
+            closed: Some(session.id),
+            job_started: Some((job.id, MAX_RUNNING)),
+            ..UsageChange::default()
+        };
+        let writes = vec![Write::Update(ended), usage.write(self.table(), user), jobs.create(user, job)];
+        Ok(match self.table().transact(writes).await? {
+            None => Started::New,
+            Some(failed) if failed.first() == Some(&true) => Started::Lost,
+            Some(_) => Started::TooMany,
+        })
+    }
+
+    /// Whether the user has as many running jobs as allowed.
+    pub(super) async fn is_busy(&self, user: &UserKey) -> Result<bool, CloudError> {
+        Ok(self.library.usage(user).await?.jobs.len() >= MAX_RUNNING)
+    }
+
     /// Cancels an upload that no call is checking. Returns whether it was open or already cancelled.
     pub(super) async fn cancel(&self, user: &UserKey, session: &Session, now: Timestamp) -> Result<bool, CloudError> {
         let ended = self
@@ -445,7 +491,7 @@ impl UploadStore {
         ended: UpdateBuilder,
         record: &PhotoRecord,
     ) -> Result<Option<OwnWrite>, CloudError> {
-        let amount = Amount::photo(session.declaration.size);
+        let amount = session.reserved();
         let usage = UsageChange {
             reserved: Delta::Subtract(amount),
             changes: 1,
@@ -472,7 +518,7 @@ impl UploadStore {
 
     /// The write that releases what an upload has reserved. Its condition makes that happen once.
     fn released(&self, user: &UserKey, session: &Session) -> Write {
-        let amount = Amount::photo(session.declaration.size);
+        let amount = session.reserved();
         let usage = UsageChange {
             total: Delta::Subtract(amount),
             reserved: Delta::Subtract(amount),
@@ -498,7 +544,7 @@ fn upload_item(id: Uuid) -> String {
 }
 
 fn to_item(session: &Session) -> Item {
-    let Declaration { filename, size, sha256 } = &session.declaration;
+    let Declaration { filename, size, kind, sha256 } = &session.declaration;
     let mut item = Item::from([
         ("filename".to_owned(), text(filename)),
         ("size".to_owned(), number(*size)),
@@ -510,6 +556,9 @@ fn to_item(session: &Session) -> Item {
     if let Some(sha256) = sha256 {
         item.insert("sha256".to_owned(), text(sha256));
     }
+    if *kind == UploadKind::Archive {
+        item.insert("kind".to_owned(), text(kind.as_str()));
+    }
     item
 }
 
@@ -520,6 +569,7 @@ fn from_item(id: Uuid, item: &Item) -> Result<Session, MalformedItem> {
         declaration: Declaration {
             filename: attribute(item, "filename", owned)?,
             size: required_number(item, "size")?,
+            kind: optional(item, "kind", UploadKind::parse)?.unwrap_or_default(),
             sha256: optional(item, "sha256", owned)?,
         },
         state: attribute(item, "state", State::parse)?,
@@ -528,6 +578,7 @@ fn from_item(id: Uuid, item: &Item) -> Result<Session, MalformedItem> {
         expires_at: attribute(item, "expiresAt", |time| time.parse().ok())?,
         ended_at: optional(item, "endedAt", |time| time.parse().ok())?,
         photo: optional(item, "photo", |name| PhotoName::parse(name).ok())?,
+        job: optional(item, "job", |id| Uuid::try_parse(id).ok())?,
         refusal: optional(item, "refusal", Refusal::parse)?,
     })
 }

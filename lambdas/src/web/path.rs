@@ -37,6 +37,14 @@ pub fn photo_names(request: &Request) -> Vec<PhotoName> {
     [Some(name.to_owned()), decoded].into_iter().flatten().filter_map(|name| PhotoName::parse(&name).ok()).collect()
 }
 
+/// The job's id, `{id}` in the path.
+///
+/// # Errors
+/// 404 if it is not a UUID: no job has such an id.
+pub fn job_id(request: &Request) -> Result<Uuid, Problem> {
+    id(request).ok_or_else(Problem::no_such_job)
+}
+
 fn id(request: &Request) -> Option<Uuid> {
     let parameters = request.path_parameters();
     let id = parameters.first("id").filter(|id| id.len() == UUID_CHARACTERS)?;

@@ -16,6 +16,7 @@ use super::{Response, auth::AuthError};
 use crate::{
     archive::ArchiveError,
     auctions::{self, AuctionError},
+    jobs::{self, JobError},
     money::Amount,
     photos::{Exceeded, StoreError},
     renditions::RenderError,
@@ -68,6 +69,7 @@ kinds! {
     NO_SUCH_AUCTION: NOT_FOUND, "no-such-auction", "There is no such auction";
     NO_SUCH_FILE: NOT_FOUND, "no-such-file", "There is no such file";
     NO_SUCH_UPLOAD: NOT_FOUND, "no-such-upload", "There is no such upload";
+    NO_SUCH_JOB: NOT_FOUND, "no-such-job", "There is no such job";
     NO_SUCH_PHOTO: NOT_FOUND, "no-such-photo", "There is no such photo";
     ALREADY_HIGHEST: CONFLICT, "already-highest", "You already have the highest bid";
     AUCTION_CLOSED: CONFLICT, "auction-closed", "The auction has ended";
@@ -76,6 +78,7 @@ kinds! {
     MFA_ACTIVE: CONFLICT, "mfa-active", "The second factor is active already";
     MFA_REQUIRED: CONFLICT, "mfa-required", "A code of the second factor is required";
     MFA_SETUP_DUE: CONFLICT, "mfa-setup-due", "A second factor must be set up";
+    JOB_ENDED: CONFLICT, "job-ended", "The job is over";
     NEW_PASSWORD_DUE: CONFLICT, "new-password-due", "A new password is required";
     OWN_AUCTION: CONFLICT, "own-auction", "This is your own auction";
     PARTS_MISSING: CONFLICT, "parts-missing", "Parts of the upload are missing";
@@ -178,6 +181,14 @@ impl Problem {
     }
 
     #[must_use]
+    fn damaged_archive() -> Self {
+        Self::new(
+            Kind::DAMAGED_ARCHIVE,
+            "Its directory is truncated or unreadable. Create the archive again. Nothing was stored.",
+        )
+    }
+
+    #[must_use]
     pub fn no_such_photo() -> Self {
         Self::new(Kind::NO_SUCH_PHOTO, "POST /list lists your photos. Send a `filename` exactly as listed.")
     }
@@ -190,6 +201,11 @@ impl Problem {
     #[must_use]
     pub fn no_such_upload() -> Self {
         Self::new(Kind::NO_SUCH_UPLOAD, "GET /uploads lists your open uploads. Send the `id` of one of them.")
+    }
+
+    #[must_use]
+    pub fn no_such_job() -> Self {
+        Self::new(Kind::NO_SUCH_JOB, "GET /jobs lists your jobs. Send the `id` of one of them.")
     }
 
     /// The user has `limit` of `things`. `advice` says how to have fewer.
@@ -299,9 +315,10 @@ impl From<ArchiveError> for Problem {
                 Kind::NOT_AN_ARCHIVE,
                 "Send a ZIP archive: as the body, as the part `archive`, or as base64 in the JSON member `archive`.",
             ),
-            ArchiveError::Damaged => Self::new(
+            ArchiveError::Damaged => Self::damaged_archive(),
+            ArchiveError::Overlapping => Self::new(
                 Kind::DAMAGED_ARCHIVE,
-                "Its directory is truncated or unreadable. Create the archive again. Nothing was stored.",
+                "Some of its entries share bytes. Create the archive again. Nothing was stored.",
             ),
             ArchiveError::TooManyEntries { limit } => Self::new(
                 Kind::TOO_MANY_ENTRIES,
@@ -379,6 +396,13 @@ impl From<UploadError> for Problem {
             UploadError::TooMany => {
                 Self::too_many(uploads::MAX_OPEN, "open uploads", "Complete or cancel one; GET /uploads lists them.")
             }
+            UploadError::TooManyJobs => {
+                Self::too_many(jobs::MAX_RUNNING, "running jobs", "Wait until one of them is over, or cancel one.")
+            }
+            UploadError::Unchecked { limit } => Self::invalid(&[InvalidMember::new(
+                "/sha256",
+                format!("must be left out for an archive of more than {limit} bytes; each entry has a checksum"),
+            )]),
             UploadError::Exceeded(exceeded) => Self::from(exceeded),
             UploadError::KeyReused => Self::new(
                 Kind::IDEMPOTENCY_KEY_REUSED,
@@ -389,12 +413,27 @@ impl From<UploadError> for Problem {
                     .with("missing", missing)
             }
             UploadError::Refused(Refusal::NotAPhoto) => Self::not_a_photo(),
+            UploadError::Refused(Refusal::NotAnArchive) => Self::from(ArchiveError::NotAnArchive),
+            UploadError::Refused(Refusal::DamagedArchive) => Self::from(ArchiveError::Damaged),
             UploadError::Refused(Refusal::ChecksumMismatch) => Self::new(
                 Kind::CHECKSUM_MISMATCH,
                 "The file that arrived is not the one that `sha256` and `size` describe. Upload it again.",
             ),
             UploadError::Busy | UploadError::Crowded => Self::busy(error),
             UploadError::Storage(_) | UploadError::Presign(_) => cloud_failure(error),
+        }
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::NotFound => Self::no_such_job(),
+            JobError::Ended => Self::new(Kind::JOB_ENDED, "GET /jobs/{id} shows how it ended."),
+            JobError::WrongCursor => Self::bad_request(
+                "This `cursor` is not from GET /jobs/{id}/entries. Leave it out to start from the first page.",
+            ),
+            JobError::Storage(_) => cloud_failure(error),
         }
     }
 }

@@ -3,15 +3,17 @@
 use http::StatusCode;
 
 use crate::{
+    jobs::JobQueue,
     openapi::{Access, Operation},
-    uploads::{UploadView, Uploads},
+    uploads::{UploadKind, UploadView, Uploads},
     web::{Problem, Request, Response, Route, auth::Auth, json, path::upload_id, problem::Kind},
 };
 
-/// Checks the bytes that have arrived and stores them as a photo.
+/// Checks the bytes that have arrived, and stores them as a photo or starts the job for an archive.
 pub struct UploadsComplete {
     pub auth: Auth,
     pub uploads: Uploads,
+    pub queue: JobQueue,
 }
 
 #[must_use]
@@ -22,16 +24,20 @@ pub fn operations() -> Vec<Operation> {
             "completeUpload",
             "Uploads",
             Access::Token,
-            "Store an upload as a photo",
+            "Store an upload as a photo, or start the job for an archive",
         )
         .id("The upload's id")
         .json::<UploadView>(201, "The upload with its photo")
+        .json::<UploadView>(202, "The upload with its job")
         .problems(&[
             Kind::NO_SUCH_UPLOAD,
             Kind::PARTS_MISSING,
             Kind::UPLOAD_ENDED,
             Kind::NOT_A_PHOTO,
+            Kind::NOT_AN_ARCHIVE,
+            Kind::DAMAGED_ARCHIVE,
             Kind::CHECKSUM_MISMATCH,
+            Kind::TOO_MANY,
         ]),
     ]
 }
@@ -39,7 +45,11 @@ pub fn operations() -> Vec<Operation> {
 impl Route for UploadsComplete {
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
-        let upload = self.uploads.complete(user.key(), upload_id(&request)?).await?;
-        json(StatusCode::CREATED, &upload)
+        let upload = self.uploads.complete(user.key(), upload_id(&request)?, &self.queue).await?;
+        let status = match upload.kind {
+            UploadKind::Photo => StatusCode::CREATED,
+            UploadKind::Archive => StatusCode::ACCEPTED,
+        };
+        json(status, &upload)
     }
 }

@@ -5,4 +5,5 @@ pub mod purge;
 pub mod record_photos;
 pub mod render_photos;
 pub mod repair;
+pub mod run_jobs;
 pub mod send_mail;

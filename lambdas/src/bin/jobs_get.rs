@@ -1,0 +1,8 @@
+//! `GET /jobs/{id}`
+
+use yourplace::{aws, handlers::http::jobs_get::JobsGet, jobs::Jobs, web, web::auth::Auth};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve(|| Ok(JobsGet { auth: Auth::from_env()?, jobs: Jobs::from_env(&aws::sdk_config()?)? })).await
+}

@@ -1,0 +1,8 @@
+//! `GET /jobs`
+
+use yourplace::{aws, handlers::http::jobs_list::JobsList, jobs::Jobs, web, web::auth::Auth};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve(|| Ok(JobsList { auth: Auth::from_env()?, jobs: Jobs::from_env(&aws::sdk_config()?)? })).await
+}
