@@ -233,7 +233,7 @@ class Library:
         )
 
     def end_job_lease(self, user: User, id: str) -> None:
-        """Ends the lease of a call that was working on the first or second lane of a job, if it still has one."""
+        """Ends the leases of calls that were working on the first two lanes of a job."""
         [item] = self.items(user, f"job#{id}")
         for lease in ("lease0", "lease1"):
             if lease in item:

@@ -67,8 +67,9 @@ def authorization_request(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sqs_messages(queue: str, messages: Iterable[tuple[str, str]], deliveries: int = 1) -> dict[str, Any]:
-    """Messages of a queue, each as (id, body), as they are delivered for the nth time ("Using Lambda with Amazon
-    SQS", example event).
+    """Messages of a queue, each as (id, body) ("Using Lambda with Amazon SQS", example event).
+
+    `deliveries` counts this delivery and those before it.
     """
     return {
         "Records": [

@@ -6,7 +6,7 @@ use rawzip::ZipArchive;
 use super::{
     Listed,
     entry::{self, HEAD_BYTES},
-    report::{Failed, Reason, Skipped},
+    report::{Failed, Reason},
 };
 use crate::photos::PhotoType;
 
@@ -86,14 +86,18 @@ impl Inflated {
     /// rest until all are read.
     ///
     /// # Errors
-    /// [`Failed::Damaged`], and [`Failed::TooLarge`] if the entry is longer than it may be.
+    /// [`Failed::Damaged`], and [`Failed::TooLarge`] if the entry is longer than it may be. Check [`Inflated::kind`]
+    /// before going on after the first bytes: the size of what is no photo does not matter.
     pub fn unpack(&mut self, packed: &[u8]) -> Result<(usize, &[u8]), Failed> {
+        // The first bytes come alone: what follows them does not matter unless they are those of a photo.
+        let most = HEAD_BYTES.checked_sub(self.head.len()).filter(|missing| *missing > 0).unwrap_or(PIECE_BYTES);
+        let output = self.piece.get_mut(..most).unwrap_or_default();
         let (read, written) = if let Some(inflate) = &mut self.inflate {
             if self.is_at_end {
                 return if packed.is_empty() { Ok((0, &[])) } else { Err(Failed::Damaged) };
             }
             let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-            let status = inflate.decompress(packed, &mut self.piece, FlushDecompress::None);
+            let status = inflate.decompress(packed, output, FlushDecompress::None);
             self.is_at_end = match status {
                 Ok(Status::StreamEnd) => true,
                 Ok(Status::Ok) => false,
@@ -103,9 +107,8 @@ impl Inflated {
             let count = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
             (count(inflate.total_in() - before_in), count(inflate.total_out() - before_out))
         } else {
-            let length = packed.len().min(self.piece.len());
-            let (from, to) = (packed.get(..length).unwrap_or_default(), self.piece.get_mut(..length));
-            if let Some(to) = to {
+            let length = packed.len().min(most);
+            if let (Some(to), Some(from)) = (output.get_mut(..length), packed.get(..length)) {
                 to.copy_from_slice(from);
             }
             (length, length)
@@ -113,11 +116,9 @@ impl Inflated {
         let unpacked = self.piece.get(..written).unwrap_or_default();
         self.crc.update(unpacked);
         self.size += written as u64;
-        if let Some(missing) = HEAD_BYTES.checked_sub(self.head.len()) {
-            self.head.extend_from_slice(unpacked.get(..missing.min(written)).unwrap_or_default());
-        }
-        // Of what is no photo, the size does not matter.
-        if self.size > self.most && self.kind().is_ok() {
+        if self.head.len() < HEAD_BYTES {
+            self.head.extend_from_slice(unpacked);
+        } else if self.size > self.most {
             return Err(self.too_long);
         }
         Ok((read, unpacked))
@@ -129,12 +130,20 @@ impl Inflated {
         self.head.len() >= HEAD_BYTES
     }
 
-    /// The type of the photo, by its first bytes.
+    /// The type of the photo, by its first bytes, once they or all bytes are unpacked.
     ///
     /// # Errors
-    /// If it is none.
-    pub fn kind(&self) -> Result<PhotoType, Skipped> {
-        entry::kind(&self.head)
+    /// Why the entry is skipped, and [`Failed::Damaged`] if its first bytes are missing.
+    pub fn kind(&self) -> Result<PhotoType, Reason> {
+        if !self.has_head() && !self.is_complete() {
+            return Err(Failed::Damaged.into());
+        }
+        Ok(entry::kind(&self.head)?)
+    }
+
+    /// Whether the packed bytes so far end where the entry does.
+    const fn is_complete(&self) -> bool {
+        self.is_at_end || self.inflate.is_none()
     }
 
     /// Checks, after the last packed byte, that the entry is what the directory declares.
@@ -142,8 +151,7 @@ impl Inflated {
     /// # Errors
     /// [`Failed::Damaged`].
     pub fn finish(&self, entry: &Listed) -> Result<(), Failed> {
-        let is_complete = self.is_at_end || self.inflate.is_none();
         let matches = self.size == entry.size && self.crc.sum() == entry.crc;
-        if is_complete && matches { Ok(()) } else { Err(Failed::Damaged) }
+        if self.is_complete() && matches { Ok(()) } else { Err(Failed::Damaged) }
     }
 }

@@ -185,11 +185,14 @@ impl JobStore {
             .update(user, id)
             .update_expression(
                 "SET #lane = :next REMOVE #lease \
-                 ADD stored :stored, skipped :skipped, failed :failed, #bytes :bytes",
+                 ADD #stored :stored, #skipped :skipped, #failed :failed, #bytes :bytes",
             )
             .expression_attribute_names("#lease", format!("lease{lane}"))
             .condition_expression("#lane = :done AND #state = :running")
             .expression_attribute_names("#lane", format!("lane{lane}"))
+            .expression_attribute_names("#stored", "stored")
+            .expression_attribute_names("#skipped", "skipped")
+            .expression_attribute_names("#failed", "failed")
             .expression_attribute_names("#bytes", "bytes")
             .expression_attribute_values(":done", number(done.into()))
             .expression_attribute_values(":next", number(u64::from(done) + 1))

@@ -185,7 +185,7 @@ impl Worker {
         };
         let mut part = Vec::with_capacity(PART_BYTES);
         while !packed.inflated.has_head() && packed.more(&mut part).await? {}
-        let kind = packed.inflated.kind().map_err(Reason::from)?;
+        let kind = packed.inflated.kind()?;
         if entry.size > self.max_entry_bytes {
             // It is too large or damaged: reading tells.
             while packed.more(&mut part).await? {

@@ -228,11 +228,15 @@ impl<'a> Intake<'a> {
             // The reservation stays for the events, and expires.
             library.settle(self.user, self.id, last).await.map(|_| ())
         };
-        match settled {
-            // An earlier call has ended the reservation, or made none.
-            Err(error) if self.is_resumed && last.is_empty() && error.kind() == ErrorKind::Precondition => {}
-            Err(error) => warn(&error, last.len()),
-            Ok(()) => {}
+        let settled = match settled {
+            // An earlier call has ended the reservation, or made none. Usually it has recorded the photos, too.
+            Err(error) if self.is_resumed && error.kind() == ErrorKind::Precondition => {
+                library.accept(self.user, &stored).await.map(|_| ())
+            }
+            settled => settled,
+        };
+        if let Err(error) = settled {
+            warn(&error, last.len());
         }
     }
 }
