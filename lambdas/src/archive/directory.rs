@@ -211,10 +211,9 @@ pub(super) fn walk<R: ReaderAt>(
         match entries.next_entry() {
             Ok(Some(_)) if found >= max_entries => return Err(ArchiveError::TooManyEntries { limit: max_entries }),
             Ok(Some(record)) => visit(found, &record),
-            Ok(None) => break,
             // Other data may follow a complete directory, but must not replace it.
             Err(_) if found == 0 => return Err(ArchiveError::Damaged),
-            Err(_) => break,
+            Ok(None) | Err(_) => break,
         }
         found += 1;
     }

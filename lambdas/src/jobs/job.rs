@@ -238,7 +238,7 @@ mod tests {
             let mut size = Size::new(0, 0, chunks);
             let mut done = std::collections::BTreeSet::new();
             for lane in order.into_iter().chain((0..LANES).cycle().take(4_000)) {
-                prop_assert_eq!(size.is_complete(), done.len() as u32 == chunks);
+                prop_assert_eq!(size.is_complete(), u32::try_from(done.len()) == Ok(chunks));
                 if let Some(chunk) = size.next(lane) {
                     prop_assert!(!size.is_done(chunk));
                     size.lanes[lane as usize] += 1;

@@ -12,12 +12,12 @@ use crate::{
 pub(super) struct Line {
     /// The name in the archive, shortened and without control characters.
     entry: String,
-    result: Result_,
+    result: EntryResult,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Result_ {
+enum EntryResult {
     Stored { filename: String, size: u64 },
     Skipped(Skipped),
     Failed(Failed),
@@ -56,30 +56,30 @@ pub struct EntryView {
 impl Line {
     pub(super) fn new(entry: String, outcome: Result<PhotoRecord, Reason>) -> Self {
         let result = match outcome {
-            Ok(record) => Result_::Stored { filename: record.name.to_string(), size: record.size },
-            Err(Reason::Skipped(reason)) => Result_::Skipped(reason),
-            Err(Reason::Failed(reason)) => Result_::Failed(reason),
+            Ok(record) => EntryResult::Stored { filename: record.name.to_string(), size: record.size },
+            Err(Reason::Skipped(reason)) => EntryResult::Skipped(reason),
+            Err(Reason::Failed(reason)) => EntryResult::Failed(reason),
         };
         Self { entry, result }
     }
 
     pub(super) const fn outcome(&self) -> Outcome {
         match self.result {
-            Result_::Stored { .. } => Outcome::Stored,
-            Result_::Skipped(_) => Outcome::Skipped,
-            Result_::Failed(_) => Outcome::Failed,
+            EntryResult::Stored { .. } => Outcome::Stored,
+            EntryResult::Skipped(_) => Outcome::Skipped,
+            EntryResult::Failed(_) => Outcome::Failed,
         }
     }
 
     pub(super) fn into_view(self) -> EntryView {
         let outcome = self.outcome();
         let (reason, detail, photo) = match self.result {
-            Result_::Stored { filename, size } => {
+            EntryResult::Stored { filename, size } => {
                 let name = PhotoName::parse(&filename).ok();
                 (None, None, name.map(|name| Photo::from(PhotoRecord::new(name, size))))
             }
-            Result_::Skipped(reason) => (serde_json::to_value(reason).ok(), Some(reason.detail()), None),
-            Result_::Failed(reason) => (serde_json::to_value(reason).ok(), Some(reason.detail()), None),
+            EntryResult::Skipped(reason) => (serde_json::to_value(reason).ok(), Some(reason.detail()), None),
+            EntryResult::Failed(reason) => (serde_json::to_value(reason).ok(), Some(reason.detail()), None),
         };
         EntryView { entry: self.entry, outcome, reason, detail, photo }
     }

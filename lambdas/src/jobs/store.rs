@@ -117,15 +117,12 @@ impl JobStore {
         }
     }
 
-    /// Stores what the plan says, unless another call has done so. Returns the job.
+    /// Stores what the plan says, unless another call has done so.
     pub(super) async fn plan(&self, user: &UserKey, id: Uuid, size: &Size) -> Result<(), CloudError> {
-        let mut set = "SET entries = :entries, totalBytes = :bytes, chunks = :chunks".to_owned();
-        for lane in 0..size.lanes.len() {
-            set.push_str(&format!(", lane{lane} = :zero"));
-        }
+        let lanes: String = (0..size.lanes.len()).map(|lane| format!(", lane{lane} = :zero")).collect();
         let update = self
             .update(user, id)
-            .update_expression(set)
+            .update_expression(format!("SET entries = :entries, totalBytes = :bytes, chunks = :chunks{lanes}"))
             .condition_expression("attribute_not_exists(chunks) AND #state = :running")
             .expression_attribute_values(":entries", number(size.entries))
             .expression_attribute_values(":bytes", number(size.bytes))

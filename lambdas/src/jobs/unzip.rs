@@ -99,8 +99,8 @@ impl Worker {
         let left: Vec<Listed> = entries.iter().filter(|entry| !outcomes.contains_key(&entry.index)).cloned().collect();
         let new = match &job.stop {
             Some(stop) => Ok(left.iter().map(|entry| (entry.index, Err(stop.reason().into()))).collect()),
-            None if planned.is_large => self.unzip_large(work, &left, &intake).await,
-            None => self.unzip_small(work, &left, &intake).await,
+            None if planned.is_large => Box::pin(self.unzip_large(work, &left, &intake)).await,
+            None => Box::pin(self.unzip_small(work, &left, &intake)).await,
         };
         // What is stored is recorded in any case.
         intake.finish().await;
@@ -137,7 +137,7 @@ impl Worker {
         let limits = Limits { max_entries: entries.len(), max_total_bytes: u64::MAX, ..Limits::default() };
         let store = async |at: usize, name: String, kind: PhotoType, photo: Bytes| {
             let index = entries.get(at).map_or(0, |entry| entry.index);
-            intake.store_once(first_name(work, index, &name, kind), step(plan), photo).await
+            Box::pin(intake.store_once(first_name(work, index, &name, kind), step(plan), photo)).await
         };
         let processed = process(archive, &limits, deadline, store).await;
         let processed = processed.map_err(|error| CloudError::caused("a chunk cannot be read", error))?;
@@ -156,7 +156,7 @@ impl Worker {
     ) -> Result<Vec<(u32, Result<PhotoRecord, Reason>)>, WorkerError> {
         let mut outcomes = Vec::new();
         for entry in entries {
-            let outcome = match self.stream(work, entry, intake).await {
+            let outcome = match Box::pin(self.stream(work, entry, intake)).await {
                 Ok(record) => Ok(record),
                 Err(NotStored::Reason(reason)) => Err(reason),
                 Err(NotStored::Error(error)) => return Err(error),
@@ -207,7 +207,7 @@ impl Worker {
                 }
             }
         };
-        intake.store_with(entry.size, put).await
+        intake.store_with(entry.size, Box::pin(put)).await
     }
 
     /// The photos of a chunk that an earlier call has stored, by the index of their entries.

@@ -99,7 +99,7 @@ impl Worker {
             (None, _) => self.plan(user, &job).await,
             (Some(size), None) if !job.is_started => self.start(user, &job, size).await,
             (Some(_), None) => Ok(()),
-            (Some(size), Some(lane)) => self.advance(user, &job, size, *lane, deadline).await,
+            (Some(size), Some(lane)) => Box::pin(self.advance(user, &job, size, *lane, deadline)).await,
         };
         match done {
             Err(error) if is_lost(&error) => {
@@ -191,7 +191,7 @@ impl Worker {
         {
             return Ok(report);
         }
-        let report = self.unzip(work).await?;
+        let report = Box::pin(self.unzip(work)).await?;
         if self.objects.put_document(&key, &report).await? {
             return Ok(report);
         }

@@ -113,7 +113,7 @@ impl<'a> Intake<'a> {
     /// [`StoreError`]; nothing is stored then.
     pub async fn store_once(&self, first: PhotoName, step: i64, photo: Bytes) -> Result<PhotoRecord, StoreError> {
         let size = photo.len() as u64;
-        self.store_with(size, self.photos.put_once(self.user, first, step, photo, self.id)).await
+        self.store_with(size, Box::pin(self.photos.put_once(self.user, first, step, photo, self.id))).await
     }
 
     /// Notes a photo that an earlier call with the same reservation has stored. It is recorded if it has no record.
