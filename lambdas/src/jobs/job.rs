@@ -234,7 +234,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_lanes_do_every_chunk_once(chunks in 0_u32..200, order in proptest::collection::vec(0_u32..LANES, 0..400)) {
+        fn the_lanes_do_every_chunk_once(
+            chunks in 0_u32..200,
+            order in proptest::collection::vec(0_u32..LANES, 0..400),
+        ) {
             let mut size = Size::new(0, 0, chunks);
             let mut done = std::collections::BTreeSet::new();
             for lane in order.into_iter().chain((0..LANES).cycle().take(4_000)) {

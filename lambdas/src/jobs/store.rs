@@ -119,10 +119,12 @@ impl JobStore {
 
     /// Stores what the plan says, unless another call has done so.
     pub(super) async fn plan(&self, user: &UserKey, id: Uuid, size: &Size) -> Result<(), CloudError> {
-        let lanes: String = (0..size.lanes.len()).map(|lane| format!(", lane{lane} = :zero")).collect();
+        let sizes = ["entries = :entries", "totalBytes = :bytes", "chunks = :chunks"].map(str::to_owned);
+        let lanes = (0..size.lanes.len()).map(|lane| format!("lane{lane} = :zero"));
+        let set: Vec<_> = sizes.into_iter().chain(lanes).collect();
         let update = self
             .update(user, id)
-            .update_expression(format!("SET entries = :entries, totalBytes = :bytes, chunks = :chunks{lanes}"))
+            .update_expression(format!("SET {}", set.join(", ")))
             .condition_expression("attribute_not_exists(chunks) AND #state = :running")
             .expression_attribute_values(":entries", number(size.entries))
             .expression_attribute_values(":bytes", number(size.bytes))
