@@ -148,17 +148,18 @@ module "function" {
   source   = "../modules/function"
   for_each = local.functions
 
-  prefix         = local.prefix
-  name           = each.key
-  description    = each.value.description
-  zip            = "${local.package}/${each.key}.zip"
-  architecture   = var.architecture
-  memory         = each.value.memory
-  timeout        = each.value.timeout
-  environment    = local.environments[each.key]
-  permissions    = local.permissions[each.key]
-  every_resource = var.local_endpoint != null
-  layers         = each.key == local.authorizer || try(each.value.auth == "token", false) ? aws_lambda_layer_version.jwt[*].arn : []
+  prefix               = local.prefix
+  name                 = each.key
+  description          = each.value.description
+  zip                  = "${local.package}/${each.key}.zip"
+  architecture         = var.architecture
+  memory               = each.value.memory
+  timeout              = each.value.timeout
+  reserved_concurrency = try(each.value.reserved_concurrency, null)
+  environment          = local.environments[each.key]
+  permissions          = local.permissions[each.key]
+  every_resource       = var.local_endpoint != null
+  layers               = each.key == local.authorizer || try(each.value.auth == "token", false) ? aws_lambda_layer_version.jwt[*].arn : []
 
   queue = !can(each.value.trigger.queue) ? null : {
     arn          = module.queue[each.value.trigger.queue].arn
@@ -195,7 +196,7 @@ module "schedule" {
   name                 = module.function[each.key].name
   expression           = each.value
   function_name        = module.function[each.key].name
-  function_arn         = module.function[each.key].arn
+  alias_arn            = module.function[each.key].alias_arn
   permissions_boundary = var.permissions_boundary_arn
 }
 

@@ -150,7 +150,9 @@ class Backstage:
         return f"yourplace-{self.settings.stage}-{function}"
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        response = self.functions.invoke(FunctionName=self.name(function), Payload=json.dumps(event))
+        response = self.functions.invoke(
+            FunctionName=self.name(function), Qualifier="live", Payload=json.dumps(event)
+        )
         result = json.loads(response["Payload"].read())
         assert "FunctionError" not in response, result
         return result

@@ -37,7 +37,9 @@ class Functions:
             headers["authorization"] = f"Bearer {token}"
         payload = events.http_request(f"{method} {path}", headers, stage=self.stage, **parts)
         response = self.client.invoke(
-            FunctionName=f"yourplace-{self.stage}-{FUNCTIONS[path]}", Payload=json.dumps(payload)
+            FunctionName=f"yourplace-{self.stage}-{FUNCTIONS[path]}",
+            Qualifier="live",
+            Payload=json.dumps(payload),
         )
         result = json.loads(response["Payload"].read())
         assert "FunctionError" not in response, result

@@ -58,6 +58,7 @@ resource "aws_lambda_permission" "authorizer" {
   statement_id  = "authorizer"
   action        = "lambda:InvokeFunction"
   function_name = var.authorizer_function.name
+  qualifier     = var.authorizer_function.alias
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.lambda[0].id}"
 }
@@ -95,6 +96,7 @@ resource "aws_lambda_permission" "route" {
   statement_id  = replace(replace(each.key, "/[^A-Za-z0-9_]+/", "-"), "/-$/", "")
   action        = "lambda:InvokeFunction"
   function_name = var.functions[each.value.function].name
+  qualifier     = var.functions[each.value.function].alias
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/${local.source_paths[each.key]}"
 }

@@ -15,11 +15,11 @@ output "log_group" {
 }
 
 output "routes" {
-  description = "The routes: what each calls, which function the gateway may call, and what checks the token (NONE, JWT or CUSTOM)"
+  description = "The routes: what each calls, which function and alias the gateway may call, and what checks the token (NONE, JWT or CUSTOM)"
   value = {
     for key, route in aws_apigatewayv2_route.this : key => {
       calls         = aws_apigatewayv2_integration.this[var.routes[key].function].integration_uri
-      permits       = aws_lambda_permission.route[key].function_name
+      permits       = "${aws_lambda_permission.route[key].function_name}:${aws_lambda_permission.route[key].qualifier}"
       authorization = route.authorization_type
     }
   }

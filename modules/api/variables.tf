@@ -14,9 +14,10 @@ variable "stage" {
 }
 
 variable "functions" {
-  description = "The functions that routes may name, by their names in lambdas/service.json"
+  description = "The functions that routes may name, by their names in lambdas/service.json, and the alias to call"
   type = map(object({
     name       = string
+    alias      = string
     invoke_arn = string
   }))
 }
@@ -67,9 +68,10 @@ variable "jwt" {
 }
 
 variable "authorizer_function" {
-  description = "The function that is the authorizer lambda"
+  description = "The function that is the authorizer lambda, and the alias to call"
   type = object({
     name       = string
+    alias      = string
     invoke_arn = string
   })
   default = null

@@ -61,7 +61,7 @@ resource "aws_iam_role_policy" "this" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:Tracing needs xray:PutTraceSegments on every resource; the logs carry the request id instead
-  #checkov:skip=CKV_AWS_115:Reserved concurrency would be taken from the other functions; the gateway's throttling limits the load
+  #checkov:skip=CKV_AWS_115:Only heavy functions have a limit of their own (reserved_concurrency); the others share what is left of the account's
   #checkov:skip=CKV_AWS_116:Errors of routes go to the caller; queues have dead-letter queues; the next run of a schedule is its retry
   #checkov:skip=CKV_AWS_117:It calls only public AWS endpoints and issuers; from a VPC that needs a NAT gateway
   #checkov:skip=CKV_AWS_173:The environment holds names and URLs, no secrets; Lambda encrypts it with an AWS-managed key
@@ -77,6 +77,10 @@ resource "aws_lambda_function" "this" {
   filename         = var.zip
   source_code_hash = fileexists(var.zip) ? filebase64sha256(var.zip) : null
   layers           = var.layers
+  publish          = true
+
+  # -1 is the provider's word for no limit.
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
 
   environment {
     variables = var.environment
@@ -98,10 +102,22 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
+# What calls the function calls this alias. Terraform only publishes a new version: scripts/release moves the alias to it.
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  description      = "The version that is called"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+
+  lifecycle {
+    ignore_changes = [function_version, routing_config]
+  }
+}
+
 resource "aws_lambda_event_source_mapping" "queue" {
   count = var.queue == null ? 0 : 1
 
-  function_name                      = aws_lambda_function.this.arn
+  function_name                      = aws_lambda_alias.live.arn
   event_source_arn                   = var.queue.arn
   batch_size                         = var.queue.batch_size
   maximum_batching_window_in_seconds = var.queue.batch_window

@@ -3,14 +3,19 @@ output "name" {
   value       = aws_lambda_function.this.function_name
 }
 
-output "arn" {
-  description = "The function's ARN"
-  value       = aws_lambda_function.this.arn
+output "alias" {
+  description = "The name of the alias to call"
+  value       = aws_lambda_alias.live.name
+}
+
+output "alias_arn" {
+  description = "The alias' ARN"
+  value       = aws_lambda_alias.live.arn
 }
 
 output "invoke_arn" {
-  description = "The ARN with which API Gateway calls the function"
-  value       = aws_lambda_function.this.invoke_arn
+  description = "The ARN with which API Gateway calls the alias"
+  value       = aws_lambda_alias.live.invoke_arn
 }
 
 output "timeout" {

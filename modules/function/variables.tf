@@ -58,6 +58,17 @@ variable "timeout" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "The most calls at once, which are also set aside for the function; null for no limit of its own"
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 1 && floor(var.reserved_concurrency) == var.reserved_concurrency
+    error_message = "The reserved concurrency of ${var.name} must be a whole number of calls, at least 1: with 0, Lambda would refuse every call."
+  }
+}
+
 variable "environment" {
   description = "Environment variables; no secrets"
   type        = map(string)

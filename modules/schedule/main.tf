@@ -13,7 +13,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = var.function_arn
+    arn      = var.alias_arn
     role_arn = aws_iam_role.this.arn
 
     # The next run is the retry.
@@ -56,7 +56,7 @@ resource "aws_iam_role_policy" "this" {
     Statement = [{
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
-      Resource = [var.function_arn]
+      Resource = [var.alias_arn]
     }]
   })
 }

@@ -23,8 +23,8 @@ variable "function_name" {
   type        = string
 }
 
-variable "function_arn" {
-  description = "The ARN of the function that runs"
+variable "alias_arn" {
+  description = "The ARN of the function's alias that runs"
   type        = string
 }
 

@@ -22,7 +22,7 @@ from benchmark import costs
 from benchmark.hashing_s3 import Counts, Delivery, Store, serving
 from benchmark.report import markdown
 from benchmark.uploader import Client, Source
-from localcloud import process, users
+from localcloud import functions, process, users
 from localcloud.aws import Aws, full_name
 from localcloud.deploy import chosen, deploy
 from localcloud.examples import DEMO_PASSWORD, DEMO_USER
@@ -114,6 +114,7 @@ def _adapt(aws: Aws, service: manifest.Manifest) -> None:
             found = aws.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             found["MAX_PHOTO_BYTES"] = str(_MAX_PHOTO_BYTES)
             aws.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": found})
+            functions.call_new_version(aws, name)
 
 
 def _upload(store: Store, scenario: Scenario, seed: int, environment: Mapping[str, str]) -> Result:

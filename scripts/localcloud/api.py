@@ -3,7 +3,7 @@
 import contextlib
 import re
 
-from localcloud.aws import PREFIX, STAGE, Aws, arn, full_name, function_arn
+from localcloud.aws import ALIAS, PREFIX, STAGE, Aws, alias_arn, arn, full_name
 from localcloud.process import REGION, Cloud
 from support.common import Failure
 from support.manifest import Function
@@ -106,16 +106,17 @@ def _create_authorizer(
 
 
 def _invoke_arn(function: Function) -> str:
-    path = f"2015-03-31/functions/{function_arn(function.name)}/invocations"
+    path = f"2015-03-31/functions/{alias_arn(function.name)}/invocations"
     return f"arn:aws:apigateway:{REGION}:lambda:path/{path}"
 
 
 def _let_api_call(aws: Aws, function: Function, statement: str, path: str) -> None:
     name = full_name(function.name)
     with contextlib.suppress(aws.lambda_.exceptions.ResourceNotFoundException):
-        aws.lambda_.remove_permission(FunctionName=name, StatementId=statement)
+        aws.lambda_.remove_permission(FunctionName=name, Qualifier=ALIAS, StatementId=statement)
     aws.lambda_.add_permission(
         FunctionName=name,
+        Qualifier=ALIAS,
         StatementId=statement,
         Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",

@@ -10,6 +10,8 @@ from localcloud.process import REGION, ROOT_KEY, Cloud
 ACCOUNT = "000000000000"
 STAGE = "test"
 PREFIX = f"yourplace-{STAGE}"
+# What calls a function calls this alias.
+ALIAS = "live"
 
 
 class Aws:
@@ -44,6 +46,6 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
-def function_arn(name: str) -> str:
-    """A function's ARN."""
-    return arn("lambda", f"function:{full_name(name)}")
+def alias_arn(function: str) -> str:
+    """The ARN of a function's alias."""
+    return arn("lambda", f"function:{full_name(function)}:{ALIAS}")

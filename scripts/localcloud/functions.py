@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud.aws import ACCOUNT, Aws, arn, full_name, function_arn
+from localcloud.aws import ACCOUNT, ALIAS, Aws, alias_arn, arn, full_name
 from support import build
 from support.manifest import Function, QueueTrigger
 
@@ -24,11 +24,23 @@ def deploy_function(aws: Aws, function: Function, program: Path, queue_arn: str 
     permissions = [*_derived_permissions(name, queue_arn), *function.permissions]
     role = _ensure_role(aws, name, "function", f"Runs the function {name}", _trust("lambda"), permissions)
     changed = _ensure_function(aws, function, role, program)
+    if changed:
+        call_new_version(aws, name)
     if function.queue and queue_arn:
         _ensure_event_source(aws, function.name, function.queue, queue_arn)
     if function.schedule:
         _ensure_schedule(aws, function)
     return changed
+
+
+def call_new_version(aws: Aws, name: str) -> None:
+    """Publishes a version and lets the alias name it at once."""
+    version = aws.lambda_.publish_version(FunctionName=name)["Version"]
+    alias = {"FunctionName": name, "Name": ALIAS, "FunctionVersion": version}
+    try:
+        aws.lambda_.create_alias(**alias, Description="The version that is called")
+    except aws.lambda_.exceptions.ResourceConflictException:
+        aws.lambda_.update_alias(**alias)
 
 
 def _trust(service: str) -> dict[str, Any]:
@@ -127,7 +139,7 @@ def _ensure_function(aws: Aws, function: Function, role: str, program: Path) -> 
         changed = True
     if deployed["Tags"].get(_DIGEST_TAG) != digest:
         aws.lambda_.update_function_code(FunctionName=name, ZipFile=_zip(program))
-        aws.lambda_.tag_resource(Resource=function_arn(function.name), Tags={_DIGEST_TAG: digest})
+        aws.lambda_.tag_resource(Resource=arn("lambda", f"function:{name}"), Tags={_DIGEST_TAG: digest})
         changed = True
     return changed
 
@@ -153,24 +165,24 @@ def _zip(program: Path) -> bytes:
 
 
 def _ensure_event_source(aws: Aws, function: str, queue: QueueTrigger, queue_arn: str) -> None:
-    name = full_name(function)
     wanted = {
         "BatchSize": queue.batch_size,
         "MaximumBatchingWindowInSeconds": queue.batch_window,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": queue.concurrency},
     }
-    found = aws.lambda_.list_event_source_mappings(FunctionName=name, EventSourceArn=queue_arn)[
+    target = alias_arn(function)
+    found = aws.lambda_.list_event_source_mappings(FunctionName=target, EventSourceArn=queue_arn)[
         "EventSourceMappings"
     ]
     if found:
         aws.lambda_.update_event_source_mapping(UUID=found[0]["UUID"], **wanted)
     else:
-        aws.lambda_.create_event_source_mapping(FunctionName=name, EventSourceArn=queue_arn, **wanted)
+        aws.lambda_.create_event_source_mapping(FunctionName=target, EventSourceArn=queue_arn, **wanted)
 
 
 def _ensure_schedule(aws: Aws, function: Function) -> None:
-    name, target = full_name(function.name), function_arn(function.name)
+    name, target = full_name(function.name), alias_arn(function.name)
     source = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": arn("scheduler", "schedule-group/default")}
     role = _ensure_role(
         aws,

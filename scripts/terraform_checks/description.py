@@ -16,7 +16,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from localcloud.aws import ACCOUNT, PREFIX, Aws
+from localcloud.aws import ACCOUNT, ALIAS, PREFIX, Aws
 from localcloud.process import REGION, Cloud
 from localcloud.storage import BUCKET
 
@@ -122,13 +122,19 @@ def _apis(aws: Aws, ids: _Ids) -> Named:
 def _functions(aws: Aws, _: _Ids) -> Named:
     for function in aws.lambda_.get_paginator("list_functions").paginate().search("Functions[]"):
         name = function["FunctionName"]
-        yield name, aws.lambda_.get_function(FunctionName=name)["Configuration"]
+        # The version that is called.
+        yield name, aws.lambda_.get_function(FunctionName=name, Qualifier=ALIAS)["Configuration"]
+        yield f"{name}/alias/{ALIAS}", aws.lambda_.get_alias(FunctionName=name, Name=ALIAS)
         yield f"{name}/concurrency", aws.lambda_.get_function_concurrency(FunctionName=name)
         yield (
             f"{name}/policy",
-            _unless_missing(functools.partial(aws.lambda_.get_policy, FunctionName=name)),
+            _unless_missing(
+                functools.partial(aws.lambda_.get_policy, FunctionName=name, Qualifier=ALIAS)
+            ),
         )
-        mappings = aws.lambda_.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        mappings = aws.lambda_.list_event_source_mappings(FunctionName=f"{name}:{ALIAS}")[
+            "EventSourceMappings"
+        ]
         for mapping in mappings:
             yield f"{name}/events of {mapping['EventSourceArn']}", mapping
 

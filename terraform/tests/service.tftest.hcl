@@ -28,7 +28,7 @@ run "routes_are_wired_and_guarded" {
       for name, entry in jsondecode(file("../lambdas/service.json")).functions : [
         for route in try(entry.trigger.http, []) :
         module.api.routes[route].calls == module.function[name].invoke_arn &&
-        module.api.routes[route].permits == module.function[name].name
+        module.api.routes[route].permits == "${module.function[name].name}:${module.function[name].alias}"
       ]
     ]))
     error_message = "A route calls another function than its own, or may not call it."

@@ -18,8 +18,8 @@ variables {
   name  = "yourplace-test"
   stage = "test"
   functions = {
-    login    = { name = "yourplace-test-login", invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/login/invocations" }
-    download = { name = "yourplace-test-download", invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/download/invocations" }
+    login    = { name = "yourplace-test-login", alias = "live", invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/login/invocations" }
+    download = { name = "yourplace-test-download", alias = "live", invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/download/invocations" }
   }
   routes = {
     "POST /login"            = { function = "login", public = true }
@@ -28,7 +28,7 @@ variables {
     "PATCH /things/{id}/one" = { function = "download", public = false }
   }
   jwt                 = { issuer = "https://issuer.example.com/pool", audiences = ["client"] }
-  authorizer_function = { name = "yourplace-test-authorize", invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/authorize/invocations" }
+  authorizer_function = { name = "yourplace-test-authorize", alias = "live", invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/authorize/invocations" }
 }
 
 run "each_route_calls_its_function" {
@@ -49,11 +49,11 @@ run "each_route_calls_its_function" {
 
 run "the_gateway_may_call_a_function_for_its_own_routes_only" {
   assert {
-    condition = { for key, permission in aws_lambda_permission.route : key => "${permission.function_name} ${permission.source_arn}" } == {
-      "POST /login"            = "yourplace-test-login arn:aws:execute-api:eu-central-1:123456789012:api/test/POST/login"
-      "GET /download"          = "yourplace-test-download arn:aws:execute-api:eu-central-1:123456789012:api/test/GET/download"
-      "POST /download"         = "yourplace-test-download arn:aws:execute-api:eu-central-1:123456789012:api/test/POST/download"
-      "PATCH /things/{id}/one" = "yourplace-test-download arn:aws:execute-api:eu-central-1:123456789012:api/test/PATCH/things/{id}/one"
+    condition = { for key, permission in aws_lambda_permission.route : key => "${permission.function_name}:${permission.qualifier} ${permission.source_arn}" } == {
+      "POST /login"            = "yourplace-test-login:live arn:aws:execute-api:eu-central-1:123456789012:api/test/POST/login"
+      "GET /download"          = "yourplace-test-download:live arn:aws:execute-api:eu-central-1:123456789012:api/test/GET/download"
+      "POST /download"         = "yourplace-test-download:live arn:aws:execute-api:eu-central-1:123456789012:api/test/POST/download"
+      "PATCH /things/{id}/one" = "yourplace-test-download:live arn:aws:execute-api:eu-central-1:123456789012:api/test/PATCH/things/{id}/one"
     }
     error_message = "A permission is for another function, or for more than its route."
   }
@@ -120,7 +120,10 @@ run "the_lambda_authorizer_takes_its_place" {
   }
 
   assert {
-    condition     = aws_lambda_permission.authorizer[0].source_arn == "arn:aws:execute-api:eu-central-1:123456789012:api/authorizers/${aws_apigatewayv2_authorizer.lambda[0].id}"
+    condition = (
+      aws_lambda_permission.authorizer[0].qualifier == "live" &&
+      aws_lambda_permission.authorizer[0].source_arn == "arn:aws:execute-api:eu-central-1:123456789012:api/authorizers/${aws_apigatewayv2_authorizer.lambda[0].id}"
+    )
     error_message = "The gateway may not call the authorizer, or another API may."
   }
 }

@@ -46,6 +46,48 @@ run "the_function_has_the_given_settings" {
   }
 }
 
+run "callers_reach_the_published_version_through_the_alias" {
+  assert {
+    condition = (
+      aws_lambda_function.this.publish &&
+      aws_lambda_alias.live.function_name == "yourplace-test-login" &&
+      aws_lambda_alias.live.function_version == aws_lambda_function.this.version &&
+      output.alias == "live" &&
+      output.alias_arn == aws_lambda_alias.live.arn &&
+      output.invoke_arn == aws_lambda_alias.live.invoke_arn
+    )
+    error_message = "The alias names no published version, or callers do not get the alias."
+  }
+}
+
+run "only_a_heavy_function_has_calls_of_its_own" {
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
+    error_message = "A function without reserved_concurrency has a limit."
+  }
+}
+
+run "a_heavy_function_has_calls_of_its_own" {
+  variables {
+    reserved_concurrency = 20
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 20
+    error_message = "The limit is not the function's."
+  }
+}
+
+run "a_limit_of_no_calls_is_refused" {
+  command = plan
+
+  variables {
+    reserved_concurrency = 0
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
 run "the_function_has_its_own_log_with_a_retention" {
   assert {
     condition = (
@@ -123,6 +165,7 @@ run "a_queue_adds_its_permission_and_partial_failures" {
 
   assert {
     condition = (
+      aws_lambda_event_source_mapping.queue[0].function_name == aws_lambda_alias.live.arn &&
       aws_lambda_event_source_mapping.queue[0].event_source_arn == "arn:aws:sqs:eu-central-1:123456789012:mail" &&
       aws_lambda_event_source_mapping.queue[0].batch_size == 7 &&
       aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 2 &&

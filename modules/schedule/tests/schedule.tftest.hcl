@@ -19,14 +19,14 @@ variables {
   name          = "yourplace-test-process"
   expression    = "rate(1 minute)"
   function_name = "yourplace-test-process"
-  function_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:yourplace-test-process"
+  alias_arn     = "arn:aws:lambda:eu-central-1:123456789012:function:yourplace-test-process:live"
 }
 
 run "the_schedule_runs_the_function_without_retries" {
   assert {
     condition = (
       aws_scheduler_schedule.this.schedule_expression == "rate(1 minute)" &&
-      aws_scheduler_schedule.this.target[0].arn == var.function_arn &&
+      aws_scheduler_schedule.this.target[0].arn == var.alias_arn &&
       aws_scheduler_schedule.this.target[0].role_arn == aws_iam_role.this.arn &&
       aws_scheduler_schedule.this.target[0].retry_policy[0].maximum_retry_attempts == 0
     )
@@ -37,7 +37,7 @@ run "the_schedule_runs_the_function_without_retries" {
 run "the_role_may_only_run_this_function" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.this.policy).Statement) == jsonencode([
-      { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:eu-central-1:123456789012:function:yourplace-test-process"] }
+      { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:eu-central-1:123456789012:function:yourplace-test-process:live"] }
     ])
     error_message = "The role may do more, or may not run the function."
   }
