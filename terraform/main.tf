@@ -215,3 +215,22 @@ module "alarms" {
     if can(regex("^rate\\(([1-5] minutes?)\\)$", expression))
   }
 }
+
+# A local cloud has no CodeDeploy: there, an alias keeps the version that it was created with.
+module "release" {
+  source = "../modules/release"
+  count  = var.local_endpoint == null ? 1 : 0
+
+  name                 = local.prefix
+  traffic              = var.release_traffic
+  permissions_boundary = var.permissions_boundary_arn
+
+  # A route's function also answers with a 5xx that is no error to Lambda.
+  functions = { for name, function in module.function : name => {
+    name = function.name
+    alarms = concat(
+      [for kind in ["errors", "duration"] : module.alarms.names_by_key["${name}-${kind}"]],
+      can(local.functions[name].trigger.http) ? [module.alarms.names_by_key["api-5xx"]] : [],
+    )
+  } }
+}

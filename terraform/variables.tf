@@ -140,6 +140,13 @@ variable "throttling" {
   nullable = false
 }
 
+variable "release_traffic" {
+  description = "How calls move to a new version of a function: LambdaCanary10Percent5Minutes, LambdaAllAtOnce, or another of CodeDeploy's configurations for Lambda"
+  type        = string
+  default     = "LambdaCanary10Percent5Minutes"
+  nullable    = false
+}
+
 variable "mail_sender" {
   description = "The email address that the service sends from; needed if a function sends mail"
   type        = string

@@ -12,3 +12,8 @@ output "names" {
   description = "The names of all alarms"
   value       = sort(concat([aws_cloudwatch_metric_alarm.api_4xx.alarm_name], values(aws_cloudwatch_metric_alarm.this)[*].alarm_name))
 }
+
+output "names_by_key" {
+  description = "The names of the alarms on one metric, by their ends, as in login-errors and api-5xx"
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.alarm_name }
+}

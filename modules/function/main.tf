@@ -102,15 +102,15 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# What calls the function calls this alias. Terraform only publishes a new version: scripts/release moves the alias to it.
+# What calls the function calls this alias. Terraform only publishes a new version: scripts/release moves the alias to it,
+# and notes in the description which version was called before.
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "The version that is called"
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
 
   lifecycle {
-    ignore_changes = [function_version, routing_config]
+    ignore_changes = [description, function_version, routing_config]
   }
 }
 

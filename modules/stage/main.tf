@@ -9,7 +9,7 @@ locals {
 
   # ARN prefix of each service: `arn:aws:{service}:{region}:{account}`.
   arn = {
-    for service in ["cloudwatch", "cognito-idp", "dynamodb", "lambda", "logs", "scheduler", "ses", "sns", "sqs"] :
+    for service in ["cloudwatch", "codedeploy", "cognito-idp", "dynamodb", "lambda", "logs", "scheduler", "ses", "sns", "sqs"] :
     service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
   }
   iam = "arn:${local.partition}:iam::${local.account}"

@@ -19,11 +19,27 @@ locals {
       sid  = "Functions"
       read = ["lambda:Get*", "lambda:List*"]
       write = [
-        "lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:DeleteLayerVersion",
-        "lambda:PublishLayerVersion", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource",
-        "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+        "lambda:AddPermission", "lambda:CreateAlias", "lambda:CreateFunction", "lambda:DeleteAlias", "lambda:DeleteFunction",
+        "lambda:DeleteFunctionConcurrency", "lambda:DeleteLayerVersion", "lambda:PublishLayerVersion", "lambda:PublishVersion",
+        "lambda:PutFunctionConcurrency", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource",
+        "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
       ]
       resources = ["${local.arn.lambda}:function:${local.prefix}-*", "${local.arn.lambda}:layer:${local.prefix}-*"]
+    },
+    {
+      sid  = "Releases"
+      read = ["codedeploy:GetApplication", "codedeploy:GetDeploymentGroup", "codedeploy:ListTagsForResource"]
+      write = [
+        "codedeploy:CreateApplication", "codedeploy:CreateDeployment", "codedeploy:CreateDeploymentGroup", "codedeploy:DeleteApplication",
+        "codedeploy:DeleteDeploymentGroup", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
+        "codedeploy:GetDeploymentConfig", "codedeploy:ListDeploymentGroups", "codedeploy:RegisterApplicationRevision",
+        "codedeploy:TagResource", "codedeploy:UntagResource", "codedeploy:UpdateDeploymentGroup",
+      ]
+      # Without StopDeployment, for which IAM has no resource type: it could stop a release of another stage.
+      resources = [
+        "${local.arn.codedeploy}:application:${local.prefix}", "${local.arn.codedeploy}:deploymentgroup:${local.prefix}/*",
+        "${local.arn.codedeploy}:deploymentconfig:CodeDeployDefault.Lambda*",
+      ]
     },
     {
       sid   = "EventSources"
@@ -204,7 +220,7 @@ locals {
       read      = []
       write     = ["iam:PassRole"]
       resources = ["${local.iam}:role/${local.prefix}-*"]
-      condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
+      condition = { StringEquals = { "iam:PassedToService" = ["codedeploy.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
     },
   ]
 
@@ -224,7 +240,7 @@ locals {
   }
 
   # The boundary allows all actions of a service on the resources of these statements, which are named for the stage.
-  named = ["Functions", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms"]
+  named = ["Functions", "Releases", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms"]
 }
 
 resource "aws_iam_policy" "functions_boundary" {
@@ -279,10 +295,17 @@ resource "aws_iam_policy" "functions_boundary" {
           Resource = ["${local.arn.sqs}:${local.prefix}-*"]
         },
         {
+          # The schedules, and the role with which CodeDeploy moves the aliases.
           Sid      = "Invoke"
           Effect   = "Allow"
-          Action   = ["lambda:InvokeFunction"]
+          Action   = ["lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:InvokeFunction", "lambda:UpdateAlias"]
           Resource = ["${local.arn.lambda}:function:${local.prefix}-*"]
+        },
+        {
+          Sid      = "Alarms"
+          Effect   = "Allow"
+          Action   = ["cloudwatch:DescribeAlarms"]
+          Resource = ["*"] # AWS denies DescribeAlarms on any narrower resource.
         },
         {
           Sid    = "Users"
@@ -318,7 +341,7 @@ resource "aws_iam_policy" "deploy_boundary" {
           # All actions of these services, but only on resources named for this stage.
           Sid      = "Named"
           Effect   = "Allow"
-          Action   = ["cloudwatch:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"]
+          Action   = ["cloudwatch:*", "codedeploy:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"]
           Resource = flatten([for p in local.permissions : p.resources if contains(local.named, p.sid)])
         },
         {

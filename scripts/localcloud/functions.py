@@ -38,7 +38,7 @@ def call_new_version(aws: Aws, name: str) -> None:
     version = aws.lambda_.publish_version(FunctionName=name)["Version"]
     alias = {"FunctionName": name, "Name": ALIAS, "FunctionVersion": version}
     try:
-        aws.lambda_.create_alias(**alias, Description="The version that is called")
+        aws.lambda_.create_alias(**alias)
     except aws.lambda_.exceptions.ResourceConflictException:
         aws.lambda_.update_alias(**alias)
 

@@ -128,9 +128,7 @@ def _functions(aws: Aws, _: _Ids) -> Named:
         yield f"{name}/concurrency", aws.lambda_.get_function_concurrency(FunctionName=name)
         yield (
             f"{name}/policy",
-            _unless_missing(
-                functools.partial(aws.lambda_.get_policy, FunctionName=name, Qualifier=ALIAS)
-            ),
+            _unless_missing(functools.partial(aws.lambda_.get_policy, FunctionName=name, Qualifier=ALIAS)),
         )
         mappings = aws.lambda_.list_event_source_mappings(FunctionName=f"{name}:{ALIAS}")[
             "EventSourceMappings"

@@ -214,6 +214,21 @@ run "everything_is_watched" {
   }
 }
 
+run "the_alarms_of_a_function_end_its_release" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition = jsonencode(module.release[0].alarms) == jsonencode({ for name, function in module.function : name => sort(concat(
+      ["yourplace-test-${name}-errors", "yourplace-test-${name}-duration"],
+      name == "bid" ? ["yourplace-test-api-5xx"] : [],
+    )) })
+    error_message = "A release of a function does not end with the function's alarms, or one of a route with the API's server errors."
+  }
+}
+
 run "messages_stay_hidden_long_enough" {
   variables {
     dist_dir    = run.fixtures.dist_dirs["everything"]

@@ -31,6 +31,12 @@ mock_resource "aws_lambda_function" {
   }
 }
 
+mock_resource "aws_lambda_alias" {
+  defaults = {
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:mock:live"
+  }
+}
+
 mock_resource "aws_lambda_layer_version" {
   defaults = {
     arn = "arn:aws:lambda:eu-central-1:123456789012:layer:mock:1"
