@@ -77,6 +77,7 @@ module "users" {
   name                = local.prefix
   deletion_protection = local.protected
   mfa                 = var.mfa
+  mail                = var.codes_by_ses ? one(module.mail[*]) : null
 }
 
 module "events" {
@@ -148,14 +149,15 @@ module "function" {
   source   = "../modules/function"
   for_each = local.functions
 
-  prefix               = local.prefix
-  name                 = each.key
-  description          = each.value.description
-  zip                  = "${local.package}/${each.key}.zip"
-  architecture         = var.architecture
-  memory               = each.value.memory
-  timeout              = each.value.timeout
-  reserved_concurrency = try(each.value.reserved_concurrency, null)
+  prefix       = local.prefix
+  name         = each.key
+  description  = each.value.description
+  zip          = "${local.package}/${each.key}.zip"
+  architecture = var.architecture
+  memory       = each.value.memory
+  timeout      = each.value.timeout
+  # Lambda refuses a reservation that leaves less than 100 calls for all other functions.
+  reserved_concurrency = var.account_concurrency == null ? null : try(each.value.reserved_concurrency, null)
   environment          = local.environments[each.key]
   permissions          = local.permissions[each.key]
   every_resource       = var.local_endpoint != null
@@ -208,6 +210,10 @@ module "alarms" {
   api       = { id = module.api.id, stage = var.stage }
   functions = module.function
   queues    = module.queue
+  bucket    = { name = local.bucket, bytes = var.bucket_bytes_alarm }
+  mail      = var.mail_sender != null
+
+  monthly_budget = var.monthly_budget
 
   # The alarm is about 15 minutes without a run, so it suits only schedules that run every few minutes.
   schedules = {

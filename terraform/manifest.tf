@@ -10,9 +10,17 @@ locals {
   # The authorizer is created only where it is used.
   functions = { for name, function in local.manifest.functions : name => function if name != local.authorizer || var.authorizer == "lambda" }
 
+  reserved_calls = sum([for function in local.functions : try(function.reserved_concurrency, 0)])
+
   # Not merged: a route of two functions must be an error.
   routes = { for route in flatten([for name, function in local.functions : [
-    for key in try(function.trigger.http, []) : { key = key, function = name, public = function.auth == "public" }
+    for key in try(function.trigger.http, []) : {
+      key      = key
+      function = name
+      public   = function.auth == "public"
+      # A local cloud is tested with as many requests as it can serve.
+      throttling = var.local_endpoint == null ? try(function.throttling, null) : null
+    }
   ]]) : route.key => route }
 
   schedules = { for name, function in local.functions : name => function.trigger.schedule if can(function.trigger.schedule) }

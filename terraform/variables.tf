@@ -147,6 +147,17 @@ variable "release_traffic" {
   nullable    = false
 }
 
+variable "account_concurrency" {
+  description = "The calls that the account may run at once, over all functions: its Lambda quota \"Concurrent executions\". Null reserves nothing for the heavy functions"
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.account_concurrency == null ? true : local.reserved_calls + 100 <= var.account_concurrency
+    error_message = "The functions reserve ${local.reserved_calls} calls in this stage, and Lambda keeps 100 for the others. Ask AWS for more concurrency, and leave account_concurrency out until then."
+  }
+}
+
 variable "mail_sender" {
   description = "The email address that the service sends from; needed if a function sends mail"
   type        = string
@@ -242,10 +253,50 @@ variable "max_archive_bytes" {
   }
 }
 
+variable "codes_by_ses" {
+  description = "Whether the user pool sends its codes from mail_sender, once SES has verified that; otherwise Cognito itself sends at most 50 a day"
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.codes_by_ses || var.mail_sender != null
+    error_message = "The user pool needs a sender: set mail_sender."
+  }
+}
+
 variable "alarm_email" {
   description = "The email address that receives alarms once it has confirmed the subscription; null for none"
   type        = string
   default     = null
+
+  validation {
+    condition     = var.alarm_email != null || !local.protected
+    error_message = "Nobody would learn of a fault: a protected stage needs alarm_email."
+  }
+}
+
+variable "bucket_bytes_alarm" {
+  description = "The bytes in the photo bucket, old versions included, above which an alarm is raised"
+  type        = number
+  default     = 1099511627776 # 1 TiB
+  nullable    = false
+
+  validation {
+    condition     = var.bucket_bytes_alarm >= 1
+    error_message = "The alarm must be raised above at least 1 byte."
+  }
+}
+
+variable "monthly_budget" {
+  description = "The US dollars that the account may cost in a month before the alarm topic is notified; null for no budget"
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.monthly_budget == null ? true : var.monthly_budget > 0
+    error_message = "The budget must be more than 0 US dollars."
+  }
 }
 
 variable "log_retention_days" {

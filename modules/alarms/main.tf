@@ -18,14 +18,17 @@ resource "aws_sns_topic_policy" "alarms" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "Alarms"
+    Statement = [for service, sources in {
+      cloudwatch = "${local.region}:${local.account}:alarm:${var.prefix}-*"
+      budgets    = ":${local.account}:budget/${var.prefix}-*"
+      } : {
+      Sid       = service
       Effect    = "Allow"
-      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Principal = { Service = "${service}.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.alarms.arn
       Condition = {
-        ArnLike      = { "aws:SourceArn" = "arn:${data.aws_partition.current.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.prefix}-*" }
+        ArnLike      = { "aws:SourceArn" = "arn:${data.aws_partition.current.partition}:${service}:${sources}" }
         StringEquals = { "aws:SourceAccount" = local.account }
       }
     }]
@@ -46,6 +49,7 @@ locals {
     statistic  = "Sum"
     comparison = "GreaterThanOrEqualToThreshold"
     threshold  = 1
+    period     = 300
     periods    = 1
     missing    = "notBreaching"
   }
@@ -105,7 +109,56 @@ locals {
       metric      = "5xx"
       dimensions  = { ApiId = var.api.id, Stage = var.api.stage }
     }) },
+    # S3 measures once a day.
+    { "bucket-bytes" = merge(local.alarm, {
+      description = "The bucket ${var.bucket.name} has more than ${floor(var.bucket.bytes / 1073741824)} GiB. Find out who stores so much."
+      namespace   = "AWS/S3"
+      metric      = "BucketSizeBytes"
+      dimensions  = { BucketName = var.bucket.name, StorageType = "StandardStorage" }
+      statistic   = "Average"
+      comparison  = "GreaterThanThreshold"
+      threshold   = var.bucket.bytes
+      period      = 86400
+      missing     = "ignore"
+    }) },
+    # The rates at which SES reviews an account, before it stops its emails: Amazon SES Developer Guide, "Creating
+    # reputation monitoring alarms using CloudWatch". They are the account's.
+    { for name, rate in var.mail ? { Bounce = 0.05, Complaint = 0.001 } : {} : "mail-${lower(name)}s" => merge(local.alarm, {
+      description = "SES counts too many ${lower(name)}s of the account's emails, and may stop them. Look at the reputation in its console."
+      namespace   = "AWS/SES"
+      metric      = "Reputation.${name}Rate"
+      dimensions  = {}
+      statistic   = "Average"
+      threshold   = rate
+      period      = 3600
+      missing     = "ignore"
+    }) },
   )
+}
+
+resource "aws_budgets_budget" "monthly" {
+  count = var.monthly_budget == null ? 0 : 1
+
+  name         = "${var.prefix}-monthly"
+  budget_type  = "COST"
+  time_unit    = "MONTHLY"
+  limit_amount = var.monthly_budget
+  limit_unit   = "USD"
+
+  dynamic "notification" {
+    for_each = { ACTUAL = 80, FORECASTED = 100 }
+
+    content {
+      notification_type         = notification.key
+      comparison_operator       = "GREATER_THAN"
+      threshold                 = notification.value
+      threshold_type            = "PERCENTAGE"
+      subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+    }
+  }
+
+  # AWS checks that it may publish.
+  depends_on = [aws_sns_topic_policy.alarms]
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -117,7 +170,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
-  period              = 300
+  period              = each.value.period
   evaluation_periods  = each.value.periods
   comparison_operator = each.value.comparison
   threshold           = each.value.threshold

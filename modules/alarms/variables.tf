@@ -45,6 +45,26 @@ variable "schedules" {
   default     = {}
 }
 
+variable "bucket" {
+  description = "The bucket to watch: its name, and the bytes above which an alarm is raised"
+  type = object({
+    name  = string
+    bytes = number
+  })
+}
+
+variable "mail" {
+  description = "Whether the stage sends emails through SES, whose bounces and complaints are watched then"
+  type        = bool
+  default     = false
+}
+
+variable "monthly_budget" {
+  description = "The US dollars that the account may cost in a month before the topic is notified; null for no budget"
+  type        = number
+  default     = null
+}
+
 variable "minimum_requests" {
   description = "The fewest requests in 5 minutes for which the share of 4xx responses counts"
   type        = number

@@ -139,6 +139,16 @@ resource "aws_apigatewayv2_stage" "this" {
     throttling_burst_limit = var.throttling.burst
   }
 
+  dynamic "route_settings" {
+    for_each = { for key, route in var.routes : key => route.throttling if route.throttling != null }
+
+    content {
+      route_key              = route_settings.key
+      throttling_rate_limit  = min(route_settings.value.rate, var.throttling.rate)
+      throttling_burst_limit = min(route_settings.value.burst, var.throttling.burst)
+    }
+  }
+
   # The first deployment has all routes, and may call their functions.
   depends_on = [aws_apigatewayv2_route.this, aws_lambda_permission.route, aws_lambda_permission.authorizer]
 }

@@ -24,3 +24,11 @@ output "routes" {
     }
   }
 }
+
+output "throttling" {
+  description = "The requests per second (rate) and at once (burst) of the routes that accept fewer than others"
+  value = { for settings in aws_apigatewayv2_stage.this.route_settings : settings.route_key => {
+    rate  = settings.throttling_rate_limit
+    burst = settings.throttling_burst_limit
+  } }
+}

@@ -23,10 +23,14 @@ variable "functions" {
 }
 
 variable "routes" {
-  description = "The routes by route key (POST /login): the function each calls, and whether it is open to callers without a token"
+  description = "The routes by route key (POST /login): the function each calls, whether it is open to callers without a token, and the requests per second (rate) and at once (burst) that it accepts, if fewer than others"
   type = map(object({
     function = string
     public   = bool
+    throttling = optional(object({
+      rate  = number
+      burst = number
+    }))
   }))
 
   validation {

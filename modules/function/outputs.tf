@@ -23,6 +23,11 @@ output "timeout" {
   value       = aws_lambda_function.this.timeout
 }
 
+output "reserved_concurrency" {
+  description = "The most calls at once, which are also set aside for the function; -1 for no limit of its own"
+  value       = aws_lambda_function.this.reserved_concurrent_executions
+}
+
 output "log_group" {
   description = "The name of the function's log group"
   value       = aws_cloudwatch_log_group.this.name

@@ -44,6 +44,16 @@ resource "aws_cognito_user_pool" "this" {
     }
   }
 
+  dynamic "email_configuration" {
+    for_each = var.mail[*]
+
+    content {
+      email_sending_account = "DEVELOPER"
+      from_email_address    = email_configuration.value.sender
+      source_arn            = email_configuration.value.identity_arn
+    }
+  }
+
   admin_create_user_config {
     allow_admin_create_user_only = false
   }

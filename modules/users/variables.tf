@@ -17,3 +17,12 @@ variable "mfa" {
     error_message = "The second factor is optional or required."
   }
 }
+
+variable "mail" {
+  description = "The verified SES identity that the pool sends its codes from; null for Cognito's own sender, which sends at most 50 a day"
+  type = object({
+    sender       = string
+    identity_arn = string
+  })
+  default = null
+}

@@ -4,6 +4,12 @@ bucket_name = "yourplace-prod"
 
 log_retention_days = 90
 
+# Alarms go to this address. AWS sends it a link first.
+alarm_email = "on-call@yourplace.example"
+
+# The account's Lambda quota. Leave it out while it is lower: see "Concurrency" in docs/operations.md.
+account_concurrency = 1000
+
 # An address of yours, different for each stage: a stage creates its SES identity. SES sends a link to the address, and
 # no email goes out before somebody has opened it.
 mail_sender = "no-reply@yourplace.example"

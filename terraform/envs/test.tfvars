@@ -2,6 +2,9 @@ stage       = "test"
 region      = "eu-central-1"
 bucket_name = "yourplace"
 
+# The account's Lambda quota. Leave it out while it is lower: see "Concurrency" in docs/operations.md.
+account_concurrency = 1000
+
 # An address of yours, different for each stage: a stage creates its SES identity. SES sends a link to the address, and
 # no email goes out before somebody has opened it.
 mail_sender = "no-reply@test.yourplace.example"

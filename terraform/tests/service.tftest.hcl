@@ -206,11 +206,11 @@ run "everything_is_watched" {
 
   assert {
     condition = toset(module.alarms.names) == toset(concat(
-      ["yourplace-test-api-4xx", "yourplace-test-api-5xx", "yourplace-test-process_auctions-stopped"],
+      [for name in ["api-4xx", "api-5xx", "bucket-bytes", "mail-bounces", "mail-complaints", "process_auctions-stopped"] : "yourplace-test-${name}"],
       flatten([for name in keys(module.function) : [for kind in ["errors", "throttles", "duration"] : "yourplace-test-${name}-${kind}"]]),
       flatten([for name in keys(module.queue) : ["yourplace-test-${name}-dead-letters", "yourplace-test-${name}-age"]]),
     ))
-    error_message = "A function, a queue or the schedule has no alarm."
+    error_message = "A function, a queue, the schedule, the bucket or the sender has no alarm."
   }
 }
 
@@ -226,6 +226,47 @@ run "the_alarms_of_a_function_end_its_release" {
       name == "bid" ? ["yourplace-test-api-5xx"] : [],
     )) })
     error_message = "A release of a function does not end with the function's alarms, or one of a route with the API's server errors."
+  }
+}
+
+run "heavy_functions_have_calls_of_their_own" {
+  variables {
+    dist_dir            = run.fixtures.dist_dirs["service"]
+    mail_sender         = "auctions@example.com"
+    account_concurrency = 1000
+  }
+
+  assert {
+    condition = { for name, function in module.function : name => function.reserved_concurrency if function.reserved_concurrency != -1 } == {
+      for name, entry in jsondecode(file("../lambdas/service.json")).functions : name => entry.reserved_concurrency if can(entry.reserved_concurrency)
+    }
+    error_message = "A heavy function can use up the account's concurrency."
+  }
+}
+
+run "an_account_without_the_quota_reserves_nothing" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["service"]
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition     = alltrue([for function in module.function : function.reserved_concurrency == -1])
+    error_message = "A new account, which has 10 calls, would refuse the deployment."
+  }
+}
+
+run "routes_have_their_own_limits" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["service"]
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition = module.api.throttling == { for route in flatten([
+      for entry in values(jsondecode(file("../lambdas/service.json")).functions) : [for key in try(entry.trigger.http, []) : { key = key, limits = entry.throttling } if can(entry.throttling)]
+    ]) : route.key => route.limits }
+    error_message = "The limits of the routes are not those of the manifest."
   }
 }
 
@@ -321,6 +362,7 @@ run "production_is_protected" {
     dist_dir    = run.fixtures.dist_dirs["everything"]
     mail_sender = "auctions@example.com"
     stage       = "prod"
+    alarm_email = "on-call@example.com"
   }
 
   assert {
@@ -345,6 +387,7 @@ run "any_stage_can_be_protected" {
   variables {
     dist_dir            = run.fixtures.dist_dirs["one"]
     deletion_protection = true
+    alarm_email         = "on-call@example.com"
   }
 
   assert {

@@ -190,3 +190,48 @@ run "two_issuers_with_one_alias_are_refused" {
 
   expect_failures = [var.trusted_issuers]
 }
+
+run "a_protected_stage_without_an_address_for_alarms_is_refused" {
+  command = plan
+
+  variables {
+    dist_dir = run.fixtures.dist_dirs["service"]
+    stage    = "prod"
+  }
+
+  expect_failures = [var.alarm_email]
+}
+
+run "more_reservations_than_the_account_allows_are_refused" {
+  command = plan
+
+  variables {
+    dist_dir            = run.fixtures.dist_dirs["service"]
+    account_concurrency = 10
+  }
+
+  expect_failures = [var.account_concurrency]
+}
+
+run "codes_from_no_sender_are_refused" {
+  command = plan
+
+  variables {
+    dist_dir     = run.fixtures.dist_dirs["one"]
+    mail_sender  = null
+    codes_by_ses = true
+  }
+
+  expect_failures = [var.codes_by_ses]
+}
+
+run "a_budget_of_nothing_is_refused" {
+  command = plan
+
+  variables {
+    dist_dir       = run.fixtures.dist_dirs["service"]
+    monthly_budget = 0
+  }
+
+  expect_failures = [var.monthly_budget]
+}

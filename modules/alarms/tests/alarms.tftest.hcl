@@ -21,6 +21,7 @@ variables {
   functions = { login = { name = "yourplace-test-login", timeout = 10 } }
   queues    = { mail = { name = "yourplace-test-mail", dead_letter_name = "yourplace-test-mail-dead" } }
   schedules = { process = "yourplace-test-process" }
+  bucket    = { name = "photos", bytes = 1099511627776 }
 }
 
 run "a_function_is_watched" {
@@ -84,6 +85,56 @@ run "a_schedule_that_stopped_is_noticed" {
   }
 }
 
+run "the_bytes_in_the_bucket_are_watched" {
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["bucket-bytes"].metric_name == "BucketSizeBytes" &&
+      aws_cloudwatch_metric_alarm.this["bucket-bytes"].dimensions == tomap({ BucketName = "photos", StorageType = "StandardStorage" }) &&
+      aws_cloudwatch_metric_alarm.this["bucket-bytes"].threshold == 1099511627776 &&
+      aws_cloudwatch_metric_alarm.this["bucket-bytes"].period == 86400
+    )
+    error_message = "A bucket that fills up raises no alarm. S3 measures once a day."
+  }
+}
+
+run "bounces_and_complaints_are_watched" {
+  variables {
+    mail = true
+  }
+
+  assert {
+    condition = { for name in ["mail-bounces", "mail-complaints"] : name => [aws_cloudwatch_metric_alarm.this[name].metric_name, aws_cloudwatch_metric_alarm.this[name].threshold] } == {
+      mail-bounces    = ["Reputation.BounceRate", 0.05]
+      mail-complaints = ["Reputation.ComplaintRate", 0.001]
+    }
+    error_message = "Emails that bounce, or that people complain about, raise no alarm before SES stops them."
+  }
+}
+
+run "there_is_no_budget_by_default" {
+  assert {
+    condition     = length(aws_budgets_budget.monthly) == 0
+    error_message = "There is a budget. Many accounts do not let roles make one."
+  }
+}
+
+run "spending_is_reported_before_the_month_ends" {
+  variables {
+    monthly_budget = 150
+  }
+
+  assert {
+    condition = (
+      aws_budgets_budget.monthly[0].name == "yourplace-test-monthly" &&
+      aws_budgets_budget.monthly[0].limit_amount == "150" &&
+      aws_budgets_budget.monthly[0].time_unit == "MONTHLY" &&
+      { for notification in aws_budgets_budget.monthly[0].notification : notification.notification_type => notification.threshold } == { ACTUAL = 80, FORECASTED = 100 } &&
+      alltrue([for notification in aws_budgets_budget.monthly[0].notification : notification.subscriber_sns_topic_arns == toset([aws_sns_topic.alarms.arn])])
+    )
+    error_message = "The topic is not notified at 80 % of the budget, or when the month will exceed it."
+  }
+}
+
 run "every_alarm_reaches_the_topic" {
   assert {
     condition = alltrue([
@@ -96,7 +147,7 @@ run "every_alarm_reaches_the_topic" {
   assert {
     condition = toset(output.names) == toset([
       for name in [
-        "api-4xx", "api-5xx", "login-duration", "login-errors", "login-throttles", "mail-age", "mail-dead-letters", "process-stopped",
+        "api-4xx", "api-5xx", "bucket-bytes", "login-duration", "login-errors", "login-throttles", "mail-age", "mail-dead-letters", "process-stopped",
       ] : "yourplace-test-${name}"
     ])
     error_message = "An alarm is missing, or has another name."
@@ -105,13 +156,15 @@ run "every_alarm_reaches_the_topic" {
 
 run "only_alarms_of_this_stage_may_publish" {
   assert {
-    condition = jsonencode([
+    condition = jsonencode({
       for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement :
-      [statement.Effect, statement.Action, statement.Principal, statement.Condition]
-      ]) == jsonencode([["Allow", "sns:Publish", { Service = "cloudwatch.amazonaws.com" }, {
-        ArnLike                                            = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:yourplace-test-*" }
-        StringEquals                                       = { "aws:SourceAccount" = "123456789012" }
-    }]])
+      statement.Principal.Service => [statement.Effect, statement.Action, statement.Condition]
+      }) == jsonencode({
+      for service, source in {
+        "budgets.amazonaws.com"    = "arn:aws:budgets::123456789012:budget/yourplace-test-*"
+        "cloudwatch.amazonaws.com" = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:yourplace-test-*"
+      } : service => ["Allow", "sns:Publish", { ArnLike = { "aws:SourceArn" = source }, StringEquals = { "aws:SourceAccount" = "123456789012" } }]
+    })
     error_message = "Alarms of this stage may not publish, or others may."
   }
 }
@@ -154,6 +207,7 @@ run "an_address_without_a_host_is_refused" {
 # docs/operations.md, "Costs": AWS charges for each metric of an alarm.
 run "the_costs_in_the_documentation_are_right" {
   variables {
+    mail = true
     functions = {
       login = { name = "yourplace-test-login", timeout = 10 }
       list  = { name = "yourplace-test-list", timeout = 10 }
@@ -164,9 +218,9 @@ run "the_costs_in_the_documentation_are_right" {
     condition = (
       sum([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.api_4xx]) :
         max(1, length([for query in alarm.metric_query : query if length(query.metric) > 0]))
-      ]) == 3 * 2 + 2 * 1 + 1 * 1 + 3
+      ]) == 3 * 2 + 2 * 1 + 1 * 1 + 3 + 1 + 2
     )
-    error_message = "The alarms no longer have 3 metrics per function, 2 per queue, 1 per schedule and 3 for the API: correct docs/operations.md."
+    error_message = "The alarms no longer have 3 metrics per function, 2 per queue, 1 per schedule, 3 for the API, 1 for the bucket and 2 for emails: correct docs/operations.md."
   }
 }
 
@@ -177,7 +231,7 @@ run "another_partition" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_sns_topic_policy.alarms.policy).Statement[0].Condition.ArnLike["aws:SourceArn"], "arn:aws-cn:cloudwatch:")
+    condition     = alltrue([for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : startswith(statement.Condition.ArnLike["aws:SourceArn"], "arn:aws-cn:")])
     error_message = "In another partition, the alarms may not publish to the topic."
   }
 }

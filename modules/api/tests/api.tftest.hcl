@@ -163,6 +163,25 @@ run "requests_are_throttled_and_logged" {
   }
 }
 
+run "a_route_accepts_no_more_than_its_own_limit_and_the_stages" {
+  variables {
+    throttling = { rate = 7, burst = 90 }
+    routes = {
+      "POST /login"   = { function = "login", public = true, throttling = { rate = 5, burst = 10 } }
+      "GET /download" = { function = "download", public = false, throttling = { rate = 50, burst = 100 } }
+      "GET /free"     = { function = "download", public = false }
+    }
+  }
+
+  assert {
+    condition = { for settings in aws_apigatewayv2_stage.this.route_settings : settings.route_key => [settings.throttling_rate_limit, settings.throttling_burst_limit] } == {
+      "POST /login"   = [5, 10]
+      "GET /download" = [7, 90]
+    }
+    error_message = "A route accepts more than its limit or the stage's, or a route without a limit got one."
+  }
+}
+
 run "no_browser_may_call_by_default" {
   assert {
     condition     = length(aws_apigatewayv2_api.this.cors_configuration) == 0

@@ -107,3 +107,25 @@ run "another_mfa_setting_is_refused" {
 
   expect_failures = [var.mfa]
 }
+
+run "cognito_sends_the_codes_by_default" {
+  assert {
+    condition     = length(aws_cognito_user_pool.this.email_configuration) == 0
+    error_message = "The pool has a sender that nobody verified."
+  }
+}
+
+run "ses_sends_the_codes_once_the_sender_is_verified" {
+  variables {
+    mail = { sender = "no-reply@example.org", identity_arn = "arn:aws:ses:eu-central-1:123456789012:identity/no-reply@example.org" }
+  }
+
+  assert {
+    condition = (
+      aws_cognito_user_pool.this.email_configuration[0].email_sending_account == "DEVELOPER" &&
+      aws_cognito_user_pool.this.email_configuration[0].from_email_address == "no-reply@example.org" &&
+      aws_cognito_user_pool.this.email_configuration[0].source_arn == "arn:aws:ses:eu-central-1:123456789012:identity/no-reply@example.org"
+    )
+    error_message = "The codes do not come from the stage's sender."
+  }
+}
