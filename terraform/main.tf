@@ -6,11 +6,14 @@ locals {
   tls_only  = var.local_endpoint == null
 
   # A local cloud serves every API from one host.
-  api_url = (
+  gateway_url = (
     var.local_endpoint == null
     ? module.api.url
     : "${replace(coalesce(var.local_endpoint, "-"), "//localhost:", "//127.0.0.1:")}/_aws/execute-api/${module.api.id}/${var.stage}"
   )
+
+  # What clients call.
+  api_url = var.edge == null ? local.gateway_url : "https://${var.edge.domain}"
 
   # The issuers whose tokens the functions accept: the user pool and var.trusted_issuers.
   trusted_issuers = concat(
@@ -239,4 +242,16 @@ module "release" {
       can(local.functions[name].trigger.http) ? [module.alarms.names_by_key["api-5xx"]] : [],
     )
   } }
+}
+
+module "edge" {
+  source = "../modules/edge"
+  count  = var.edge == null ? 0 : 1
+
+  name                = local.prefix
+  api                 = { host = regex("^https://([^/]+)", module.api.url)[0], stage = var.stage }
+  domain              = var.edge.domain
+  certificate_arn     = var.edge.certificate_arn
+  requests            = var.edge.requests
+  credential_requests = var.edge.credential_requests
 }

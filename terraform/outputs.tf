@@ -3,6 +3,16 @@ output "api_url" {
   value       = local.api_url
 }
 
+output "gateway_url" {
+  description = "The base URL of the API itself, which is api_url unless CloudFront is in front of it"
+  value       = local.gateway_url
+}
+
+output "edge_target" {
+  description = "The host that the DNS record of the domain in front of the API must name; null without one"
+  value       = one(module.edge[*].target)
+}
+
 output "user_pool_id" {
   description = "The user pool's id"
   value       = module.users.id

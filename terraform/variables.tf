@@ -140,6 +140,17 @@ variable "throttling" {
   nullable = false
 }
 
+variable "edge" {
+  description = "CloudFront with WAF rules in front of the API: domain, its certificate in us-east-1, and requests of one address in 5 minutes, in all and with credentials; null for none"
+  type = object({
+    domain              = string
+    certificate_arn     = string
+    requests            = optional(number, 3000)
+    credential_requests = optional(number, 100)
+  })
+  default = null
+}
+
 variable "release_traffic" {
   description = "How calls move to a new version of a function: LambdaCanary10Percent5Minutes, LambdaAllAtOnce, or another of CodeDeploy's configurations for Lambda"
   type        = string
@@ -154,7 +165,7 @@ variable "account_concurrency" {
 
   validation {
     condition     = var.account_concurrency == null ? true : local.reserved_calls + 100 <= var.account_concurrency
-    error_message = "The functions reserve ${local.reserved_calls} calls in this stage, and Lambda keeps 100 for the others. Ask AWS for more concurrency, and leave account_concurrency out until then."
+    error_message = "The functions reserve ${local.reserved_calls} calls in this stage, and Lambda keeps 100 for the others. Leave account_concurrency out until AWS allows more."
   }
 }
 

@@ -23,7 +23,7 @@ variable "functions" {
 }
 
 variable "routes" {
-  description = "The routes by route key (POST /login): the function each calls, whether it is open to callers without a token, and the requests per second (rate) and at once (burst) that it accepts, if fewer than others"
+  description = "The routes by route key (POST /login): the function each calls, whether it is open to callers without a token, and its own throttling, if that is lower"
   type = map(object({
     function = string
     public   = bool

@@ -23,6 +23,8 @@ locals {
   force_destroy    = can(regex("(?m)^force_destroy\\s*=\\s*true", var.settings))
   mail_identity    = try(regex("(?m)^mail_sender\\s*=\\s*\"([^\"]+)\"", var.settings)[0], null)
 
+  edge = can(regex("(?m)^edge\\s*=\\s*\\{", var.settings))
+
   # No stage is named `pipeline`, so no deployment may change what has this prefix.
   own = "${var.name}-pipeline-${var.stage}"
 }

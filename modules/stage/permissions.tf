@@ -185,6 +185,27 @@ locals {
       resources = ["${local.arn.cloudwatch}:alarm:${local.prefix}-*", "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${local.prefix}*"]
     },
     {
+      sid       = "Budgets"
+      read      = ["budgets:ListTagsForResource", "budgets:ViewBudget"]
+      write     = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"]
+      resources = ["arn:${local.partition}:budgets::${local.account}:budget/${local.prefix}-*"]
+    },
+    {
+      sid   = "Edge"
+      read  = ["cloudfront:GetDistribution", "cloudfront:ListTagsForResource"]
+      write = ["cloudfront:CreateDistribution", "cloudfront:DeleteDistribution", "cloudfront:UpdateDistribution", "cloudfront:TagResource", "cloudfront:UntagResource"]
+      # AWS gives a distribution a random id. One that is being created has no tags yet; those of other stages have their
+      # stage's tag.
+      resources = [for distributions in ["arn:${local.partition}:cloudfront::${local.account}:distribution/*"] : distributions if local.edge]
+      condition = { StringEqualsIfExists = { "aws:ResourceTag/Stage" = var.stage } }
+    },
+    {
+      sid       = "EdgeRules"
+      read      = ["wafv2:GetWebACL", "wafv2:ListTagsForResource"]
+      write     = ["wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"]
+      resources = [for rules in ["arn:${local.partition}:wafv2:us-east-1:${local.account}:global/webacl/${local.prefix}/*"] : rules if local.edge]
+    },
+    {
       sid   = "ListAlarms"
       read  = ["cloudwatch:DescribeAlarms"]
       write = []
@@ -216,6 +237,13 @@ locals {
       condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.functions_boundary.arn } }
     },
     {
+      # The first pool of an account that sends through SES also creates Cognito's service-linked role for that.
+      sid       = "CodesBySesRole"
+      read      = []
+      write     = ["iam:CreateServiceLinkedRole"]
+      resources = ["${local.iam}:role/aws-service-role/email.cognito-idp.amazonaws.com/*"]
+    },
+    {
       sid       = "PassRoles"
       read      = []
       write     = ["iam:PassRole"]
@@ -240,7 +268,7 @@ locals {
   }
 
   # The boundary allows all actions of a service on the resources of these statements, which are named for the stage.
-  named = ["Functions", "Releases", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms"]
+  named = ["Functions", "Releases", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms", "Budgets", "EdgeRules"]
 }
 
 resource "aws_iam_policy" "functions_boundary" {
@@ -341,7 +369,7 @@ resource "aws_iam_policy" "deploy_boundary" {
           # All actions of these services, but only on resources named for this stage.
           Sid      = "Named"
           Effect   = "Allow"
-          Action   = ["cloudwatch:*", "codedeploy:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"]
+          Action   = concat(["budgets:*", "cloudwatch:*", "codedeploy:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"], local.edge ? ["wafv2:*"] : [])
           Resource = flatten([for p in local.permissions : p.resources if contains(local.named, p.sid)])
         },
         {
@@ -372,7 +400,7 @@ resource "aws_iam_policy" "deploy_boundary" {
   lifecycle {
     postcondition {
       condition     = length(self.policy) <= 6144
-      error_message = "The boundary for ${var.stage} exceeds IAM's limit of 6,144 characters. Use shorter stage names, or allow fewer kinds of resources in permissions.tf."
+      error_message = "The boundary for ${var.stage} has ${length(self.policy)} characters. IAM allows 6,144. Use shorter stage names, or allow fewer kinds of resources in permissions.tf."
     }
   }
 }

@@ -17,8 +17,9 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 SCRIPTS = ROOT / "scripts"
-# The environments of the tools that build what is deployed. These are installed by hash, and never built.
-HASHED_ENVIRONMENTS = frozenset({"manifest", "package"})
+# The environments of the tools that build or release what is deployed. They are installed by hash, and never
+# built.
+HASHED_ENVIRONMENTS = frozenset({"manifest", "package", "repair"})
 
 
 class Failure(Exception):

@@ -122,8 +122,9 @@ def _apis(aws: Aws, ids: _Ids) -> Named:
 def _functions(aws: Aws, _: _Ids) -> Named:
     for function in aws.lambda_.get_paginator("list_functions").paginate().search("Functions[]"):
         name = function["FunctionName"]
-        # The version that is called.
-        yield name, aws.lambda_.get_function(FunctionName=name, Qualifier=ALIAS)["Configuration"]
+        # The version that is called. Its ARN has its number only if it was published on its own.
+        called = aws.lambda_.get_function(FunctionName=name, Qualifier=ALIAS)["Configuration"]
+        yield name, {key: value for key, value in called.items() if key != "FunctionArn"}
         yield f"{name}/alias/{ALIAS}", aws.lambda_.get_alias(FunctionName=name, Name=ALIAS)
         yield f"{name}/concurrency", aws.lambda_.get_function_concurrency(FunctionName=name)
         yield (

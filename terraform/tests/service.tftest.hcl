@@ -395,3 +395,31 @@ run "any_stage_can_be_protected" {
     error_message = "The user pool could be deleted."
   }
 }
+
+run "the_edge_is_off_by_default" {
+  variables {
+    dist_dir = run.fixtures.dist_dirs["one"]
+  }
+
+  assert {
+    condition     = length(module.edge) == 0 && output.edge_target == null && output.api_url == output.gateway_url
+    error_message = "There is a distribution although none was asked for."
+  }
+}
+
+run "clients_call_the_domain_of_the_edge" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+    edge        = { domain = "api.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0f0e" }
+  }
+
+  assert {
+    condition = (
+      output.api_url == "https://api.example.com" &&
+      output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test" &&
+      output.edge_target == module.edge[0].target
+    )
+    error_message = "Clients would not call CloudFront, or the smoke test not the API."
+  }
+}

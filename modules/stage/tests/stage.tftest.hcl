@@ -95,7 +95,7 @@ run "roles_cannot_escalate" {
     condition = toset(flatten([
       for s in jsondecode(aws_iam_role_policy.deploy["apply"].policy).Statement : [for a in s.Action : a if startswith(a, "iam:")]
       ])) == toset([
-      "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
+      "iam:CreateRole", "iam:CreateServiceLinkedRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
       "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags", "iam:PassRole", "iam:PutRolePermissionsBoundary",
       "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
     ])
@@ -104,10 +104,10 @@ run "roles_cannot_escalate" {
   assert {
     condition = alltrue(flatten([
       for s in jsondecode(aws_iam_role_policy.deploy["apply"].policy).Statement : [
-        for r in s.Resource : startswith(r, "arn:aws:iam::123456789012:role/yourplace-test-")
+        for r in s.Resource : startswith(r, "arn:aws:iam::123456789012:role/yourplace-test-") || r == "arn:aws:iam::123456789012:role/aws-service-role/email.cognito-idp.amazonaws.com/*"
       ] if length([for a in s.Action : a if startswith(a, "iam:")]) > 0
     ]))
-    error_message = "The deployer may manage only its own stage's roles, which do not include the pipeline's roles."
+    error_message = "The deployer may manage only its own stage's roles, which do not include the pipeline's roles, and Cognito's own role."
   }
   assert {
     condition     = alltrue([for role in aws_iam_role.deploy : role.permissions_boundary == aws_iam_policy.deploy_boundary.arn])
@@ -147,6 +147,18 @@ run "roles_do_no_more_than_they_need" {
       [for p in [aws_iam_policy.deploy_boundary, aws_iam_policy.functions_boundary] : length(p.policy) < 6144],
     ))
     error_message = "The policies must fit IAM's quotas."
+  }
+}
+
+# The edge needs permissions of its own, which fit beside the others only with names of a usual length.
+run "an_edge_fits_too" {
+  variables {
+    stage    = "staging"
+    settings = "bucket_name = \"yourplace-photos-staging\"\nmail_sender = \"no-reply@staging.example.org\"\nedge = {\n}\n"
+  }
+  assert {
+    condition     = length(aws_iam_policy.deploy_boundary.policy) <= 6144 && strcontains(aws_iam_policy.deploy_boundary.policy, "cloudfront")
+    error_message = "With an edge, the boundary has ${length(aws_iam_policy.deploy_boundary.policy)} characters. IAM allows 6,144."
   }
 }
 

@@ -96,3 +96,9 @@ mock_resource "aws_sesv2_email_identity" {
     arn = "arn:aws:ses:eu-central-1:123456789012:identity/mock"
   }
 }
+
+mock_resource "aws_wafv2_web_acl" {
+  defaults = {
+    arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/mock/a"
+  }
+}
