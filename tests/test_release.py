@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from service import Settings
+from service import Settings, User
 from support import events
 from support.codedeploy import CodeDeploy, Response, serving
 from support.common import Failure
@@ -295,6 +295,19 @@ def deployed(aws: Callable[[str], Any], settings: Settings) -> Iterator[Deployed
     made = Deployed(aws, settings)
     yield made
     made.delete()
+
+
+def test_the_smoke_test_stores_and_deletes_a_photo(
+    user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOKE_USERNAME", user.name)
+    monkeypatch.setenv("SMOKE_PASSWORD", user.password)
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT.with_name("smoke")), settings.base_url], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "upload, list, download" in done.stdout
+    assert user.names() == []
 
 
 @pytest.mark.local_cloud
