@@ -85,6 +85,7 @@ resource "aws_cloudfront_function" "api" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "this" {
+  #checkov:skip=CKV_AWS_259:It is two years with all subdomains, from headers.json; browsers' built-in lists are the domain owner's decision
   name    = "${var.name}-web"
   comment = "The headers in modules/web/headers.json"
 

@@ -153,3 +153,19 @@ def test_100000_photos_need_few_requests_and_few_elements(visit: Callable[..., V
     expect(scrubber).to_have_attribute("aria-valuenow", "200")
     page.keyboard.press("Home")
     page.locator(f"[data-photo*='_{months[0]}-']").first.wait_for()
+
+    # What comes into view is loaded while the page moves, and not only when it stops.
+    before = len(asked)
+    page.evaluate(
+        """() => {
+          const scroller = document.querySelector('.scroller')
+          const move = () => {
+            scroller.scrollTop += 60
+            window.moving = requestAnimationFrame(move)
+          }
+          move()
+        }"""
+    )
+    page.locator(f"[data-photo*='_{months[2]}-']").first.wait_for()
+    page.evaluate("cancelAnimationFrame(window.moving)")
+    assert 0 < len(asked) - before < 20, asked

@@ -1,3 +1,4 @@
+import type { JSX } from 'preact'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Photo } from '../api/types'
 import { day, month } from '../lib/format'
@@ -14,6 +15,7 @@ import {
   anchoredAt,
   type Block,
   type Layout,
+  type Tile,
   layOut,
   placeOf,
   scrolling,
@@ -27,8 +29,10 @@ import { Viewer } from './viewer'
 
 const TITLES: Record<Source, Key> = { all: 'gallery.title', favourites: 'favourites.title', trash: 'trash.title' }
 const HOME: Record<Source, string> = { all: '/', favourites: '/favourites', trash: '/trash' }
-/** Photos are loaded once scrolling has paused this long: nobody sees those that fly by. */
-const PAUSE_MS = 120
+/** While the page is scrolled, what is missing is loaded this often, unless it flies by. */
+const LOAD_MS = 120
+/** Screens in that time. Nobody sees photos that pass faster. */
+const FLYING = 2
 const PENDING_MS = 3000
 const PENDING_LONGEST_MS = 30_000
 const LONG_PRESS_MS = 450
@@ -223,6 +227,35 @@ function Timeline({ photos }: { photos: Library }) {
       if (!press.justSelected()) select(photo, event.shiftKey)
     }
   }
+  const latest = useRef({ select, openPhoto })
+  latest.current = { select, openPhoto }
+  const drawn = useRef<ReadonlyMap<string, Row>>(new Map())
+  // A row that is the same as before is not compared again: the page is drawn for each step of scrolling.
+  const rows = (all: readonly Block[]) => {
+    const next = new Map<string, Row>()
+    for (const block of all) {
+      const y = scroll.scale === 1 ? block.top : block.top - top + view.top
+      const stop = block.tiles.some(({ photo }) => photo.filename === tabStop) ? tabStop : undefined
+      const old = drawn.current.get(block.key)
+      const same = old?.tiles === block.tiles && old.y === y && old.height === block.height && old.stop === stop
+      const element = same ? (
+        old.element
+      ) : (
+        <Drawn
+          key={block.key}
+          block={block}
+          top={y}
+          tabStop={stop}
+          query={query}
+          select={(photo, range) => latest.current.select(photo, range)}
+          open={(event, photo) => latest.current.openPhoto(event, photo)}
+        />
+      )
+      next.set(block.key, { tiles: block.tiles, y, height: block.height, stop, element })
+    }
+    drawn.current = next
+    return [...next.values()].map(({ element }) => element)
+  }
   const query = photos.source === 'all' ? '' : `?in=${photos.source}`
 
   return (
@@ -238,17 +271,7 @@ function Timeline({ photos }: { photos: Library }) {
         {...press.handlers}
       >
         <div class="canvas" style={{ height: `${scroll.height}px` }}>
-          {blocks.map((block) => (
-            <Drawn
-              key={block.key}
-              block={block}
-              top={block.top - top + view.top}
-              tabStop={tabStop}
-              query={query}
-              select={select}
-              open={openPhoto}
-            />
-          ))}
+          {rows(blocks)}
         </div>
       </section>
       <Scrubber
@@ -261,6 +284,14 @@ function Timeline({ photos }: { photos: Library }) {
       />
     </div>
   )
+}
+
+interface Row {
+  tiles: readonly Tile[]
+  y: number
+  height: number
+  stop: string | undefined
+  element: JSX.Element
 }
 
 interface DrawnProps {
@@ -327,13 +358,27 @@ function useLoading(photos: Library, blocks: Block[], view: View): void {
   const shown = blocks.flatMap(({ tiles }) => tiles.map(({ photo }) => photo))
   const shownKey = `${shown[0]?.filename} ${shown.length} ${wanted.map(({ key, remaining }) => key + remaining).join()}`
 
+  const now = useRef({ photos, blocks, wanted, view })
+  now.current = { photos, blocks, wanted, view }
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  const from = useRef(view.top)
+
   useEffect(() => {
-    const timer = setTimeout(() => {
+    const load = () => {
+      const { photos, blocks, wanted, view } = now.current
+      const moved = Math.abs(view.top - from.current)
+      from.current = view.top
+      if (moved > FLYING * view.height) {
+        timer.current = setTimeout(load, LOAD_MS)
+        return
+      }
+      timer.current = undefined
       photos.forget(blocks.map(({ section }) => section))
       for (const section of new Set(wanted)) photos.more(section).catch(() => undefined)
-    }, PAUSE_MS)
-    return () => clearTimeout(timer)
+    }
+    timer.current ??= setTimeout(load, LOAD_MS)
   }, [photos, shownKey, view.top])
+  useEffect(() => () => clearTimeout(timer.current), [])
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout>
