@@ -52,14 +52,17 @@ def host_architecture() -> str | None:
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """A running local cloud with a folder and a port of its own."""
+    """A running local cloud with a folder and a port of its own, with or without the web app."""
 
     folder: Path
     port: int
+    has_web: bool = False
 
     def start(self, *options: str) -> str:
         """Starts scripts/local, or runs it again on the running cloud; what it printed."""
         command = [*self._script, "--detach", "--port", str(self.port), *options]
+        if not self.has_web:
+            command.append("--no-web")
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise Failure(f"The local cloud did not start:\n{done.stdout}")
@@ -89,12 +92,12 @@ class LocalCloud:
 
 
 @contextmanager
-def local_cloud(folder: Path) -> Iterator[LocalCloud]:
+def local_cloud(folder: Path, *, has_web: bool = False) -> Iterator[LocalCloud]:
     """A local cloud that the block may start. It is stopped after the block.
 
     When the block fails, the cloud's logs are shown.
     """
-    cloud = LocalCloud(folder, free_port())
+    cloud = LocalCloud(folder, free_port(), has_web)
     cloud.stop()
     try:
         yield cloud

@@ -28,7 +28,7 @@ def web() -> str:
     browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         return f"{note}; NOT tested in a browser, since no Chromium is installed (apt install chromium)"
-    with local_cloud(LOCAL / "e2e-web") as cloud:
+    with local_cloud(LOCAL / "e2e-web", has_web=True) as cloud:
         cloud.start("--zips", str(zips()))
         run_file("web", "tests/browser", {**cloud.settings(), "CHROMIUM": browser}, "--numprocesses", "2")
     return f"{note}; tested in {browser}"

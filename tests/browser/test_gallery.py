@@ -43,6 +43,18 @@ def test_photos_are_grouped_by_month_and_day_newest_first(visit: Callable[..., V
     assert [name.partition("_")[2] for name in shown] == sorted(NAMES, reverse=True)
 
 
+def test_selected_photos_are_saved_as_files(visit: Callable[..., Visit], full: User) -> None:
+    page = visit().log_in(full)
+    for name in NAMES[:2]:
+        page.locator(tile(name)).focus()
+        page.keyboard.press("Space")
+    with page.expect_download() as first:
+        page.get_by_role("button", name="Download").click()
+    with page.expect_download() as second:
+        pass
+    assert {first.value.suggested_filename, second.value.suggested_filename} == set(NAMES[:2])
+
+
 def test_the_arrow_keys_move_enter_opens_and_escape_returns(visit: Callable[..., Visit], full: User) -> None:
     page = visit().log_in(full)
     newest, next_one = sorted(NAMES, reverse=True)[:2]

@@ -1,6 +1,5 @@
-"""Archives in a browser: upload, report, export."""
+"""Archives in a browser: upload and report."""
 
-import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -39,18 +38,3 @@ def test_an_archive_is_recognised_unpacked_and_reported(
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Unpack holiday.zip")).to_be_visible()
     assert len(user.names()) == 2
-
-
-def test_selected_photos_are_downloaded_as_one_archive(visit: Callable[..., Visit], user: User) -> None:
-    for number in range(3):
-        user.upload(photos.photo(seed=number), f"IMG_2025060{number + 1}_101500.jpg")
-    page = visit().log_in(user)
-    expect(page.locator("[data-photo]")).to_have_count(3)
-    for link in page.locator("[data-photo]").all()[:2]:
-        link.focus()
-        page.keyboard.press("Space")
-    page.get_by_role("button", name="Download").click()
-    with page.expect_download(timeout=60_000) as started:
-        page.locator(".files button").click(timeout=60_000)
-    with zipfile.ZipFile(io.BytesIO(Path(started.value.path()).read_bytes())) as archive:
-        assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == 2

@@ -1,9 +1,8 @@
 import { signal } from '@preact/signals'
 import { delay, Problem } from '../api/http'
 import { api } from '../api/session'
-import type { Job, Photo } from '../api/types'
+import type { Photo } from '../api/types'
 import { t } from '../lib/i18n'
-import { navigate } from '../lib/router'
 import { explain, toast } from '../ui/notes'
 import { library, photosChanged, photosDeleted } from './library'
 
@@ -86,16 +85,14 @@ export async function fileUrl(filename: string): Promise<string> {
   return (await api<{ url: string }>('/download', { query: { filename }, headers })).url
 }
 
-/** Saves one photo as a file; S3 serves it as an attachment. More become one archive, which a job makes. */
+/** Saves photos as files, which S3 serves as attachments. A browser asks before it saves several. */
 export async function download(filenames: readonly string[]): Promise<void> {
   try {
-    const [first] = filenames
-    if (first !== undefined && filenames.length === 1) {
-      save(await fileUrl(first))
-      return
+    for (const filename of filenames) {
+      save(await fileUrl(filename))
+      // Without a pause, some browsers save only the last one.
+      await delay(300)
     }
-    const job = await api<Job>('/exports', { method: 'POST', body: { photos: filenames } })
-    navigate(`/jobs/${job.id}`)
   } catch (error) {
     toast(explain(error), { bad: true })
   }
