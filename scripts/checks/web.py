@@ -3,7 +3,7 @@
 import shutil
 
 from checks.deployments import local_cloud, zips
-from checks.step import run
+from checks.step import Skipped, run
 from checks.suite import run_file
 from support import web as app
 from support.common import LOCAL, Failure
@@ -15,7 +15,10 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 def web() -> str:
     """The web app: it builds, is small, and works in a browser against scripts/local."""
-    app.build()
+    try:
+        app.build()
+    except app.Unreachable as unreachable:
+        raise Skipped(str(unreachable).partition("\n")[0]) from unreachable
     for script in ("check", "test"):
         command, environment = app.command("run", "--silent", script)
         run(command, "Fix the web app as described above.", environment, name=f"web app: {script}")
