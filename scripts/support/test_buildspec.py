@@ -53,7 +53,7 @@ class Buildspec(unittest.TestCase):
         self.plan.mkdir()
         (self.plan / "deploy.tfplan").write_text("a plan\n")
         self._program(self.base / "bin" / "terraform", _TERRAFORM)
-        self._program(self.source / "scripts" / "smoke", "#!/bin/sh\n")
+        self._program(self.source / "scripts" / "release", '#!/bin/sh\necho "release $*" >> "$CALLS"\n')
         digest = _sha256(self.zips / "SHA256SUMS")
         self.variables = {
             "ZIPS_SHA256": digest,
@@ -118,7 +118,10 @@ class Buildspec(unittest.TestCase):
 
     def test_an_apply_applies_the_plan(self) -> None:
         self._accepts("apply")
-        self.assertIn("apply -no-color -lock-timeout=10m deploy.tfplan\n", (self.base / "calls").read_text())
+        applied, released = "apply -no-color -lock-timeout=10m deploy.tfplan\n", "release --stage test"
+        calls = (self.base / "calls").read_text()
+        self.assertIn(applied, calls)
+        self.assertIn(released, calls.partition(applied)[2])
 
     def test_a_replaced_zip_is_refused(self) -> None:
         self._replace_zip()

@@ -60,6 +60,7 @@ class Checks(unittest.TestCase):
                 "unzip": [conditional],
                 "uploads_complete": [conditional, unconditional],
                 "auctions_picture": [conditional],
+                "run_jobs": [conditional, unconditional],
             },
         )
 
@@ -159,8 +160,8 @@ class Checks(unittest.TestCase):
 
     def test_a_consumer_that_is_not_defined_is_refused(self) -> None:
         self._expect(
-            lambda content: content["prefixes"]["photos/"]["consumers"].append("renditions"),
-            'prefixes.photos/: there is no queue "renditions"',
+            lambda content: content["prefixes"]["photos/"]["consumers"].append("post"),
+            'prefixes.photos/: there is no queue "post"',
         )
 
     def test_two_authorizers_are_refused(self) -> None:
