@@ -1,5 +1,5 @@
-//! Photo storage and auctions on AWS Lambda. Each binary of this crate, and of the crate `renditions`, is one function. The manifest, `service.json`,
-//! says what starts it and what it may do.
+//! Photo storage and auctions on AWS Lambda. Each binary of this crate, and of the crate `renditions`, is one function.
+//! The manifest, `service.json`, says what starts it and what it may do.
 //!
 //! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes
 //! responses, [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`],

@@ -63,7 +63,8 @@ impl PictureStore {
         Self { objects }
     }
 
-    /// Stores a picture, which is a JPEG file, under a new key. If the key is taken, the next attempt is one millisecond later.
+    /// Stores a picture, which is a JPEG file, under a new key. If the key is taken, the next attempt is one
+    /// millisecond later.
     ///
     /// # Errors
     /// [`AuctionError::Crowded`] and [`AuctionError::Storage`]; nothing is stored then.

@@ -220,7 +220,8 @@ impl UsageChange {
                 update = update.expression_attribute_values(":yes", text(YES));
             }
         }
-        let sections = [("ADD", add), ("DELETE", delete), ("SET", set)].into_iter().filter(|(_, parts)| !parts.is_empty());
+        let sections =
+            [("ADD", add), ("DELETE", delete), ("SET", set)].into_iter().filter(|(_, parts)| !parts.is_empty());
         let sections: Vec<_> = sections.map(|(name, parts)| format!("{name} {}", parts.join(", "))).collect();
         update = update.update_expression(sections.join(" "));
         if !conditions.is_empty() {

@@ -71,8 +71,8 @@ impl Presigner {
     }
 
     /// As [`Presigner::presign`], without a disposition. All URLs that are created within five minutes are the same, so
-    /// that a browser finds what it has loaded before, and a response with the URL has the same `ETag`. So a URL is valid
-    /// for ten more minutes at least.
+    /// that a browser finds what it has loaded before, and a response with the URL has the same `ETag`. So a URL is
+    /// valid for ten more minutes at least.
     ///
     /// # Errors
     /// [`PresignError`].

@@ -76,7 +76,8 @@ mod tests {
 
     fn statements(rdf: &str) -> Option<Statements> {
         let packet = format!(
-            "\u{1}junk<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><r:RDF xmlns:r=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\" \
+            "\u{1}junk<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
+             <r:RDF xmlns:r=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\" \
              xmlns:e=\"{EXIF}\" xmlns:p=\"{PHOTOSHOP}\" xmlns:t=\"{TIFF}\">{rdf}</r:RDF></x:xmpmeta>junk"
         );
         read(packet.as_bytes(), jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0))

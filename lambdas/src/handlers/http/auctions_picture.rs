@@ -54,8 +54,8 @@ pub fn operations() -> Vec<Operation> {
 
 impl Route for AuctionsPicture {
     /// Makes a thumbnail of the photo, which has no metadata: nobody else sees the photo itself, and it is not stored.
-    /// Then stores the new picture, then makes the auction show it, then deletes the old one. So the picture that an auction
-    /// shows always exists. A process that is killed in between leaves an object that no auction shows.
+    /// Then stores the new picture, then makes the auction show it, then deletes the old one. So the picture that an
+    /// auction shows always exists. A process that is killed in between leaves an object that no auction shows.
     async fn handle(&self, request: Request) -> Result<Response, Problem> {
         let user = self.auth.caller(request.headers()).await?;
         let caller = user.key().as_str();

@@ -64,8 +64,8 @@ impl Route for List {
     }
 }
 
-/// A cursor is the name of a photo after which the next page starts. It does not contain a folder, so a forged cursor only reaches
-/// another position in the caller's own list.
+/// A cursor is the name of a photo after which the next page starts. It does not contain a folder, so a forged cursor
+/// only reaches another position in the caller's own list.
 fn parse_cursor(cursor: &str) -> Result<PhotoName, Problem> {
     let name = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     name.and_then(|name| PhotoName::parse(&name).ok()).ok_or_else(|| {
