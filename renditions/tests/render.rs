@@ -1,5 +1,7 @@
 //! Photos that other programs made (`make_photos.py`), and the colours that these programs see in them.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration, time::Instant};
 
 use futures_util::stream;
@@ -115,7 +117,7 @@ fn renditions_contain_no_metadata() {
         let Ok(rendered) = render(&bytes) else { continue };
         for file in [rendered.thumbnail, rendered.preview] {
             // Comments, and application segments except the header of JFIF.
-            assert!(markers(&file).iter().all(|marker| *marker == 0xE0 || *marker < 0xE0), "{name}");
+            assert!(markers(&file).iter().all(|marker| *marker <= 0xE0), "{name}");
             for secret in ["Exif", "SECRET", "adobe", "ICC_PROFILE", "Acme", "Phone"] {
                 assert!(!file.windows(secret.len()).any(|window| window == secret.as_bytes()), "{name}: {secret}");
             }
@@ -177,7 +179,7 @@ fn bombs_are_refused_at_once() {
 #[test]
 fn a_photo_of_a_hundred_megapixels_is_rendered() {
     let side = 10_000;
-    let grey = image::GrayImage::from_fn(side, side, |x, y| image::Luma([((x / 100 + y / 100) % 256) as u8]));
+    let grey = image::GrayImage::from_fn(side, side, |x, y| image::Luma([u8::try_from(x / 100 + y / 100).unwrap()]));
     let mut file = Vec::new();
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 50).encode_image(&grey).unwrap();
     let rendered = render(&file).unwrap();
@@ -195,7 +197,7 @@ fn in_a_process(photo: &[u8], time: Duration) -> Seen {
     runtime.block_on(renderer.render(stream::iter(chunks))).unwrap()
 }
 
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_process_of_its_own_renders_the_same_and_hashes() {

@@ -246,7 +246,7 @@ pub(super) mod tests {
                 }
                 record.taken.chosen = chosen;
                 (record.sha256, record.dimensions, record.place, record.camera) = found;
-                PhotoRecord { rendition, recipe, thumbhash, favourite, trashed_at, version, ..record }
+                PhotoRecord { favourite, trashed_at, rendition, recipe, thumbhash, version, ..record }
             },
         )
     }

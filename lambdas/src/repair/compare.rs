@@ -124,7 +124,8 @@ mod tests {
             (5, Rendition::Unavailable, RECIPE - 1),
         ];
         let entry = |(minute, rendition, recipe)| {
-            let record = PhotoRecord { rendition, recipe, ..PhotoRecord::new(name(minute), 1) };
+            let mut record = PhotoRecord::new(name(minute), 1);
+            (record.rendition, record.recipe) = (rendition, recipe);
             (record.name.to_string(), record)
         };
         let records = Page { entries: records.into_iter().map(entry).collect(), has_more: false };

@@ -21,7 +21,7 @@ pub(super) fn read(exif: &Exif, latest: DateTime) -> (Statements, Orientation) {
         changed: taken(CHANGED),
         satellites: satellites(exif, latest),
         place: read_place(exif),
-        camera: camera(string(exif, Tag::Make), string(exif, Tag::Model)),
+        camera: camera(string(exif, Tag::Make).as_deref(), string(exif, Tag::Model).as_deref()),
     };
     let tag = exif.get_field(Tag::Orientation, In::PRIMARY).and_then(|field| field.value.get_uint(0));
     (statements, tag.map_or(Orientation::UPRIGHT, Orientation::of_tag))
@@ -62,11 +62,9 @@ fn three(exif: &Exif, tag: Tag) -> Option<[f64; 3]> {
     debug_assert!(tag.context() == Context::Gps);
     let Value::Rational(numbers) = &exif.get_field(tag, In::PRIMARY)?.value else { return None };
     let number = |at: usize| match numbers.get(at) {
-        Some(Rational { num: 0, denom: 0 }) if at > 0 => Some(0.0),
-        Some(Rational { denom: 0, .. }) => None,
-        Some(number) => Some(number.to_f64()),
-        None if at > 0 => Some(0.0),
-        None => None,
+        Some(Rational { num: 0, denom: 0 }) | None if at > 0 => Some(0.0),
+        Some(number) if number.denom != 0 => Some(number.to_f64()),
+        _ => None,
     };
     Some([number(0)?, number(1)?, number(2)?])
 }

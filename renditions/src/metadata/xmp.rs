@@ -25,7 +25,7 @@ pub(super) fn read(bytes: &[u8], latest: DateTime) -> Option<Statements> {
         changed: None,
         satellites: taken(EXIF, "GPSTimeStamp"),
         place: read_place(value(EXIF, "GPSLatitude"), value(EXIF, "GPSLongitude")),
-        camera: camera(text(TIFF, "Make"), text(TIFF, "Model")),
+        camera: camera(text(TIFF, "Make").as_deref(), text(TIFF, "Model").as_deref()),
     })
 }
 

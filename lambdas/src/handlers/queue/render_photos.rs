@@ -107,7 +107,13 @@ impl RenderPhotos {
                 "rendered"
             ),
             Err(reason) => {
-                tracing::warn!(user = user.as_str(), kind = name.kind().extension(), size, reason, "cannot be rendered")
+                tracing::warn!(
+                    user = user.as_str(),
+                    kind = name.kind().extension(),
+                    size,
+                    reason,
+                    "cannot be rendered"
+                );
             }
         }
         self.store(user, name, seen).await?;
