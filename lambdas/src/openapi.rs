@@ -19,7 +19,7 @@ use crate::{
 
 /// The version of the contract. Increase it with every change that an existing client could notice: the tests compare
 /// the document with the last committed one.
-const VERSION: &str = "1.4.0";
+const VERSION: &str = "1.5.0";
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";

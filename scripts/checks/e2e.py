@@ -68,7 +68,8 @@ def _run_printed_lines(printed: str) -> None:
     if missing:
         raise Failure(f"scripts/local printed no line for {', '.join(sorted(missing))}.")
     # A shell with these settings stops at the first refused request; the printed comments name it.
-    script = ["set -euo pipefail", 'curl() { command curl --fail-with-body "$@"; }']
+    # Of a pipe, the last command counts: it reads what a log-in that needs another step is refused with.
+    script = ["set -eu", 'curl() { command curl --fail-with-body "$@"; }']
     script += [f"echo {shlex.quote(line)}" if line.startswith("# ") else line for line in pasted]
     with part("printed curl lines"), tempfile.TemporaryDirectory() as folder:
         command = ["bash", "-c", "\n".join(script)]

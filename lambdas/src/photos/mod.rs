@@ -66,8 +66,7 @@ pub struct Photo {
     #[schemars(extend("format" = "date-time"))]
     pub trashed_at: Option<String>,
     pub rendition: Rendition,
-    /// A JPEG file of at most 512 pixels on the longer side. The URL is valid for 15 minutes, and null until it is
-    /// ready.
+    /// A JPEG file of at most 512 pixels on the longer side, null until it is ready. The URL is valid for 15 minutes.
     #[schemars(extend("format" = "uri"))]
     pub thumbnail_url: Option<String>,
     /// As `thumbnail_url`, with at most 2,048 pixels.
