@@ -281,10 +281,10 @@ def test_a_deletion_that_dies_deletes_or_keeps_the_photo(
         return request(backstage, user, "/delete", body, "application/json")
 
     users = list(kills(victim, deletion, prepared))
-    # Delete the object, read the record, remove it.
-    assert len(users) == 6
+    # Delete the object, read the record, remove it; and again where the photo is described meanwhile.
+    assert len(users) >= 6
     all_right(library, users)
-    assert [user.target in library.stored(user) for _, user in users] == [True] + 5 * [False]
+    assert [user.target in library.stored(user) for _, user in users] == [True] + (len(users) - 1) * [False]
     for what, user in users:
         repeated = user.post("/delete", json={"file": user.target}).status_code
         assert repeated == (204 if what == users[0][0] else 404), what
