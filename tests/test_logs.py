@@ -13,7 +13,8 @@ import pytest
 from conftest import PASSWORD
 from service import Settings, User, eventually
 
-pytestmark = pytest.mark.local_cloud
+#: Where many tests have run, it would read their logs for minutes.
+pytestmark = [pytest.mark.local_cloud, pytest.mark.few_users]
 
 
 class Logs:

@@ -28,7 +28,7 @@ def get(user: User, stored: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def rendered(user: User, stored: dict[str, Any], seconds: float = 20) -> dict[str, Any]:
+def rendered(user: User, stored: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
     """The photo, once it is no longer pending."""
     eventually(lambda: get(user, stored)["rendition"] == "pending", False, seconds)
     return get(user, stored)
@@ -38,7 +38,7 @@ def test_a_photo_is_shown_and_described_soon_after_its_upload(user: User) -> Non
     data = encode(picture(5), "JPEG", exif=phone_exif("2024:05:04 12:34:56"))
     stored = user.upload(data)
     assert (stored["rendition"], stored["thumbnail_url"], stored["preview_url"]) == ("pending", None, None)
-    found = rendered(user, stored, seconds=5)
+    found = rendered(user, stored)
     # The camera was held upright: rows became columns.
     assert (found["width"], found["height"]) == (72, 96)
     assert found["sha256"] == hashlib.sha256(data).hexdigest()

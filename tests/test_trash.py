@@ -20,7 +20,7 @@ from conftest import Bucket
 from crashes import Victim, kills
 from library import Library
 from photos import photo
-from service import TIME, User, assert_problem, eventually
+from service import TIME, User, assert_problem, at_first, eventually
 from support import events
 
 MakeUser = Callable[[], User]
@@ -104,31 +104,34 @@ def test_a_favourite_is_set_and_unset(user: User) -> None:
     stored = user.upload(photo())
     for favourite in (True, True, False):
         response = change(user, stored["filename"], {"favourite": favourite})
-        assert (response.status_code, response.json()) == (200, stored | {"favourite": favourite})
-        assert show(user, stored["filename"]) == stored | {"favourite": favourite}
+        assert (response.status_code, at_first(response.json())) == (
+            200,
+            at_first(stored) | {"favourite": favourite},
+        )
+        assert at_first(show(user, stored["filename"])) == at_first(stored) | {"favourite": favourite}
 
 
 def test_the_users_time_replaces_the_photos_own(user: User) -> None:
-    stored = user.upload(photo(), "IMG_20240102_030405.jpg")
+    stored = at_first(user.upload(photo(), "IMG_20240102_030405.jpg"))
     name = stored["filename"]
     for taken_at in ("2001-02-03T04:05:06", "2001-02-03T04:05:06.789", "1999-12-31T23:59:59+14:00"):
         response = change(user, name, {"taken_at": taken_at})
         assert response.status_code == 200, response.text
-        assert response.json() == stored | {"taken_at": taken_at, "taken_at_source": "user"}
-        assert show(user, name) == response.json()
+        assert at_first(response.json()) == stored | {"taken_at": taken_at, "taken_at_source": "user"}
+        assert at_first(show(user, name)) == at_first(response.json())
         assert months(user) == [(taken_at[:7], 1)]
         day = taken_at[:10]
         assert listed(user, **{"from": f"{day}T00:00:00", "to": f"{day}T23:59:59.999"}) == [name]
     assert listed(user, **{"from": "2024-01-01"}) == []
-    assert change(user, name, {"taken_at": None}).json() == stored
-    assert (show(user, name), months(user)) == (stored, [("2024-01", 1)])
+    assert at_first(change(user, name, {"taken_at": None}).json()) == stored
+    assert (at_first(show(user, name)), months(user)) == (stored, [("2024-01", 1)])
     assert listed(user, **{"from": "2024-01-01"}) == [name]
 
 
 def test_an_empty_change_changes_nothing(user: User) -> None:
     stored = user.upload(photo())
     response = change(user, stored["filename"], {})
-    assert (response.status_code, response.json()) == (200, stored)
+    assert (response.status_code, at_first(response.json())) == (200, at_first(stored))
 
 
 @pytest.mark.parametrize(
@@ -152,9 +155,9 @@ def test_an_empty_change_changes_nothing(user: User) -> None:
 def test_a_change_that_breaks_a_rule_changes_nothing(caller: User, body: Any, pointers: list[str]) -> None:
     if not hasattr(caller, "target"):
         caller.target = caller.upload(photo())["filename"]
-    before = show(caller, caller.target)
+    before = at_first(show(caller, caller.target))
     assert_problem(change(caller, caller.target, body), 422, *pointers)
-    assert show(caller, caller.target) == before
+    assert at_first(show(caller, caller.target)) == before
 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", "favourite=true", "{"])
@@ -168,30 +171,31 @@ def test_a_change_is_a_json_object(caller: User, body: str) -> None:
 
 def test_a_photo_in_the_trash_is_shown_nowhere_else(user: User) -> None:
     kept, gone = upload(user, "IMG_20240102_030405", "IMG_20230102_030405")
-    before, quota = show(user, gone), user.me()["quota"]
+    before, quota = at_first(show(user, gone)), user.me()["quota"]
     assert indexed(user) == [kept, gone]
     trash(user, gone)
     trashed = show(user, gone)
     assert TIME.fullmatch(trashed["trashed_at"])
-    assert trashed == before | {"trashed_at": trashed["trashed_at"]}
+    assert at_first(trashed) == before | {"trashed_at": trashed["trashed_at"]}
     assert (user.names(), listed(user), indexed(user)) == ([kept], [kept], [kept])
     assert months(user) == [("2024-01", 1)]
-    assert user.get("/photos", params={"trash": "true"}).json() == {"photos": [trashed], "cursor": None}
+    page = user.get("/photos", params={"trash": "true"}).json()
+    assert ([at_first(item) for item in page["photos"]], page["cursor"]) == ([at_first(trashed)], None)
     # It still takes space, and can be downloaded.
     assert user.me()["quota"] == quota
     assert user.fetch(gone).content == photo("jpg", 1)
     # Once more changes nothing.
     trash(user, gone)
-    assert show(user, gone) == trashed
+    assert at_first(show(user, gone)) == at_first(trashed)
 
 
 def test_a_restored_photo_is_as_it_was(user: User) -> None:
     kept, gone = upload(user, "IMG_20240102_030405", "IMG_20230102_030405")
     change(user, gone, {"favourite": True})
-    before = show(user, gone)
+    before = at_first(show(user, gone))
     trash(user, gone)
     response = restore(user, gone)
-    assert (response.status_code, response.json()) == (200, before)
+    assert (response.status_code, at_first(response.json())) == (200, before)
     assert (user.names(), listed(user), in_trash(user)) == ([kept, gone], [kept, gone], [])
     assert months(user) == [("2024-01", 1), ("2023-01", 1)]
     assert indexed(user) == [kept, gone]
@@ -205,7 +209,7 @@ def test_a_photo_in_the_trash_can_be_changed(user: User) -> None:
     assert (changed["favourite"], changed["taken_at"]) == (True, "2001-02-03T04:05:06")
     assert (months(user), in_trash(user, favourite="true", to="2002-01-01")) == ([], [name])
     restored = restore(user, name).json()
-    assert restored == changed | {"trashed_at": None}
+    assert at_first(restored) == at_first(changed) | {"trashed_at": None}
     assert (months(user), listed(user, favourite="true")) == ([("2001-02", 1)], [name])
 
 
@@ -388,8 +392,9 @@ def copies(user: User) -> list[str | None]:
     """What `duplicate_of` says for each photo of the list, which all routes agree on."""
     photos = user.photos()
     by_time = user.get("/photos", params={"order": "oldest"}).json()["photos"]
-    assert {item["filename"]: item for item in by_time} == {item["filename"]: item for item in photos}
-    assert [show(user, item["filename"]) for item in photos] == photos
+    said = {item["filename"]: item["duplicate_of"] for item in photos}
+    assert {item["filename"]: item["duplicate_of"] for item in by_time} == said
+    assert {name: show(user, name)["duplicate_of"] for name in said} == said
     return [item["duplicate_of"] for item in photos]
 
 
