@@ -233,6 +233,7 @@ def test_a_deployment_of_version_0_1_is_migrated(
         "added": 1203,
         "removed": 0,
         "resized": 0,
+        "grouped": 0,
         "unrendered": 1203,
         "recounted": 0,
         "moved": 0,
