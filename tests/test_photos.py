@@ -440,7 +440,8 @@ def test_a_photo_has_a_tag_until_it_changes(user: User) -> None:
         before = show(user, stored["filename"]).headers["etag"]
         assert user.call(method, way, json=body).status_code in (200, 204)
         changed = show(user, stored["filename"], **{"If-None-Match": before})
-        assert (changed.status_code, changed.json()) == (200, show(user, stored["filename"]).json())
+        shown = show(user, stored["filename"]).json()
+        assert (changed.status_code, at_first(changed.json())) == (200, at_first(shown))
         tags.add(changed.headers["etag"])
     assert len(tags) == 5, "the state after the restoration is that before the deletion"
 
