@@ -429,7 +429,7 @@ def test_a_job_goes_on_after_a_kill_at_any_step(stage: Stage, make_user: MakeUse
         user = make_user()
         job = stage.job(user, archive)
         # The plan dies when it would send the lane's message.
-        stage.running.run(stage.event(user, job, None), "SendMessage", "before")
+        stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
         calls = stage.running.run_until(stage.event(user, job, 0), "after", nth)
         if calls is None:
             return None
@@ -465,7 +465,7 @@ def test_a_photo_that_is_deleted_before_its_chunk_is_repeated_stays_deleted(
     stage: Stage, user: User, library: Library
 ) -> None:
     job = stage.job(user, build([Entry(name, data) for name, data in FILES]))
-    stage.running.run(stage.event(user, job, None), "SendMessage", "before")
+    stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
     # The report is the only object that the function puts after the photos.
     stage.running.run(stage.event(user, job, 0), "PUT", "before", nth=4)
     names = eventually(lambda: sorted(library.recorded(user)), sorted(library.stored(user)))
@@ -484,7 +484,7 @@ def test_a_cancelled_job_reports_the_rest(
     tiny = jpeg_of(2_000)
     files = [Entry(f"{number}", tiny if number in (0, 600) else b"text") for number in range(700)]
     job = stage.job(user, build(files))
-    stage.running.run(stage.event(user, job, None), "SendMessage", "before")
+    stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
     stage.running.run(stage.event(user, job, 1), "UpdateItem", "after", nth=2)
     assert counts(get(user, job)) == (700, 1, 199, 0)
     response = user.call("DELETE", f"/jobs/{job['id']}")
@@ -504,7 +504,7 @@ def test_a_message_that_fails_too_often_ends_its_job(
 ) -> None:
     """What was stored is reported, and the message becomes a dead letter."""
     job = stage.job(user, build([Entry(name, data) for name, data in FILES]))
-    stage.running.run(stage.event(user, job, None), "SendMessage", "before")
+    stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
     stage.running.run(stage.event(user, job, 0), "PUT", "before", nth=3)
     stored = len(library.stored(user))
     assert 0 < stored < 3
@@ -522,7 +522,7 @@ def test_a_message_that_fails_too_often_ends_its_job(
 def test_an_archive_that_changes_meanwhile_fails_its_job(stage: Stage, user: User, bucket: Bucket) -> None:
     archive = build([Entry(name, data) for name, data in FILES])
     job = stage.job(user, archive)
-    stage.running.run(stage.event(user, job, None), "SendMessage", "before")
+    stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
     [key] = bucket.list(f"incoming/{user.id}/")
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=archive + b"\0")
     stage.send(user, job, 0)

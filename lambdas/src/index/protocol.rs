@@ -18,6 +18,8 @@
 //! nevertheless, the first event after `indexScheduled` causes another. `GET /me/images` does not depend on any of
 //! this: it uses the index only if the index counts every change.
 
+use std::time::Duration;
+
 /// Milliseconds since 1970.
 pub(super) type Millis = i64;
 
@@ -81,10 +83,10 @@ impl Claim {
     }
 }
 
-/// How long SQS delays a message that is due at `due` and sent at `now`, in seconds, rounded up.
-pub(super) fn delay_seconds(due: Millis, now: Millis) -> i32 {
+/// How long SQS delays a message that is due at `due` and sent at `now`: whole seconds, rounded up.
+pub(super) fn delay(due: Millis, now: Millis) -> Duration {
     let seconds = (due - now).max(0).saturating_add(999) / 1000;
-    i32::try_from(seconds.min(MAX_DELAY)).unwrap_or(i32::MAX)
+    Duration::from_secs(seconds.min(MAX_DELAY).unsigned_abs())
 }
 
 #[cfg(test)]
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn a_delay_is_rounded_up_to_what_sqs_accepts() {
         for (due, delay) in [(-1, 0), (0, 0), (1, 1), (1000, 1), (1001, 2), (INTERVAL, 60), (900_001, 900)] {
-            assert_eq!(delay_seconds(NOW + due, NOW), delay, "{due}");
+            assert_eq!(super::delay(NOW + due, NOW).as_secs(), delay, "{due}");
         }
     }
 }

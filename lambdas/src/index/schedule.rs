@@ -1,14 +1,12 @@
-use aws_sdk_sqs::Client;
 use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{Millis, State, delay_seconds, trusted_until};
+use super::protocol::{Millis, State, delay, trusted_until};
 use crate::{
-    aws,
-    config::{ConfigError, required},
+    config::ConfigError,
     photos::{Library, USAGE, Usage},
     storage::{
-        CloudError, ErrorKind,
+        CloudError, ErrorKind, Queue,
         table::{item_key, millis, send},
     },
     telemetry::Chain,
@@ -19,8 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct IndexSchedule {
     library: Library,
-    sqs: Client,
-    queue_url: String,
+    queue: Queue,
 }
 
 /// A message in the queue `index`.
@@ -38,8 +35,7 @@ impl IndexSchedule {
     /// # Errors
     /// If `LIBRARY_TABLE` or `INDEX_QUEUE_URL` is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        let (library, sqs) = (Library::from_env(aws)?, aws::sqs(aws));
-        Ok(Self { library, sqs, queue_url: required("INDEX_QUEUE_URL")? })
+        Ok(Self { library: Library::from_env(aws)?, queue: Queue::from_env(aws, "INDEX_QUEUE_URL")? })
     }
 
     /// Makes sure that a user's index is written again if it is outdated. Costs the same for every library.
@@ -50,10 +46,7 @@ impl IndexSchedule {
         let now = now_millis();
         let Some(due) = state(&self.library.usage(user).await?).poke(now) else { return Ok(()) };
         let message = Message { user: user.as_str().to_owned(), due };
-        let body =
-            serde_json::to_string(&message).map_err(|error| CloudError::caused("a message is not JSON", error))?;
-        let message = self.sqs.send_message().queue_url(&self.queue_url).message_body(body);
-        message.delay_seconds(delay_seconds(due, now)).send().await?;
+        self.queue.send_after(&[message], delay(due, now)).await?;
         let table = self.library.table();
         let update = table
             .client

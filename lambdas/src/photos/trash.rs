@@ -11,7 +11,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_types::SdkConfig;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -20,10 +19,9 @@ use tokio::time::Instant;
 
 use super::{Amount, Delta, Library, PhotoName, PhotoRecord, USAGE, UsageChange, record::photo_item, usage::YES};
 use crate::{
-    aws,
-    config::{ConfigError, optional, required as variable},
+    config::{ConfigError, optional},
     storage::{
-        CloudError, ErrorKind,
+        CloudError, ErrorKind, Queue,
         table::{Item, MalformedItem, Write, item_key, number, required, required_number, send, text, time},
     },
     time::{now, rfc3339},
@@ -144,8 +142,7 @@ impl Trash {
 /// The queue `purge`: users whose trashes are being emptied.
 #[derive(Clone, Debug)]
 pub struct TrashQueue {
-    sqs: Client,
-    url: String,
+    queue: Queue,
 }
 
 /// A message in the queue.
@@ -160,7 +157,7 @@ impl TrashQueue {
     /// # Errors
     /// If the variable is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { sqs: aws::sqs(aws), url: variable("PURGE_QUEUE_URL")? })
+        Ok(Self { queue: Queue::from_env(aws, "PURGE_QUEUE_URL")? })
     }
 
     /// Sends a message about a user.
@@ -168,10 +165,7 @@ impl TrashQueue {
     /// # Errors
     /// Any [`CloudError`].
     pub async fn send(&self, user: &UserKey) -> Result<(), CloudError> {
-        let message = serde_json::to_string(&Message { user: user.to_string() });
-        let message = message.map_err(|error| CloudError::caused("a message is not JSON", error))?;
-        self.sqs.send_message().queue_url(&self.url).message_body(message).send().await?;
-        Ok(())
+        self.queue.send(&[Message { user: user.to_string() }]).await
     }
 
     /// The user that a message is about; `None` if it is not one of this queue.

@@ -2,8 +2,7 @@ use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    aws,
-    config::{ConfigError, required},
+    config::ConfigError,
     photos::PhotoName,
     storage::{CloudError, Queue},
     users::UserKey,
@@ -48,7 +47,7 @@ impl RenderQueue {
     /// # Errors
     /// If the variable is not set.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { queue: Queue::new(aws::sqs(aws), required("RENDITIONS_QUEUE_URL")?) })
+        Ok(Self { queue: Queue::from_env(aws, "RENDITIONS_QUEUE_URL")? })
     }
 
     /// Sends each task. After an error some may be sent nevertheless, and all may be sent again.

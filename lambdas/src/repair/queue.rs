@@ -3,8 +3,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    aws,
-    config::{ConfigError, required},
+    config::ConfigError,
     storage::{CloudError, Queue},
     users::UserKey,
 };
@@ -50,7 +49,7 @@ impl Task {
 impl RepairQueue {
     /// The queue that `REPAIR_QUEUE_URL` names.
     pub(super) fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { queue: Queue::new(aws::sqs(aws), required("REPAIR_QUEUE_URL")?) })
+        Ok(Self { queue: Queue::from_env(aws, "REPAIR_QUEUE_URL")? })
     }
 
     /// Sends each task. After an error some may be sent nevertheless, and all may be sent again.

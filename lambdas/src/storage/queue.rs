@@ -1,6 +1,13 @@
+use std::time::Duration;
+
 use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
+use aws_types::SdkConfig;
 
 use super::CloudError;
+use crate::{
+    aws,
+    config::{ConfigError, required},
+};
 
 /// The most messages per call (`SendMessageBatch` in the SQS API reference).
 const BATCH: usize = 10;
@@ -13,9 +20,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    #[must_use]
-    pub const fn new(sqs: Client, url: String) -> Self {
-        Self { sqs, url }
+    /// The queue whose URL an environment variable has.
+    ///
+    /// # Errors
+    /// If the variable is not set.
+    pub fn from_env(aws: &SdkConfig, variable: &'static str) -> Result<Self, ConfigError> {
+        Ok(Self { sqs: aws::sqs(aws), url: required(variable)? })
     }
 
     /// Sends each message. After an error some may be sent nevertheless, and all may be sent again.
@@ -23,13 +33,22 @@ impl Queue {
     /// # Errors
     /// Any [`CloudError`].
     pub async fn send<T: serde::Serialize>(&self, messages: &[T]) -> Result<(), CloudError> {
+        self.send_after(messages, Duration::ZERO).await
+    }
+
+    /// As [`Queue::send`], but SQS delivers the messages after a delay, in whole seconds. Its maximum is 15 minutes.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn send_after<T: serde::Serialize>(&self, messages: &[T], delay: Duration) -> Result<(), CloudError> {
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         for messages in messages.chunks(BATCH) {
             let mut batch = self.sqs.send_message_batch().queue_url(&self.url);
             for (at, message) in messages.iter().enumerate() {
                 let body = serde_json::to_string(message);
                 let body = body.map_err(|error| CloudError::caused("a message is not JSON", error))?;
-                let entry =
-                    SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(ascii(&body)).build();
+                let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(ascii(&body));
+                let entry = entry.delay_seconds(seconds).build();
                 batch = batch.entries(entry.map_err(|error| CloudError::caused("a message cannot be built", error))?);
             }
             let response = batch.send().await?;
