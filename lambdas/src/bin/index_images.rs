@@ -9,7 +9,7 @@ use yourplace::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    worker::serve(|| {
+    worker::serve_queue(|| {
         let config = aws::sdk_config()?;
         let (library, schedule) = (Library::from_env(&config)?, IndexSchedule::from_env(&config)?);
         let indexes = PhotoIndexStore::new(aws::objects(&config)?);

@@ -8,5 +8,5 @@ use yourplace::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    worker::serve(|| Ok(RunJobs { worker: Worker::from_env(&aws::sdk_config()?)? })).await
+    worker::serve_queue(|| Ok(RunJobs { worker: Worker::from_env(&aws::sdk_config()?)? })).await
 }

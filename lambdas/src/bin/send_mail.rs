@@ -9,7 +9,7 @@ use yourplace::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    worker::serve(|| {
+    worker::serve_queue(|| {
         let aws = aws::sdk_config()?;
         let ledger = SendLedger::new(aws::dynamodb(&aws), required("MAILS_TABLE")?);
         let mailer = Mailer::new(ledger, aws::ses(&aws), required("MAIL_SENDER")?);

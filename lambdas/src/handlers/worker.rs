@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_lambda_events::sqs::SqsBatchResponse;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
@@ -25,6 +25,57 @@ pub trait Worker: Send + Sync + 'static {
         event: Self::Event,
         deadline: Instant,
     ) -> impl Future<Output = Result<Self::Response, Error>> + Send;
+}
+
+/// Consumes the messages of a queue, one after the other. Its fields are all that it may use.
+pub trait Consumer: Send + Sync + 'static {
+    /// What a message asks for.
+    type Task: Send;
+
+    /// How long before the end of the process the last message begins.
+    const MARGIN: Duration;
+
+    /// Reads a message; `None` if it is not one of this queue.
+    fn read(&self, message: &SqsMessage) -> Option<Self::Task>;
+
+    /// Does what a message asks for. `until` is [`Consumer::MARGIN`] before the end of the process. After an error, SQS
+    /// delivers the message again.
+    fn consume(&self, task: Self::Task, until: Instant) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Serves the consumer of a queue as [`serve`] does.
+///
+/// # Errors
+/// As those of [`serve`].
+pub async fn serve_queue<C: Consumer>(make: impl FnOnce() -> Result<C, ConfigError>) -> Result<(), Error> {
+    serve(|| make().map(OneByOne)).await
+}
+
+/// Hands the messages of a batch to a consumer.
+struct OneByOne<C>(C);
+
+impl<C: Consumer> Worker for OneByOne<C> {
+    type Event = SqsEvent;
+    type Response = SqsBatchResponse;
+
+    async fn handle(&self, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
+        let until = latest_start(deadline, C::MARGIN);
+        let mut batch = Batch::default();
+        for message in &event.records {
+            let id = message.message_id.as_deref().unwrap_or_default();
+            if Instant::now() >= until {
+                batch.retry(id, "no time left");
+            } else if let Some(task) = self.0.read(message) {
+                // In a box, because the compiler refuses a future that is nested this deeply.
+                if let Err(error) = Box::pin(self.0.consume(task, until)).await {
+                    batch.retry(id, Chain(error.as_ref()));
+                }
+            } else {
+                batch.retry(id, "not a message of this queue");
+            }
+        }
+        Ok(batch.into_response())
+    }
 }
 
 /// Serves a worker until Lambda ends the process. Wrong configuration ends the process at its start, with the reason

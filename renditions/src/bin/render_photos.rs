@@ -14,7 +14,7 @@ fn main() -> Result<(), lambda_runtime::Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve() -> Result<(), lambda_runtime::Error> {
-    worker::serve(|| {
+    worker::serve_queue(|| {
         let config = aws::sdk_config()?;
         let (library, objects) = (Library::from_env(&config)?, aws::objects(&config)?);
         let renditions = RenditionStore::new(objects.clone());

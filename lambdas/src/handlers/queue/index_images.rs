@@ -2,46 +2,36 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::SqsMessage;
 use lambda_runtime::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    handlers::worker::{Batch, Worker, latest_start},
+    handlers::worker::Consumer,
     index::{Indexer, Message},
-    telemetry::Chain,
     users::UserKey,
 };
-
-/// Leaves time to report the messages that stay in the queue.
-const MARGIN: Duration = Duration::from_secs(2);
 
 /// Writes the photo index of each user that a message names.
 pub struct IndexImages {
     pub indexer: Indexer,
 }
 
-impl Worker for IndexImages {
-    type Event = SqsEvent;
-    type Response = SqsBatchResponse;
+impl Consumer for IndexImages {
+    /// A user, and when the index may be written again.
+    type Task = (UserKey, i64);
 
-    async fn handle(&self, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
-        let until = latest_start(deadline, MARGIN);
-        let mut batch = Batch::default();
-        for message in &event.records {
-            let id = message.message_id.as_deref().unwrap_or_default();
-            let Some((user, due)) = read(message) else {
-                batch.retry(id, "not a message about a photo index");
-                continue;
-            };
-            // In a box, because the compiler refuses a future that is nested this deeply.
-            match timeout_at(until, Box::pin(self.indexer.index(&user, due))).await {
-                Ok(Ok(outcome)) => tracing::info!(user = user.as_str(), ?outcome, "indexed"),
-                Ok(Err(error)) => batch.retry(id, Chain(&error)),
-                Err(error) => batch.retry(id, error),
-            }
-        }
-        Ok(batch.into_response())
+    /// Leaves time to report the messages that stay in the queue.
+    const MARGIN: Duration = Duration::from_secs(2);
+
+    fn read(&self, message: &SqsMessage) -> Option<Self::Task> {
+        read(message)
+    }
+
+    async fn consume(&self, (user, due): Self::Task, until: Instant) -> Result<(), Error> {
+        let outcome = timeout_at(until, self.indexer.index(&user, due)).await??;
+        tracing::info!(user = user.as_str(), ?outcome, "indexed");
+        Ok(())
     }
 }
 

@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::SqsMessage;
 use futures_util::stream;
 use lambda_runtime::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    handlers::worker::{Batch, Worker, latest_start},
+    handlers::worker::Consumer,
     photos::{Described, Description, Dimensions, Library, PhotoName, PhotoRecord, Rendition, TakenAt, read_notice},
     renditions::{Metadata, RECIPE, RenderError, Rendered, Renderer, RenditionStore, Seen, Task},
     storage::{CloudError, Objects, keys},
-    telemetry::Chain,
     users::UserKey,
 };
-
-/// Leaves time to report the messages that stay in the queue.
-const MARGIN: Duration = Duration::from_secs(2);
 
 /// How long to wait for the record of a photo. The request that stored the photo records it at once; if it died, an
 /// event does so after some seconds.
@@ -46,29 +42,21 @@ enum Failure {
     Unrecorded,
 }
 
-impl Worker for RenderPhotos {
-    type Event = SqsEvent;
-    type Response = SqsBatchResponse;
+impl Consumer for RenderPhotos {
+    type Task = Vec<Task>;
 
-    async fn handle(&self, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
-        let until = latest_start(deadline, MARGIN);
-        let mut batch = Batch::default();
-        for message in &event.records {
-            let id = message.message_id.as_deref().unwrap_or_default();
-            let Some(tasks) = read(message.body.as_deref().unwrap_or_default(), self.objects.bucket()) else {
-                batch.retry(id, "not a message about photos");
-                continue;
-            };
-            for task in tasks {
-                // In a box, because the compiler refuses a future that is nested this deeply.
-                match timeout_at(until, Box::pin(self.render(&task))).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => batch.retry(id, Chain(&error)),
-                    Err(error) => batch.retry(id, error),
-                }
-            }
+    /// Leaves time to report the messages that stay in the queue.
+    const MARGIN: Duration = Duration::from_secs(2);
+
+    fn read(&self, message: &SqsMessage) -> Option<Vec<Task>> {
+        read(message.body.as_deref()?, self.objects.bucket())
+    }
+
+    async fn consume(&self, tasks: Vec<Task>, until: Instant) -> Result<(), Error> {
+        for task in tasks {
+            timeout_at(until, self.render(&task)).await??;
         }
-        Ok(batch.into_response())
+        Ok(())
     }
 }
 

@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::SqsMessage;
 use lambda_runtime::Error;
 use tokio::time::Instant;
 
 use crate::{
-    handlers::worker::{Batch, Worker, latest_start},
+    handlers::worker::Consumer,
     jobs::{self, Task},
-    telemetry::Chain,
 };
-
-/// Leaves time to store the report of a chunk.
-const MARGIN: Duration = Duration::from_secs(15);
 
 /// `max_receives` of the queue in `service.json`.
 const MAX_RECEIVES: u32 = 5;
@@ -23,25 +19,19 @@ pub struct RunJobs {
     pub worker: jobs::Worker,
 }
 
-impl Worker for RunJobs {
-    type Event = SqsEvent;
-    type Response = SqsBatchResponse;
+impl Consumer for RunJobs {
+    /// With whether this is the last delivery of its message.
+    type Task = (Task, bool);
 
-    async fn handle(&self, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
-        let until = latest_start(deadline, MARGIN);
-        let mut batch = Batch::default();
-        for message in &event.records {
-            let id = message.message_id.as_deref().unwrap_or_default();
-            let Some(task) = Task::parse(message.body.as_deref().unwrap_or_default()) else {
-                batch.retry(id, "not a message about a job");
-                continue;
-            };
-            // In a box, because the compiler refuses a future that is nested this deeply.
-            if let Err(error) = Box::pin(self.worker.go_on(&task, is_last_delivery(message), until)).await {
-                batch.retry(id, Chain(&error));
-            }
-        }
-        Ok(batch.into_response())
+    /// Leaves time to store the report of a chunk.
+    const MARGIN: Duration = Duration::from_secs(15);
+
+    fn read(&self, message: &SqsMessage) -> Option<Self::Task> {
+        Some((Task::parse(message.body.as_deref()?)?, is_last_delivery(message)))
+    }
+
+    async fn consume(&self, (task, is_last_delivery): Self::Task, until: Instant) -> Result<(), Error> {
+        Ok(self.worker.go_on(&task, is_last_delivery, until).await?)
     }
 }
 

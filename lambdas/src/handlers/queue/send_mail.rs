@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::SqsMessage;
 use lambda_runtime::Error;
 use tokio::time::Instant;
 
 use crate::{
-    handlers::worker::{Batch, Worker, latest_start},
-    mail::{DeadLetters, MailError, Mailer, Message, QueueError, Sent},
-    telemetry::Chain,
+    handlers::worker::Consumer,
+    mail::{DeadLetters, MailError, Mailer, Message, Sent},
 };
-
-/// Longer than sending one email takes.
-const MARGIN: Duration = Duration::from_secs(12);
 
 /// Sends the emails in the queue.
 pub struct SendMail {
@@ -22,36 +18,18 @@ pub struct SendMail {
     pub dead: DeadLetters,
 }
 
-impl Worker for SendMail {
-    type Event = SqsEvent;
-    type Response = SqsBatchResponse;
+impl Consumer for SendMail {
+    type Task = SqsMessage;
 
-    async fn handle(&self, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
-        let mut batch = Batch::default();
-        let latest_start = latest_start(deadline, MARGIN);
-        for message in event.records {
-            let id = message.message_id.as_deref().unwrap_or_default();
-            if Instant::now() >= latest_start {
-                batch.retry(id, "no time left");
-            } else if let Err(error) = self.deliver(&message).await {
-                batch.retry(id, Chain(&error));
-            }
-        }
-        Ok(batch.into_response())
+    /// Longer than sending one email takes.
+    const MARGIN: Duration = Duration::from_secs(12);
+
+    /// Takes every message: one that is not an email becomes a dead letter at once.
+    fn read(&self, message: &SqsMessage) -> Option<SqsMessage> {
+        Some(message.clone())
     }
-}
 
-/// An email is neither sent nor among the dead letters.
-#[derive(Debug, thiserror::Error)]
-enum DeliveryError {
-    #[error("not sent")]
-    Mail(#[from] MailError),
-    #[error("not moved to the dead letters")]
-    DeadLetter(#[from] QueueError),
-}
-
-impl SendMail {
-    async fn deliver(&self, message: &SqsMessage) -> Result<(), DeliveryError> {
+    async fn consume(&self, message: SqsMessage, _until: Instant) -> Result<(), Error> {
         let body = message.body.as_deref().unwrap_or_default();
         let Ok(mail) = serde_json::from_str::<Message>(body) else {
             tracing::error!(message_id = message.message_id, "not an email of this service");
