@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from checks import lines
+from checks import lines, rust
 from checks.step import part, run
 from support.common import LOCAL, ROOT, SCRIPTS, Failure, locked, need_cargo, virtual_environment
 
@@ -43,13 +43,6 @@ def types() -> str:
     return ""
 
 
-def clippy() -> str:
-    """Clippy on all Rust code, with warnings denied."""
-    command = [need_cargo(), "clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]
-    run(command, "Fix the warnings above.")
-    return ""
-
-
 def deny() -> str:
     """Licences, bans and sources of dependencies; known vulnerabilities if their database can be reached.
 
@@ -73,11 +66,12 @@ def deny() -> str:
 
 
 def unit() -> str:
-    """The unit tests."""
-    # The functions' binaries have no tests. Building each as a test target would take minutes.
-    for name, targets in (("unit tests", ["--lib", "--test", "*"]), ("doc tests", ["--doc"])):
+    """The unit tests, and Clippy on them."""
+    with part("build of the unit tests"):
+        rust.build_tests()
+    for name, targets in (("unit tests", rust.TESTS), ("doc tests", ["--doc"])):
         command = [need_cargo(), "test", "--workspace", "--locked", *targets]
-        run(command, "Fix the tests above.", name=name)
+        run(command, "Fix the tests above.", rust.environment(), name=name)
     return ""
 
 

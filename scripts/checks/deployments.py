@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks import rust
 from checks.step import part
 from support import build
 from support.common import LOCAL, ROOT, SCRIPTS, Failure, free_port, read_settings, virtual_environment
@@ -38,7 +39,7 @@ def _built() -> Path | Failure:
     folder = LOCAL / "zips" / architecture
     try:
         with part("debug build of the functions"):
-            programs = build.build_for_host()
+            programs = rust.build()
     except Failure as failure:
         return failure
     build.write_package(folder, programs, level=1)

@@ -144,12 +144,12 @@ class Beside(unittest.TestCase):
         # A report of an earlier run must not count.
         (self.folder / "report.json").write_text(json.dumps({"outcomes": [], "parts": {}}))
         with (
-            self._beside("print('died'); raise SystemExit(3)", ["clippy", "unit"]) as lane,
+            self._beside("print('died'); raise SystemExit(3)", ["deny", "unit"]) as lane,
             contextlib.redirect_stdout(io.StringIO()) as printed,
         ):
             outcomes = lane.outcomes()
         note = "the process of this step exited with 3 and left no report"
-        self.assertEqual(outcomes, [Outcome(name, "failed", 0.0, note) for name in ("clippy", "unit")])
+        self.assertEqual(outcomes, [Outcome(name, "failed", 0.0, note) for name in ("deny", "unit")])
         self.assertEqual(printed.getvalue(), "died\n")
 
     def test_an_interrupt_stops_all_that_the_steps_started(self) -> None:
@@ -212,7 +212,7 @@ class Zips(unittest.TestCase):
         self.addCleanup(deployments._built.cache_clear)
         deployments._built.cache_clear()
         failure = Failure("The build failed")
-        with patch("support.build.build_for_host", side_effect=failure) as build:
+        with patch("checks.rust.build", side_effect=failure) as build:
             for _ in range(2):
                 with self.assertRaisesRegex(Failure, "The build failed"):
                     deployments.zips()

@@ -26,7 +26,7 @@ _DIGESTS = "SHA256SUMS"
 def build_for_host(*, release: bool = False) -> dict[str, Path]:
     """Builds all that is deployed, for this machine; the program of each function and extension.
 
-    A debug build takes a third of the time of a release build, and shares the dependencies with the tests.
+    A debug build takes a third of the time of a release build.
     """
     return _build(["--bins"], release)
 
