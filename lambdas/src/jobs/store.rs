@@ -64,8 +64,7 @@ impl JobStore {
             ("createdAt", time(job.created_at)),
         ];
         item.extend(values.map(|(name, value)| (name.to_owned(), value)));
-        let put = self.table.put(item).condition_expression("attribute_not_exists(#user)");
-        Write::Put(put.expression_attribute_names("#user", "user"))
+        Write::Put(self.table.put_new(item))
     }
 
     /// A job; `None` if there is none, or if it was over too long ago.
@@ -87,18 +86,7 @@ impl JobStore {
         limit: usize,
         after: Option<Uuid>,
     ) -> Result<(Vec<Job>, bool), CloudError> {
-        let query = self
-            .table
-            .client
-            .query()
-            .table_name(&self.table.name)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user AND begins_with(#item, :job)")
-            .expression_attribute_names("#user", "user")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":user", text(user.as_str()))
-            .expression_attribute_values(":job", text(JOB))
-            .scan_index_forward(false);
+        let query = self.table.query_prefix(user, JOB).scan_index_forward(false);
         let mut start = after.map(|id| item_key(user, &job_item(id)));
         let mut jobs = Vec::new();
         loop {

@@ -156,8 +156,7 @@ impl Library {
                 let mut item = key;
                 item.insert("oldest".to_owned(), text(name.as_str()));
                 item.insert("version".to_owned(), number(1));
-                let put = self.table().put(item).condition_expression("attribute_not_exists(#user)");
-                Write::Put(put.expression_attribute_names("#user", "user"))
+                Write::Put(self.table().put_new(item))
             }
             Some(group) => Write::Update(self.change_group(key, &group, name.min(&group.oldest))),
         };
@@ -196,7 +195,7 @@ impl Library {
     /// The oldest photo of a group but for the one that leaves.
     async fn next(&self, user: &UserKey, hash: &str, leaving: &PhotoName) -> Result<Option<PhotoName>, CloudError> {
         let prefix = format!("{}#", group_item(hash));
-        let first = self.query(user, &prefix).limit(2).send().await?;
+        let first = self.table().query_prefix(user, &prefix).limit(2).send().await?;
         for item in first.items() {
             let name = required(item, "item", |item| PhotoName::parse(item.strip_prefix(&prefix)?).ok())?;
             if name != *leaving {

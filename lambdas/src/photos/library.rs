@@ -18,7 +18,7 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, required,
+            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, read_all, required,
             required_number, text,
         },
     },
@@ -144,7 +144,7 @@ impl Library {
         limit: u16,
         after: Option<&PhotoName>,
     ) -> Result<(Vec<PhotoRecord>, Option<PhotoName>), CloudError> {
-        let query = self.query(user, PHOTO).filter_expression("attribute_not_exists(trashedAt)");
+        let query = self.table.query_prefix(user, PHOTO).filter_expression("attribute_not_exists(trashedAt)");
         let start = after.map(|name| item_key(user, &photo_item(name)));
         let Page { records, has_more, rest } = self.read(query, usize::from(limit), start).await?;
         let next = match rest {
@@ -162,7 +162,8 @@ impl Library {
         after: Option<&str>,
     ) -> Result<(Vec<PhotoRecord>, bool), CloudError> {
         let start = after.map(|name| item_key(user, &format!("{PHOTO}{name}")));
-        let Page { records, has_more, .. } = self.read(self.query(user, PHOTO), usize::from(limit), start).await?;
+        let Page { records, has_more, .. } =
+            self.read(self.table.query_prefix(user, PHOTO), usize::from(limit), start).await?;
         Ok((records, has_more))
     }
 
@@ -253,42 +254,13 @@ impl Library {
     /// Any [`CloudError`].
     pub async fn months(&self, user: &UserKey) -> Result<Vec<(String, u64)>, CloudError> {
         let mut months = Vec::new();
-        for item in self.items(user, MONTH).await? {
+        for item in read_all(self.table.query_prefix(user, MONTH)).await? {
             let month = item.get("item").and_then(|item| item.as_s().ok()).and_then(|item| item.strip_prefix(MONTH));
             let count = optional_number(&item, "count").unwrap_or_default();
             months.extend(month.filter(|_| count > 0).map(|month| (month.to_owned(), count)));
         }
         months.reverse();
         Ok(months)
-    }
-
-    /// A consistent query for the items of a user whose range keys begin with `prefix`.
-    pub(super) fn query(&self, user: &UserKey, prefix: &str) -> QueryFluentBuilder {
-        self.table
-            .client
-            .query()
-            .table_name(&self.table.name)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user AND begins_with(#item, :prefix)")
-            .expression_attribute_names("#user", "user")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":user", text(user.as_str()))
-            .expression_attribute_values(":prefix", text(prefix))
-    }
-
-    /// All items of a user whose range key begins with `prefix`.
-    pub(super) async fn items(&self, user: &UserKey, prefix: &str) -> Result<Vec<Item>, CloudError> {
-        let pages = self.query(user, prefix);
-        let mut items = Vec::new();
-        let mut start = None;
-        loop {
-            let page = pages.clone().set_exclusive_start_key(start).send().await?;
-            items.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(items);
-            }
-        }
     }
 
     /// What a user stores.
@@ -304,7 +276,7 @@ impl Library {
     /// # Errors
     /// Any [`CloudError`].
     pub async fn release_expired(&self, user: &UserKey) -> Result<(), CloudError> {
-        for item in self.items(user, RESERVATION).await? {
+        for item in read_all(self.table.query_prefix(user, RESERVATION)).await? {
             let expires_at = optional_number(&item, "expiresAt").and_then(|seconds| i64::try_from(seconds).ok());
             if expires_at.is_none_or(|seconds| seconds <= now().as_second()) {
                 let key = item.get("item").and_then(|item| item.as_s().ok()).cloned().unwrap_or_default();
@@ -439,13 +411,8 @@ impl Library {
             let is_done = if let Some(record) = &record {
                 self.replace(user, record, None).await?
             } else {
-                let unrecorded = self
-                    .table
-                    .check(item_key(user, &photo_item(name)))
-                    .condition_expression("attribute_not_exists(#user)")
-                    .expression_attribute_names("#user", "user");
-                let writes = vec![self.tombstone_write(user, name), Write::Check(unrecorded)];
-                self.table.transact(writes).await?.is_none()
+                let unrecorded = self.table.absent(item_key(user, &photo_item(name)));
+                self.table.transact(vec![self.tombstone_write(user, name), unrecorded]).await?.is_none()
             };
             if is_done {
                 return Ok(record.is_some());
@@ -470,29 +437,11 @@ impl Library {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Vec<PhotoName>, CloudError> {
         // `~` follows the `_` after the time.
-        let query = self
-            .table
-            .client
-            .query()
-            .table_name(&self.table.name)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user AND #item BETWEEN :from AND :to")
-            .expression_attribute_names("#user", "user")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":user", text(user.as_str()))
-            .expression_attribute_values(":from", text(format!("{GONE}{}", PhotoName::timestamp(from))))
-            .expression_attribute_values(":to", text(format!("{GONE}{}~", PhotoName::timestamp(to))));
-        let mut names = Vec::new();
-        let mut start = None;
-        loop {
-            let page = query.clone().set_exclusive_start_key(start).send().await?;
-            let items = page.items().iter().filter_map(|item| item.get("item")?.as_s().ok()?.strip_prefix(GONE));
-            names.extend(items.filter_map(|name| PhotoName::parse(name).ok()));
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(names);
-            }
-        }
+        let (from, to) = (PhotoName::timestamp(from), PhotoName::timestamp(to));
+        let query = self.table.query_range(user, &format!("{GONE}{from}"), &format!("{GONE}{to}~"));
+        let items = read_all(query).await?;
+        let names = items.iter().filter_map(|item| item.get("item")?.as_s().ok()?.strip_prefix(GONE));
+        Ok(names.filter_map(|name| PhotoName::parse(name).ok()).collect())
     }
 
     /// Whether there is a tombstone of a photo.
@@ -522,17 +471,8 @@ impl Library {
         let mut writes = Vec::new();
         let mut months = BTreeMap::<String, u64>::new();
         for record in records {
-            let put = self
-                .table
-                .put(record.to_item(user))
-                .condition_expression("attribute_not_exists(#user)")
-                .expression_attribute_names("#user", "user");
-            let not_gone = self
-                .table
-                .check(item_key(user, &gone_item(&record.name)))
-                .condition_expression("attribute_not_exists(#user)")
-                .expression_attribute_names("#user", "user");
-            writes.extend([Write::Put(put), Write::Check(not_gone)]);
+            let put = self.table.put_new(record.to_item(user));
+            writes.extend([Write::Put(put), self.table.absent(item_key(user, &gone_item(&record.name)))]);
             *months.entry(record.taken.at().month()).or_default() += 1;
         }
         writes.extend(months.iter().map(|(month, count)| self.month(user, month, &count.to_string())));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     storage::{
         CloudError, ErrorKind,
-        table::{Item, Write, item_key, number, required_number},
+        table::{Item, Write, item_key, number, read_all, required_number},
     },
     users::UserKey,
 };
@@ -91,7 +91,7 @@ impl Library {
         // These are read before the records. A change that the sum contains and they do not, or the reverse, comes
         // after this read, and then the condition of the correction fails.
         let usage = self.usage(user).await?;
-        let months = self.items(user, MONTH).await?;
+        let months = read_all(self.table().query_prefix(user, MONTH)).await?;
         let Sum { stored, months: actual } = self.sum(user).await?;
         let missing =
             |actual: u64, total: u64, reserved: u64| i128::from(actual) + i128::from(reserved) - i128::from(total);

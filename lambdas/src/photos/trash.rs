@@ -189,16 +189,7 @@ impl Library {
         let end = until.map_or_else(|| "A".to_owned(), |until| format!("{}_\u{10FFFF}", rfc3339(until)));
         let page = self
             .table()
-            .client
-            .query()
-            .table_name(&self.table().name)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user AND #item BETWEEN :from AND :to")
-            .expression_attribute_names("#user", "user")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":user", text(user.as_str()))
-            .expression_attribute_values(":from", text(TRASH))
-            .expression_attribute_values(":to", text(format!("{TRASH}{end}")))
+            .query_range(user, TRASH, &format!("{TRASH}{end}"))
             .set_exclusive_start_key(last.map(|last| last.key(user)))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
@@ -208,7 +199,7 @@ impl Library {
 
     /// When the last photo of a user's trash was moved there.
     async fn newest_in_trash(&self, user: &UserKey) -> Result<Option<Timestamp>, CloudError> {
-        let newest = self.query(user, TRASH).scan_index_forward(false).limit(1).send().await?;
+        let newest = self.table().query_prefix(user, TRASH).scan_index_forward(false).limit(1).send().await?;
         Ok(newest.items().first().map(Marker::from_item).transpose()?.map(|marker| marker.trashed_at))
     }
 

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{BuildError, ProvideErrorMetadata as _, SdkError},
     operation::{
+        query::builders::QueryFluentBuilder,
         transact_write_items::TransactWriteItemsError,
         update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
@@ -132,6 +133,41 @@ impl Table {
         Err(CloudError::of_kind(ErrorKind::Throttled, "other requests kept writing the same items"))
     }
 
+    /// A consistent query for the items of a user whose range keys are from `from` up to and including `to`.
+    #[must_use]
+    pub fn query_range(&self, user: &UserKey, from: &str, to: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#user = :user AND #item BETWEEN :from AND :to")
+            .expression_attribute_names("#user", "user")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":user", text(user.as_str()))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+    }
+
+    /// A consistent query for the items of a user whose range keys begin with `prefix`.
+    #[must_use]
+    pub fn query_prefix(&self, user: &UserKey, prefix: &str) -> QueryFluentBuilder {
+        self.query_range(user, prefix, &format!("{prefix}\u{10FFFF}"))
+    }
+
+    /// A check in a transaction that an item does not exist.
+    #[must_use]
+    pub fn absent(&self, key: Item) -> Write {
+        let check = self.check(key).condition_expression("attribute_not_exists(#user)");
+        Write::Check(check.expression_attribute_names("#user", "user"))
+    }
+
+    /// A put in a transaction of an item that must not exist yet.
+    #[must_use]
+    pub fn put_new(&self, item: Item) -> PutBuilder {
+        let put = self.put(item).condition_expression("attribute_not_exists(#user)");
+        put.expression_attribute_names("#user", "user")
+    }
+
     /// A check of an item in a transaction.
     #[must_use]
     pub fn check(&self, key: Item) -> ConditionCheckBuilder {
@@ -167,6 +203,22 @@ impl Write {
             Self::Update(update) => write.update(update.build()?),
         }
         .build())
+    }
+}
+
+/// Reads all pages of a query.
+///
+/// # Errors
+/// Any [`CloudError`].
+pub async fn read_all(query: QueryFluentBuilder) -> Result<Vec<Item>, CloudError> {
+    let (mut items, mut start) = (Vec::new(), None);
+    loop {
+        let page = query.clone().set_exclusive_start_key(start).send().await?;
+        items.extend(page.items.unwrap_or_default());
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return Ok(items);
+        }
     }
 }
 

@@ -151,10 +151,6 @@ impl UploadStore {
         let amount = session.reserved();
         let mut item = to_item(session);
         item.extend(item_key(user, &upload_item(session.id)));
-        let put = |item: Item| {
-            let put = self.table().put(item).condition_expression("attribute_not_exists(#user)");
-            put.expression_attribute_names("#user", "user")
-        };
         let usage = UsageChange {
             total: Delta::Add(amount),
             reserved: Delta::Add(amount),
@@ -162,14 +158,16 @@ impl UploadStore {
             opened: Some((session.id, MAX_OPEN)),
             ..UsageChange::default()
         };
-        let mut writes = vec![Write::Put(put(item)), usage.write(self.table(), user)];
+        let mut writes = vec![Write::Put(self.table().put_new(item)), usage.write(self.table(), user)];
         if let Some(key) = key {
             let mut item = item_key(user, &key.item);
             item.insert("upload".to_owned(), text(session.id.to_string()));
             item.insert("request".to_owned(), text(&key.request));
             item.insert("ttl".to_owned(), epoch_seconds(session.created_at + KEY_LIFETIME));
             // DynamoDB may delete an expired key days later.
-            let put = put(item)
+            let put = self
+                .table()
+                .put_new(item)
                 .condition_expression("attribute_not_exists(#user) OR #ttl <= :now")
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":now", epoch_seconds(session.created_at));

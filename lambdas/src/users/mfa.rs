@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     Caller,
-    pool::{PoolError, Tokens, UserPool, common},
+    pool::{PoolError, Tokens, UserPool, common, is_locked},
 };
 use crate::storage::CloudError;
 
@@ -97,21 +97,9 @@ impl UserPool {
         session: &str,
         code: &str,
     ) -> Result<Tokens, PoolError> {
-        let response = self
-            .cognito
-            .admin_respond_to_auth_challenge()
-            .user_pool_id(&self.pool_id)
-            .client_id(&self.client_id)
-            .set_context_data(caller.admin_context())
-            .challenge_name(ChallengeNameType::SoftwareTokenMfa)
-            .challenge_responses("USERNAME", username)
-            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
-            .challenge_responses("SOFTWARE_TOKEN_MFA_CODE", code)
-            .session(session)
-            .send()
-            .await
-            .map_err(factor_refusal)?;
-        self.outcome(username, response.authentication_result, response.challenge_name, response.session).await
+        let response = Some(("SOFTWARE_TOKEN_MFA_CODE", code));
+        let challenge = ChallengeNameType::SoftwareTokenMfa;
+        self.answer(caller, username, session, challenge, response, factor_refusal).await
     }
 
     /// Sets up the second factor that the pool requires with its first code, and logs in, after
@@ -138,20 +126,7 @@ impl UserPool {
         else {
             return Err(PoolError::WrongSecondFactor);
         };
-        let response = self
-            .cognito
-            .admin_respond_to_auth_challenge()
-            .user_pool_id(&self.pool_id)
-            .client_id(&self.client_id)
-            .set_context_data(caller.admin_context())
-            .challenge_name(ChallengeNameType::MfaSetup)
-            .challenge_responses("USERNAME", username)
-            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
-            .session(session)
-            .send()
-            .await
-            .map_err(factor_refusal)?;
-        self.outcome(username, response.authentication_result, response.challenge_name, response.session).await
+        self.answer(caller, username, &session, ChallengeNameType::MfaSetup, None, factor_refusal).await
     }
 
     /// A secret for a user who is logging in and needs a second factor, and the session for its first code.
@@ -233,10 +208,7 @@ fn factor_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 's
     error: SdkError<E>,
 ) -> PoolError {
     match error.code() {
-        // As with passwords, Cognito has no code of its own for a user who is locked.
-        Some("NotAuthorizedException") if error.message().is_some_and(|message| message.contains("exceeded")) => {
-            PoolError::TooManyTries
-        }
+        _ if is_locked(&error) => PoolError::TooManyTries,
         Some(
             "NotAuthorizedException"
             | "PasswordResetRequiredException"

@@ -1,6 +1,7 @@
 use aws_sdk_cognitoidentityprovider::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
+    operation::admin_respond_to_auth_challenge::AdminRespondToAuthChallengeError,
     types::{AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, CodeDeliveryDetailsType},
 };
 use aws_types::SdkConfig;
@@ -359,25 +360,15 @@ impl UserPool {
         session: &str,
         password: &str,
     ) -> Result<Tokens, PoolError> {
-        let response = self
-            .cognito
-            .admin_respond_to_auth_challenge()
-            .user_pool_id(&self.pool_id)
-            .client_id(&self.client_id)
-            .set_context_data(caller.admin_context())
-            .challenge_name(ChallengeNameType::NewPasswordRequired)
-            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
-            .challenge_responses("USERNAME", username)
-            .challenge_responses("NEW_PASSWORD", password)
-            .session(session)
-            .send()
-            .await
-            .map_err(|error| match error.code() {
+        let response = Some(("NEW_PASSWORD", password));
+        self.answer(caller, username, session, ChallengeNameType::NewPasswordRequired, response, |error| {
+            match error.code() {
                 Some("InvalidPasswordException") => PoolError::WeakNewPassword(message(&error)),
                 Some("CodeMismatchException" | "ExpiredCodeException") => PoolError::WrongCredentials,
                 _ => credentials_refusal(error),
-            })?;
-        self.outcome(username, response.authentication_result, response.challenge_name, response.session).await
+            }
+        })
+        .await
     }
 
     /// Exchanges a refresh token for new tokens.
@@ -416,6 +407,33 @@ impl UserPool {
             ) => Ok(()),
             _ => Err(common(error)),
         })
+    }
+
+    /// Answers a challenge of a log-in. `refusal` maps Cognito's errors.
+    pub(super) async fn answer(
+        &self,
+        caller: &Caller,
+        username: &str,
+        session: &str,
+        challenge: ChallengeNameType,
+        response: Option<(&str, &str)>,
+        refusal: impl FnOnce(SdkError<AdminRespondToAuthChallengeError>) -> PoolError,
+    ) -> Result<Tokens, PoolError> {
+        let mut request = self
+            .cognito
+            .admin_respond_to_auth_challenge()
+            .user_pool_id(&self.pool_id)
+            .client_id(&self.client_id)
+            .set_context_data(caller.admin_context())
+            .challenge_name(challenge)
+            .challenge_responses("USERNAME", username)
+            .challenge_responses("SECRET_HASH", self.secret_hash(username).await?)
+            .session(session);
+        if let Some((name, value)) = response {
+            request = request.challenge_responses(name, value);
+        }
+        let response = request.send().await.map_err(refusal)?;
+        self.outcome(username, response.authentication_result, response.challenge_name, response.session).await
     }
 
     /// The tokens of a log-in, or what Cognito demands before it issues them.
@@ -471,10 +489,7 @@ fn credentials_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync
     error: SdkError<E>,
 ) -> PoolError {
     match error.code() {
-        // "Password attempts exceeded": Cognito has no separate code for a user locked after too many wrong passwords.
-        Some("NotAuthorizedException") if error.message().is_some_and(|message| message.contains("exceeded")) => {
-            PoolError::TooManyTries
-        }
+        _ if is_locked(&error) => PoolError::TooManyTries,
         Some("NotAuthorizedException" | "UserNotFoundException" | "InvalidParameterException") => {
             PoolError::WrongCredentials
         }
@@ -482,6 +497,12 @@ fn credentials_refusal<E: ProvideErrorMetadata + std::error::Error + Send + Sync
         Some("PasswordResetRequiredException") => PoolError::ResetRequired,
         _ => common(error),
     }
+}
+
+/// Whether the user is locked after too many wrong passwords or codes. Cognito has no separate code for it, but a
+/// message: "Password attempts exceeded".
+pub(super) fn is_locked(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("NotAuthorizedException") && error.message().is_some_and(|text| text.contains("exceeded"))
 }
 
 /// The error for a code.
