@@ -42,9 +42,9 @@ def schema_of(operation: Operation, media_type: str) -> dict[str, Any] | None:
 
 
 def refused_with(operation: Operation, name: str) -> int:
-    """The status for a wrong member: 422, or 400 if the query string may have it instead."""
+    """The status for a wrong member: 422, or 400 if the query string may have it in place of a body."""
     query = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
-    return 400 if name in query else 422
+    return 400 if name in query and not operation["requestBody"]["required"] else 422
 
 
 def is_type(schema: dict[str, Any], value: object) -> bool:
