@@ -1,4 +1,4 @@
-"""Runs steps: one after the other here, or in a second process beside them."""
+"""Runs steps: one after the other here, or in another process beside them."""
 
 import json
 import os
@@ -15,8 +15,6 @@ from support.common import ROOT, Failure
 
 #: A step returns what the summary has to say, or raises Skipped or Failure.
 Step = Callable[[], str]
-
-_NICENESS = "10"
 
 
 @dataclass(frozen=True)
@@ -75,18 +73,18 @@ class Lane:
 
 
 @contextmanager
-def beside(command: Sequence[str], names: Sequence[str], folder: Path) -> Iterator[Lane]:
-    """Runs a command with a low priority beside the block, and stops it if the block ends first.
+def beside(command: Sequence[str], names: Sequence[str], folder: Path, niceness: int) -> Iterator[Lane]:
+    """Runs a command beside the block, and stops it if the block ends first.
 
     The command runs the steps `names`, and gets `--report FILE`: the file to write_report to. Its output
-    goes to a file in `folder`.
+    goes to a file in `folder`. A higher `niceness` is a lower priority.
     """
     folder.mkdir(parents=True, exist_ok=True)
     output, report = folder / "output.txt", folder / "report.json"
     report.unlink(missing_ok=True)
     with output.open("wb") as file:
         process = subprocess.Popen(
-            ["nice", "-n", _NICENESS, *command, "--report", str(report)],
+            ["nice", "-n", str(niceness), *command, "--report", str(report)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=file,

@@ -108,11 +108,13 @@ class Beside(unittest.TestCase):
         parts.start()
         self.addCleanup(parts.stop)
 
-    def _beside(self, program: str, names: Sequence[str]) -> "contextlib.AbstractContextManager[Lane]":
+    def _beside(
+        self, program: str, names: Sequence[str], niceness: int = 0
+    ) -> "contextlib.AbstractContextManager[Lane]":
         environment = patch.dict(os.environ, PYTHONPATH=str(SCRIPTS))
         environment.start()
         self.addCleanup(environment.stop)
-        return beside([sys.executable, "-c", program], names, self.folder)
+        return beside([sys.executable, "-c", program], names, self.folder, niceness)
 
     def test_outcomes_parts_and_output_come_back(self) -> None:
         with (
@@ -136,7 +138,7 @@ class Beside(unittest.TestCase):
 
     def test_the_steps_yield_to_those_here(self) -> None:
         program = "import os, pathlib, sys; pathlib.Path(sys.argv[2]).write_text(str(os.nice(0)))"
-        with self._beside(program, []) as lane:
+        with self._beside(program, [], niceness=10) as lane:
             lane.process.wait(_WAIT_SECONDS)
             self.assertEqual(int(lane.report.read_text()), min(os.nice(0) + 10, 19))
 

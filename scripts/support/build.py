@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from support import manifest
@@ -84,7 +85,9 @@ def write_package(folder: Path, programs: Mapping[str, Path], *, level: int = 9)
     entries[LAYER] = {f"extensions/{LAYER}": programs[LAYER]}
     # Terraform deploys the manifest that was checked, with the programs that were built for it.
     shutil.copyfile(manifest.PATH, folder / manifest.PATH.name)
-    sizes = {name: _write_zip(folder / f"{name}.zip", files, level) for name, files in entries.items()}
+    with ThreadPoolExecutor() as pool:
+        written = pool.map(lambda name: _write_zip(folder / f"{name}.zip", entries[name], level), entries)
+        sizes = dict(zip(entries, written, strict=True))
     write_digests(folder)
     return sizes
 

@@ -89,7 +89,14 @@ class Stage:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "TF_DATA_DIR": str(self.folder / "data"),
+            # The step `terraform` runs meanwhile, and two runs must not fill one cache.
+            "TF_PLUGIN_CACHE_DIR": str(self.providers),
         }
+
+    @property
+    def providers(self) -> Path:
+        """The cache of providers."""
+        return self.folder / "providers"
 
     def run(self, *arguments: str) -> Done:
         """Runs a Terraform command on the root module."""
@@ -171,6 +178,7 @@ def policies(statements: Mapping[str, list[Mapping[str, Any]]]) -> str:
 
 def _prepare(stage: Stage, authorizer: str) -> None:
     """The package for this machine, the bucket for the state, the variables, and `terraform init`."""
+    stage.providers.mkdir()
     architecture = zips().name
     shutil.copytree(zips(), stage.dist / architecture)
     _call_cloud(stage, _MAKE_BUCKET, _STATE_BUCKET)
