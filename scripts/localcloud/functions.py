@@ -4,16 +4,17 @@ import contextlib
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud.aws import ACCOUNT, ALIAS, Aws, alias_arn, arn, full_name
+from localcloud.aws import ACCOUNT, ALIAS, PREFIX, Aws, alias_arn, arn, full_name
 from support import build
 from support.manifest import Function, QueueTrigger
 
 _LOG_RETENTION_DAYS = 30
 _ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+_CODE_BUCKET = f"{PREFIX}-code"
 # The digest of the deployed program: comparing it is faster than zipping the program.
 _DIGEST_TAG = "program-sha256"
 
@@ -138,7 +139,8 @@ def _ensure_function(aws: Aws, function: Function, role: str, program: Path) -> 
         aws.lambda_.update_function_configuration(FunctionName=name, **wanted)
         changed = True
     if deployed["Tags"].get(_DIGEST_TAG) != digest:
-        aws.lambda_.update_function_code(FunctionName=name, ZipFile=_zip(program))
+        with _uploaded(aws, program) as code:
+            aws.lambda_.update_function_code(FunctionName=name, **code)
         aws.lambda_.tag_resource(Resource=arn("lambda", f"function:{name}"), Tags={_DIGEST_TAG: digest})
         changed = True
     return changed
@@ -149,13 +151,29 @@ def _create_function(aws: Aws, name: str, wanted: Mapping[str, Any], program: Pa
     with contextlib.suppress(aws.logs.exceptions.ResourceAlreadyExistsException):
         aws.logs.create_log_group(logGroupName=group)
     aws.logs.put_retention_policy(logGroupName=group, retentionInDays=_LOG_RETENTION_DAYS)
-    aws.lambda_.create_function(
-        FunctionName=name,
-        Architectures=[_ARCHITECTURE],
-        Code={"ZipFile": _zip(program)},
-        Tags={_DIGEST_TAG: digest},
-        **wanted,
-    )
+    with _uploaded(aws, program) as code:
+        aws.lambda_.create_function(
+            FunctionName=name,
+            Architectures=[_ARCHITECTURE],
+            Code=code,
+            Tags={_DIGEST_TAG: digest},
+            **wanted,
+        )
+
+
+@contextlib.contextmanager
+def _uploaded(aws: Aws, program: Path) -> Iterator[dict[str, str]]:
+    """A program's zip in a bucket, for as long as the block runs.
+
+    MiniStack takes several times as long for a zip that is in the call itself.
+    """
+    code = {"S3Bucket": _CODE_BUCKET, "S3Key": program.name}
+    at = {"Bucket": code["S3Bucket"], "Key": code["S3Key"]}
+    aws.s3.create_bucket(Bucket=_CODE_BUCKET)
+    aws.s3.put_object(**at, Body=_zip(program))
+    yield code
+    aws.s3.delete_object(**at)
+    aws.s3.delete_bucket(Bucket=_CODE_BUCKET)
 
 
 def _zip(program: Path) -> bytes:
