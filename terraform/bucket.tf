@@ -1,13 +1,17 @@
 # What a deployment sets on the photo bucket.
 
-# Browsers read photos through presigned URLs.
+locals {
+  photo_origins = concat(module.web[*].url, var.cors_origins)
+}
+
+# Browsers read photos, and upload them in parts, through presigned URLs.
 resource "aws_s3_bucket_cors_configuration" "photos" {
-  count = length(var.cors_origins) == 0 ? 0 : 1
+  count = var.local_endpoint != null && length(var.cors_origins) == 0 ? 0 : 1
 
   bucket = local.bucket
 
   cors_rule {
-    allowed_origins = var.cors_origins
+    allowed_origins = local.photo_origins
     allowed_methods = ["GET", "HEAD", "PUT"]
     allowed_headers = ["*"]
     expose_headers  = ["Content-Disposition", "ETag"]

@@ -1,3 +1,4 @@
+data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
@@ -12,8 +13,8 @@ locals {
     : "${replace(coalesce(var.local_endpoint, "-"), "//localhost:", "//127.0.0.1:")}/_aws/execute-api/${module.api.id}/${var.stage}"
   )
 
-  # What clients call.
-  api_url = var.edge == null ? local.gateway_url : "https://${var.edge.domain}"
+  # What clients call: the API has the same origin as the app, where CloudFront serves both.
+  api_url = var.local_endpoint == null ? "${module.web[0].url}/api" : local.gateway_url
 
   # The issuers whose tokens the functions accept: the user pool and var.trusted_issuers.
   trusted_issuers = concat(
@@ -244,14 +245,26 @@ module "release" {
   } }
 }
 
-module "edge" {
-  source = "../modules/edge"
-  count  = var.edge == null ? 0 : 1
+# scripts/local serves the app itself, so a local cloud has no distribution.
+module "web" {
+  source = "../modules/web"
+  count  = var.local_endpoint == null ? 1 : 0
 
   name                = local.prefix
+  bucket_name         = local.web_bucket
   api                 = { host = regex("^https://([^/]+)", module.api.url)[0], stage = var.stage }
-  domain              = var.edge.domain
-  certificate_arn     = var.edge.certificate_arn
-  requests            = var.edge.requests
-  credential_requests = var.edge.credential_requests
+  photo_bucket_origin = "https://${local.bucket}.s3.${var.region}.amazonaws.com"
+  domain              = var.domain
+  firewall            = var.firewall
+}
+
+# Before the app had a distribution, only the API could have one.
+moved {
+  from = module.edge[0].aws_cloudfront_distribution.this
+  to   = module.web[0].aws_cloudfront_distribution.this
+}
+
+moved {
+  from = module.edge[0].aws_wafv2_web_acl.this
+  to   = module.web[0].aws_wafv2_web_acl.this[0]
 }

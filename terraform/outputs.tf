@@ -4,13 +4,23 @@ output "api_url" {
 }
 
 output "gateway_url" {
-  description = "The base URL of the API itself, which is api_url unless CloudFront is in front of it"
+  description = "The base URL of the API itself, without CloudFront in front of it"
   value       = local.gateway_url
 }
 
-output "edge_target" {
-  description = "The host that the DNS record of the domain in front of the API must name; null without one"
-  value       = one(module.edge[*].target)
+output "web_url" {
+  description = "The address of the web app, without a trailing slash; empty in a local cloud, where scripts/local serves it"
+  value       = try(module.web[0].url, "")
+}
+
+output "web_target" {
+  description = "CloudFront's own domain of the web app, which the DNS record of a domain of your own must name; empty in a local cloud"
+  value       = try(module.web[0].target, "")
+}
+
+output "web_bucket" {
+  description = "The bucket to which scripts/publish uploads the web app; empty in a local cloud"
+  value       = var.local_endpoint == null ? local.web_bucket : ""
 }
 
 output "user_pool_id" {

@@ -124,7 +124,7 @@ variable "layer" {
 }
 
 variable "cors_origins" {
-  description = "The web origins that may call the API from a browser; none by default"
+  description = "The web origins besides the web app's that may call the API from a browser; none by default"
   type        = list(string)
   default     = []
   nullable    = false
@@ -140,11 +140,18 @@ variable "throttling" {
   nullable = false
 }
 
-variable "edge" {
-  description = "CloudFront with WAF rules in front of the API: domain, its certificate in us-east-1, and requests of one address in 5 minutes, in all and with credentials; null for none"
+variable "domain" {
+  description = "The domain of the web app, and of the API under /api, with its certificate in ACM in us-east-1; null for CloudFront's own domain"
   type = object({
-    domain              = string
-    certificate_arn     = string
+    name            = string
+    certificate_arn = string
+  })
+  default = null
+}
+
+variable "firewall" {
+  description = "WAF rules for the web app and the API: the requests of one address in 5 minutes, in all and with credentials; null for none"
+  type = object({
     requests            = optional(number, 3000)
     credential_requests = optional(number, 100)
   })

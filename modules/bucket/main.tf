@@ -117,13 +117,13 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }],
-      [for name, distribution in var.readers : {
-        Sid       = "Read${title(name)}"
+      [for pattern in var.distributions[*] : {
+        Sid       = "ReadByCloudFront"
         Effect    = "Allow"
         Principal = { Service = "cloudfront.amazonaws.com" }
         Action    = "s3:GetObject"
         Resource  = ["${aws_s3_bucket.this.arn}/*"]
-        Condition = { StringEquals = { "aws:SourceArn" = distribution } }
+        Condition = { ArnLike = { "aws:SourceArn" = pattern } }
       }],
     )
   })

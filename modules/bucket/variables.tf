@@ -45,8 +45,13 @@ variable "prefixes" {
   default = {}
 }
 
-variable "readers" {
-  description = "CloudFront distributions that may read all objects: their ARNs by any name"
-  type        = map(string)
-  default     = {}
+variable "distributions" {
+  description = "The CloudFront distributions that may read all objects, as a pattern of ARNs; null for none"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.distributions == null || can(regex("^arn:[a-z-]+:cloudfront::[0-9]{12}:distribution/", var.distributions))
+    error_message = "The pattern must name distributions of one account, as in arn:aws:cloudfront::123456789012:distribution/*."
+  }
 }

@@ -23,7 +23,7 @@ locals {
   force_destroy    = can(regex("(?m)^force_destroy\\s*=\\s*true", var.settings))
   mail_identity    = try(regex("(?m)^mail_sender\\s*=\\s*\"([^\"]+)\"", var.settings)[0], null)
 
-  edge = can(regex("(?m)^edge\\s*=\\s*\\{", var.settings))
+  firewall = can(regex("(?m)^firewall\\s*=\\s*\\{", var.settings))
 
   # No stage is named `pipeline`, so no deployment may change what has this prefix.
   own = "${var.name}-pipeline-${var.stage}"
@@ -47,6 +47,18 @@ module "bucket" {
   old_version_days = local.old_version_days
   force_destroy    = local.force_destroy
   tls_only         = var.tls_only
+}
+
+# The bucket of the web app's files. A deployment may only write files. Any distribution of the account may read them,
+# because the one of this stage is made later, and because they are public.
+module "web_bucket" {
+  source = "../bucket"
+
+  name             = "${local.prefix}-web-${local.account}"
+  old_version_days = local.old_version_days
+  force_destroy    = local.force_destroy
+  tls_only         = var.tls_only
+  distributions    = "arn:${local.partition}:cloudfront::${local.account}:distribution/*"
 }
 
 # A plan assumes the reader, an apply the deployer. The pipeline's builds are the only ones that may.

@@ -5,15 +5,19 @@
 #   who can push code cannot give it more permissions than the functions have today.
 #
 # Three things are left out on purpose: deleting a table, a user pool or the API (a plan that would replace one fails in
-# the pipeline), the settings that protect the photo bucket, and its objects.
+# the pipeline), the settings that protect the buckets, and the photos.
 
 locals {
+  cloudfront      = "arn:${local.partition}:cloudfront::${local.account}"
   mail_identities = [for identity in local.mail_identity[*] : "${local.arn.ses}:identity/${identity}"]
 
   # One entry for each kind of resource in the root module. Plan and apply get `read`, only apply gets `write`.
   # scripts/terraform_checks/provider_calls.toml lists the calls that need these permissions. A test fails if one is
   # missing, and if one is not needed. Some reads have wildcards, because a new version of the provider may read one more
   # setting of a function, bucket or table. They cover only those of this stage.
+  #
+  # `bound` is what the boundary allows instead, on the same resources: patterns, because it may have at most 6,144
+  # characters.
   permissions = [
     {
       sid  = "Functions"
@@ -61,6 +65,7 @@ locals {
       sid   = "EventSourceTags"
       read  = ["lambda:ListTags"]
       write = ["lambda:TagResource", "lambda:UntagResource"]
+      bound = ["lambda:*Tag*"]
       # Lambda does not tell these actions which function a mapping belongs to. A mapping that is being created has no
       # tags yet. Mappings of other stages have their stage's tag, so they cannot be tagged again.
       resources = ["${local.arn.lambda}:event-source-mapping:*"]
@@ -78,6 +83,7 @@ locals {
       sid   = "Api"
       read  = ["apigateway:GET"]
       write = ["apigateway:PATCH", "apigateway:TagResource", "apigateway:UntagResource"]
+      bound = ["apigateway:GET", "apigateway:PATCH", "apigateway:*Tag*"]
       # Only the stage's own API, which the bootstrap has created. AWS gives APIs random ids, and what is below an API
       # has no tags that would tell the stages apart.
       resources = [local.api, "${local.api}/*"]
@@ -102,6 +108,7 @@ locals {
         "cognito-idp:CreateUserPoolClient", "cognito-idp:DeleteUserPoolClient", "cognito-idp:SetUserPoolMfaConfig",
         "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool", "cognito-idp:UpdateUserPoolClient",
       ]
+      bound = ["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolMfaConfig", "cognito-idp:*Tag*", "cognito-idp:DescribeUserPool", "cognito-idp:UpdateUserPool"]
       # AWS gives a pool a random id. The tag restricts access to this stage. An imported pool must already have the
       # tag.
       resources = ["${local.arn["cognito-idp"]}:userpool/*"]
@@ -119,6 +126,7 @@ locals {
       sid       = "PhotoBucket"
       read      = ["s3:GetBucketCORS", "s3:GetBucketNotification"]
       write     = ["s3:PutBucketCORS", "s3:PutBucketNotification"]
+      bound     = ["s3:*BucketCORS", "s3:*BucketNotification"]
       resources = [module.bucket.arn]
     },
     {
@@ -174,6 +182,7 @@ locals {
         "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
         "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
       ]
+      bound = ["logs:*LogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:ListLogDeliveries", "logs:PutResourcePolicy"]
       # `*`: API Gateway's access log needs these of its caller. IAM has no resource type for them, nor for listing
       # log groups.
       resources = ["*"]
@@ -191,19 +200,46 @@ locals {
       resources = ["arn:${local.partition}:budgets::${local.account}:budget/${local.prefix}-*"]
     },
     {
-      sid   = "Edge"
+      sid   = "Distributions"
       read  = ["cloudfront:GetDistribution", "cloudfront:ListTagsForResource"]
       write = ["cloudfront:CreateDistribution", "cloudfront:DeleteDistribution", "cloudfront:UpdateDistribution", "cloudfront:TagResource", "cloudfront:UntagResource"]
+      bound = ["cloudfront:*Distribution", "cloudfront:*Tag*"]
       # AWS gives a distribution a random id. One that is being created has no tags yet; those of other stages have their
       # stage's tag.
-      resources = [for distributions in ["arn:${local.partition}:cloudfront::${local.account}:distribution/*"] : distributions if local.edge]
+      resources = ["${local.cloudfront}:distribution/*"]
       condition = { StringEqualsIfExists = { "aws:ResourceTag/Stage" = var.stage } }
     },
     {
-      sid       = "EdgeRules"
+      sid       = "DistributionFunctions"
+      read      = ["cloudfront:DescribeFunction", "cloudfront:GetFunction"]
+      write     = ["cloudfront:CreateFunction", "cloudfront:DeleteFunction", "cloudfront:PublishFunction", "cloudfront:UpdateFunction"]
+      resources = ["${local.cloudfront}:function/${local.prefix}-*"]
+    },
+    {
+      sid   = "OriginAccess"
+      read  = ["cloudfront:GetOriginAccessControl"]
+      write = []
+      # They have random ids and no tags, so a deployment may neither change nor delete one: it could be another stage's.
+      resources = ["${local.cloudfront}:origin-access-control/*"]
+    },
+    {
+      sid   = "NewOriginAccess"
+      read  = []
+      write = ["cloudfront:CreateOriginAccessControl"]
+      # `*`: IAM has no resource type for creating one.
+      resources = ["*"]
+    },
+    {
+      sid       = "WebApp"
+      read      = []
+      write     = ["s3:PutObject"]
+      resources = ["${module.web_bucket.arn}/*"]
+    },
+    {
+      sid       = "Firewall"
       read      = ["wafv2:GetWebACL", "wafv2:ListTagsForResource"]
       write     = ["wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"]
-      resources = [for rules in ["arn:${local.partition}:wafv2:us-east-1:${local.account}:global/webacl/${local.prefix}/*"] : rules if local.edge]
+      resources = [for rules in ["arn:${local.partition}:wafv2:us-east-1:${local.account}:global/webacl/${local.prefix}/*"] : rules if local.firewall]
     },
     {
       sid   = "ListAlarms"
@@ -219,12 +255,14 @@ locals {
         "ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentityConfigurationSetAttributes",
         "ses:PutEmailIdentityDkimSigningAttributes", "ses:TagResource", "ses:UntagResource",
       ]
+      bound     = ["ses:*EmailIdentity", "ses:PutEmailIdentity*", "ses:*Tag*"]
       resources = local.mail_identities
     },
     {
       sid       = "Roles"
       read      = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:ListRoleTags"]
       write     = ["iam:DeleteRole", "iam:ListInstanceProfilesForRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"]
+      bound     = ["iam:DeleteRole", "iam:GetRole*", "iam:List*Role*", "iam:*agRole", "iam:Update*Role*"]
       resources = ["${local.iam}:role/${local.prefix}-*"]
     },
     {
@@ -267,8 +305,16 @@ locals {
     ]
   }
 
+  bounds = [
+    for p in local.permissions : {
+      Action    = try(p.bound, concat(p.read, p.write))
+      Resource  = p.resources
+      Condition = try(p.condition, null)
+    } if length(p.resources) > 0 && !contains(local.named, p.sid)
+  ]
+
   # The boundary allows all actions of a service on the resources of these statements, which are named for the stage.
-  named = ["Functions", "Releases", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms", "Budgets", "EdgeRules"]
+  named = ["Functions", "Releases", "Tables", "Queues", "Topics", "Schedules", "LogGroups", "Alarms", "Budgets", "DistributionFunctions", "Firewall"]
 }
 
 resource "aws_iam_policy" "functions_boundary" {
@@ -369,30 +415,32 @@ resource "aws_iam_policy" "deploy_boundary" {
           # All actions of these services, but only on resources named for this stage.
           Sid      = "Named"
           Effect   = "Allow"
-          Action   = concat(["budgets:*", "cloudwatch:*", "codedeploy:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"], local.edge ? ["wafv2:*"] : [])
+          Action   = concat(["budgets:*", "cloudfront:*", "cloudwatch:*", "codedeploy:*", "dynamodb:*", "lambda:*", "logs:*", "scheduler:*", "sns:*", "sqs:*"], local.firewall ? ["wafv2:*"] : [])
           Resource = flatten([for p in local.permissions : p.resources if contains(local.named, p.sid)])
         },
         {
-          # An explicit denial. Without it, a policy of the bucket could still give access to these roles.
+          # Explicit denials. Without them, a policy of a bucket could still give access to these roles.
           Sid    = "Never"
           Effect = "Deny"
           Action = [
             "dynamodb:DeleteBackup", "dynamodb:DeleteTable",
-            "s3:*Object*", "s3:*MultipartUpload*", "s3:DeleteBucket*", "s3:PutBucketAcl", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy",
-            "s3:PutBucketPublicAccessBlock", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
-            "s3:PutReplicationConfiguration",
+            "s3:DeleteBucket*", "s3:PutBucketAcl", "s3:PutBucketOwnershipControls", "s3:PutBucketP*", "s3:PutBucketVersioning",
+            "s3:Put*Configuration",
           ]
           Resource = ["*"] # `*` in a Deny covers every resource.
+        },
+        {
+          Sid         = "NoObjects"
+          Effect      = "Deny"
+          Action      = ["s3:*Object*", "s3:*MultipartUpload*"]
+          NotResource = ["${module.web_bucket.arn}/*"]
         },
       ],
       # A managed policy may have at most 6,144 characters. So these have no Sids, and those with the same resources and
       # conditions are merged.
-      [for same in values({
-        for s in local.statements["apply"] : jsonencode([s.Resource, try(s.Condition, null)]) => s...
-        if !contains(local.named, s.Sid)
-        }) : merge(
+      [for same in values({ for bound in local.bounds : jsonencode([bound.Resource, bound.Condition]) => bound... }) : merge(
         { Effect = "Allow", Action = flatten(same[*].Action), Resource = same[0].Resource },
-        { for key, value in { Condition = try(same[0].Condition, null) } : key => value if value != null },
+        { for key, value in { Condition = same[0].Condition } : key => value if value != null },
       )],
     )
   })

@@ -1,49 +1,27 @@
-locals {
-  # The media types of what a build makes.
-  types = {
-    css  = "text/css; charset=utf-8"
-    html = "text/html; charset=utf-8"
-    js   = "text/javascript; charset=utf-8"
-    svg  = "image/svg+xml"
-  }
-  # Vite's manifest is for the tests.
-  files = setsubtract(fileset(var.files, "**"), ["manifest.json"])
+# One distribution for the app and the API, so that both have one origin. scripts/publish uploads the files of the app.
 
-  headers = { for name, value in jsondecode(file("${path.module}/headers.json")) : name => replace(value, "$${bucket_origin}", var.photo_bucket_origin) }
-  # CloudFront has fields of their own for these, and does not take them as custom headers.
-  known = ["Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options"]
-  hsts  = regex("^max-age=(?P<seconds>[0-9]+); includeSubDomains$", local.headers["Strict-Transport-Security"])
+data "aws_region" "current" {}
+
+locals {
+  headers = {
+    for name, value in jsondecode(file("${path.module}/headers.json")) :
+    lower(name) => replace(value, "$${bucket_origin}", var.photo_bucket_origin)
+  }
 
   # CloudFront's managed policies have the same ids in all accounts (Amazon CloudFront Developer Guide, "Use managed
   # cache policies" and "Use managed origin request policies").
   policies = {
     CachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"
     CachingDisabled  = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
-    # Without the header Host, since the gateway refuses requests for another host than its own.
+    # Cookies, queries and headers, but without Host: the gateway refuses requests for another host than its own.
     AllViewerExceptHostHeader = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
   }
 
-  api = regex("^https://(?P<host>[^/]+)(?P<stage>/.+)$", var.api_url)
-}
-
-module "bucket" {
-  source = "../bucket"
-
-  name          = var.bucket_name
-  force_destroy = var.force_destroy
-  readers       = { cloudfront = aws_cloudfront_distribution.this.arn }
-}
-
-resource "aws_s3_object" "file" {
-  for_each = local.files
-
-  bucket       = module.bucket.name
-  key          = each.value
-  source       = "${var.files}/${each.value}"
-  source_hash  = filemd5("${var.files}/${each.value}")
-  content_type = local.types[reverse(split(".", each.value))[0]]
-  # The names of assets contain a hash of their contents.
-  cache_control = startswith(each.value, "assets/") ? "public, max-age=31536000, immutable" : "no-cache"
+  functions = {
+    page    = file("${path.module}/functions/page.js")
+    api     = file("${path.module}/functions/api.js")
+    headers = "const HEADERS = ${jsonencode(local.headers)}\n${file("${path.module}/functions/headers.js")}"
+  }
 }
 
 resource "aws_cloudfront_origin_access_control" "this" {
@@ -54,92 +32,33 @@ resource "aws_cloudfront_origin_access_control" "this" {
   signing_protocol                  = "sigv4"
 }
 
-# Every path but those of files is a page of the app, which its index.html shows.
-resource "aws_cloudfront_function" "page" {
-  name    = "${var.name}-web-page"
-  comment = "Serves index.html for every page of the app"
+resource "aws_cloudfront_function" "this" {
+  for_each = local.functions
+
+  name    = "${var.name}-web-${each.key}"
+  comment = "functions/${each.key}.js of the web app"
   runtime = "cloudfront-js-2.0"
   publish = true
-  code    = <<-JS
-    const FILES = ${jsonencode(sort([for file in local.files : "/${file}" if !startswith(file, "assets/")]))}
-    function handler(event) {
-      const request = event.request
-      if (!request.uri.startsWith('/assets/') && !FILES.includes(request.uri)) request.uri = '/index.html'
-      return request
-    }
-  JS
-}
-
-resource "aws_cloudfront_function" "api" {
-  name    = "${var.name}-web-api"
-  comment = "Removes /api from the paths of requests to the API"
-  runtime = "cloudfront-js-2.0"
-  publish = true
-  code    = <<-JS
-    function handler(event) {
-      const request = event.request
-      request.uri = request.uri.slice('/api'.length)
-      return request
-    }
-  JS
-}
-
-resource "aws_cloudfront_response_headers_policy" "this" {
-  #checkov:skip=CKV_AWS_259:It is two years with all subdomains, from headers.json; browsers' built-in lists are the domain owner's decision
-  name    = "${var.name}-web"
-  comment = "The headers in modules/web/headers.json"
-
-  security_headers_config {
-    content_security_policy {
-      content_security_policy = local.headers["Content-Security-Policy"]
-      override                = true
-    }
-    content_type_options {
-      override = true
-    }
-    frame_options {
-      frame_option = local.headers["X-Frame-Options"]
-      override     = true
-    }
-    referrer_policy {
-      referrer_policy = local.headers["Referrer-Policy"]
-      override        = true
-    }
-    strict_transport_security {
-      access_control_max_age_sec = tonumber(local.hsts.seconds)
-      include_subdomains         = true
-      override                   = true
-    }
-  }
-
-  custom_headers_config {
-    dynamic "items" {
-      for_each = { for name, value in local.headers : name => value if !contains(local.known, name) }
-
-      content {
-        header   = items.key
-        value    = items.value
-        override = true
-      }
-    }
-  }
+  code    = each.value
 }
 
 resource "aws_cloudfront_distribution" "this" {
-  #checkov:skip=CKV_AWS_68:The API throttles requests; a firewall costs more than the rest of the service and is the operator's choice
-  #checkov:skip=CKV2_AWS_47:The same
+  #checkov:skip=CKV_AWS_68:The firewall is optional; without it, the API has the limits of its routes
+  #checkov:skip=CKV2_AWS_47:The service is written in Rust and has no Log4j
   #checkov:skip=CKV_AWS_86:The gateway logs requests to the API; logs of static files would only record who looked at what
   #checkov:skip=CKV_AWS_310:The files are in one bucket, and the API is in one region
-  #checkov:skip=CKV_AWS_374:The service is for users everywhere
+  #checkov:skip=CKV_AWS_374:Users may be anywhere
   #checkov:skip=CKV_AWS_174:CloudFront's own domain always has TLSv1; a domain of one's own has TLSv1.2_2021
   #checkov:skip=CKV2_AWS_42:A domain of one's own is optional
+  #checkov:skip=CKV2_AWS_32:A function sets the headers: IAM can tell functions of two stages apart, but not their header policies
   enabled             = true
-  comment             = "The web app ${var.name}"
+  comment             = "The web app and the API of ${var.name}"
   http_version        = "http2and3"
   is_ipv6_enabled     = true
   default_root_object = "index.html"
   aliases             = var.domain[*].name
   price_class         = "PriceClass_100"
+  web_acl_id          = one(aws_wafv2_web_acl.this[*].arn)
 
   origin {
     origin_id                = "files"
@@ -149,46 +68,51 @@ resource "aws_cloudfront_distribution" "this" {
 
   origin {
     origin_id   = "api"
-    domain_name = local.api.host
-    origin_path = local.api.stage
+    domain_name = var.api.host
+    origin_path = "/${var.api.stage}"
 
     custom_origin_config {
       http_port              = 80
       https_port             = 443
       origin_protocol_policy = "https-only"
       origin_ssl_protocols   = ["TLSv1.2"]
+      # As long as the gateway waits for a function.
+      origin_read_timeout = 30
     }
   }
 
   default_cache_behavior {
-    target_origin_id           = "files"
-    viewer_protocol_policy     = "redirect-to-https"
-    allowed_methods            = ["GET", "HEAD"]
-    cached_methods             = ["GET", "HEAD"]
-    compress                   = true
-    cache_policy_id            = local.policies.CachingOptimized
-    response_headers_policy_id = aws_cloudfront_response_headers_policy.this.id
+    target_origin_id       = "files"
+    viewer_protocol_policy = "redirect-to-https"
+    allowed_methods        = ["GET", "HEAD"]
+    cached_methods         = ["GET", "HEAD"]
+    compress               = true
+    cache_policy_id        = local.policies.CachingOptimized
 
     function_association {
       event_type   = "viewer-request"
-      function_arn = aws_cloudfront_function.page.arn
+      function_arn = aws_cloudfront_function.this["page"].arn
+    }
+
+    function_association {
+      event_type   = "viewer-response"
+      function_arn = aws_cloudfront_function.this["headers"].arn
     }
   }
 
+  # Responses are for one user, so nothing is cached. The functions of the API set the headers of its responses.
   ordered_cache_behavior {
-    #checkov:skip=CKV2_AWS_32:The functions set the headers of their responses
     path_pattern             = "/api/*"
     target_origin_id         = "api"
     viewer_protocol_policy   = "https-only"
     allowed_methods          = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
     cached_methods           = ["GET", "HEAD"]
-    compress                 = true
     cache_policy_id          = local.policies.CachingDisabled
     origin_request_policy_id = local.policies.AllViewerExceptHostHeader
 
     function_association {
       event_type   = "viewer-request"
-      function_arn = aws_cloudfront_function.api.arn
+      function_arn = aws_cloudfront_function.this["api"].arn
     }
   }
 
@@ -205,5 +129,3 @@ resource "aws_cloudfront_distribution" "this" {
     minimum_protocol_version       = var.domain == null ? null : "TLSv1.2_2021"
   }
 }
-
-data "aws_region" "current" {}

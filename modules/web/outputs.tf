@@ -1,14 +1,9 @@
-output "origin" {
-  description = "The origin of the app, which the photo bucket must let upload parts"
+output "url" {
+  description = "The address of the app, without a slash at its end, which is also its web origin"
   value       = "https://${var.domain == null ? aws_cloudfront_distribution.this.domain_name : var.domain.name}"
 }
 
-output "distribution_domain" {
-  description = "CloudFront's domain, to which the DNS record of a domain of one's own must point"
+output "target" {
+  description = "CloudFront's own domain, to which the DNS record of a domain of one's own must point"
   value       = aws_cloudfront_distribution.this.domain_name
-}
-
-output "bucket" {
-  description = "The name of the bucket with the app's files"
-  value       = module.bucket.name
 }

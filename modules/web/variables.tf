@@ -9,27 +9,20 @@ variable "name" {
 }
 
 variable "bucket_name" {
-  description = "The name of the bucket for the app's files, unique in all of AWS"
+  description = "The name of the bucket with the app's files, which lets distributions of this account read it"
   type        = string
 }
 
-variable "files" {
-  description = "The folder of the built app (dist/web), without a slash at its end"
-  type        = string
+variable "api" {
+  description = "The API, which the app has under /api: the host of its endpoint, and its stage"
+  type = object({
+    host  = string
+    stage = string
+  })
 
   validation {
-    condition     = fileexists("${var.files}/index.html")
-    error_message = "There is no built app in ${var.files}. Run scripts/local, or `npm run build` in web/."
-  }
-}
-
-variable "api_url" {
-  description = "The base URL of the API's stage, which the app has under /api"
-  type        = string
-
-  validation {
-    condition     = can(regex("^https://[^/]+/[^/]+$", var.api_url))
-    error_message = "The API's URL must be https://<host>/<stage>."
+    condition     = can(regex("^[a-z0-9.-]+$", var.api.host))
+    error_message = "The API's host must be a host name, without a scheme."
   }
 }
 
@@ -44,7 +37,7 @@ variable "photo_bucket_origin" {
 }
 
 variable "domain" {
-  description = "A domain of one's own, and its certificate of ACM in us-east-1; the DNS record is made elsewhere. null is CloudFront's own domain"
+  description = "A domain of one's own, and its certificate in ACM in us-east-1; the DNS record is made elsewhere. null is CloudFront's own domain"
   type = object({
     name            = string
     certificate_arn = string
@@ -52,13 +45,26 @@ variable "domain" {
   default = null
 
   validation {
-    condition     = var.domain == null || can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn))
+    condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain.name))
+    error_message = "The domain must be a host name in lower case, as in photos.example.com."
+  }
+
+  validation {
+    condition     = var.domain == null || can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$", var.domain.certificate_arn))
     error_message = "CloudFront takes only a certificate of ACM in us-east-1."
   }
 }
 
-variable "force_destroy" {
-  description = "Whether terraform destroy also deletes the old versions of the app's files"
-  type        = bool
-  default     = false
+variable "firewall" {
+  description = "The requests that one address may make in 5 minutes, in all, and to sign up, log in or reset a password; more get a 429. null for no limits"
+  type = object({
+    requests            = optional(number, 3000)
+    credential_requests = optional(number, 100)
+  })
+  default = null
+
+  validation {
+    condition     = var.firewall == null || alltrue([for limit in values(coalesce(var.firewall, { requests = 10, credential_requests = 10 })) : limit >= 10 && floor(limit) == limit])
+    error_message = "WAF counts from 10 requests on."
+  }
 }

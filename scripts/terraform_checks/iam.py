@@ -61,9 +61,15 @@ def _applies(statement: Statement, request: Request) -> bool:
     action = request.action.lower()
     return (
         any(matches(pattern.lower(), action) for pattern in as_list(statement["Action"]))
-        and any(matches(pattern, request.resource) for pattern in as_list(statement["Resource"]))
+        and _acts_on(statement, request.resource)
         and _conditions_hold(statement.get("Condition", {}), request.context)
     )
+
+
+def _acts_on(statement: Statement, resource: str) -> bool:
+    if "NotResource" in statement:
+        return not any(matches(pattern, resource) for pattern in as_list(statement["NotResource"]))
+    return any(matches(pattern, resource) for pattern in as_list(statement["Resource"]))
 
 
 def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:

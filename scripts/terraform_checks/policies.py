@@ -164,6 +164,7 @@ def _values(stage: str) -> dict[str, str]:
         "api": f"{stage}api",
         "bucket": {"test": "photos", "prod": "photos-prod"}[stage],
         "sender": {"test": "mail@test.example.org", "prod": "mail@example.net"}[stage],
+        "web_bucket": f"yourplace-{stage}-web-{_ACCOUNT}",
         "state_bucket": f"yourplace-state-{_ACCOUNT}-{_REGION}",
         "artifact_bucket": f"yourplace-pipeline-{_ACCOUNT}-{_REGION}",
         "boundary": f"arn:aws:iam::{_ACCOUNT}:policy/yourplace-pipeline-{stage}-functions-boundary",
@@ -286,7 +287,8 @@ def key_problems(name: str, policy: Policy, known: "Reference") -> Iterator[str]
     for statement in policy["Statement"]:
         keys = [key for values in statement.get("Condition", {}).values() for key in values]
         for key in keys:
-            for action in as_list(statement["Action"]):
+            actions = (action for pattern in as_list(statement["Action"]) for action in known.named(pattern))
+            for action in actions:
                 if not known.has_key(action, key):
                     yield f"{name}: {action} has no condition key {key}"
 
@@ -302,6 +304,11 @@ class Reference:
             if isinstance(service, dict)
             for action in service["privileges"]
         )
+
+    def named(self, pattern: str) -> list[str]:
+        """The actions that a pattern names; an action that is not known is its own pattern."""
+        found = [action for action in self.actions if matches(pattern.lower(), action.lower())]
+        return sorted(found) or [pattern]
 
     def acts_on(self, action: str, resource: str) -> bool:
         """Whether a resource type of the action has such ARNs."""
@@ -371,19 +378,20 @@ def survivors(documents: Iterable[Document]) -> tuple[int, int, list[str]]:
 def mutations(policy: Policy) -> Iterator[tuple[str, Policy]]:
     """The policy without one action, resource, condition or statement, or with one resource widened, in turn.
 
-    A resource is widened to `*`, unless a condition limits the statement anyway.
+    A resource is widened to `*`, unless a condition, or a denial that exempts only this resource, limits the
+    statement anyway.
     """
     for number, statement in enumerate(policy["Statement"]):
         label = statement.get("Sid", f"statement {number + 1}")
         yield f"without {label}", _with(policy, number, None)
-        for element in ("Action", "Resource"):
-            listed = as_list(statement[element])
+        for element in ("Action", "Resource", "NotResource"):
+            listed = as_list(statement.get(element, []))
             for value in listed if len(listed) > 1 else []:
                 left = [other for other in listed if other != value]
                 yield f"{label} without {value}", _with(policy, number, {**statement, element: left})
-        resources = as_list(statement["Resource"])
+        resources = as_list(statement.get("Resource", []))
         for value in resources if statement["Effect"] == "Allow" and "Condition" not in statement else []:
-            if value != "*":
+            if value != "*" and not _is_exempted(policy, statement, value):
                 widened = ["*" if other == value else other for other in resources]
                 yield (
                     f"{label} with * instead of {value}",
@@ -394,6 +402,17 @@ def mutations(policy: Policy) -> Iterator[tuple[str, Policy]]:
                 changed = copy.deepcopy(dict(statement))
                 del changed["Condition"][operator][key]
                 yield f"{label} without the condition on {key}", _with(policy, number, changed)
+
+
+def _is_exempted(policy: Policy, statement: Mapping[str, Any], resource: str) -> bool:
+    """Whether denials forbid the statement's actions on every other resource."""
+    patterns = [
+        pattern
+        for denial in policy["Statement"]
+        if denial["Effect"] == "Deny" and denial.get("NotResource") == [resource]
+        for pattern in as_list(denial["Action"])
+    ]
+    return all(any(matches(pattern, action) for pattern in patterns) for action in as_list(statement["Action"]))
 
 
 def _with(policy: Policy, number: int, statement: Mapping[str, Any] | None) -> Policy:

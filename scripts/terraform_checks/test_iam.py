@@ -39,6 +39,12 @@ class Evaluation(unittest.TestCase):
         other = _policy(Effect="Deny", Action=["sqs:DeleteQueue"])["Statement"]
         self.assertTrue(_allows({"Statement": _policy()["Statement"] + other}))
 
+    def test_an_exempted_resource_is_not_meant(self) -> None:
+        statement = {"Effect": "Deny", "Action": ["sqs:*"]}
+        for exempted, allowed in ((_QUEUE, True), (f"{_QUEUE}-dead", False)):
+            denied = [{**statement, "NotResource": [exempted]}]
+            self.assertEqual(_allows({"Statement": _policy()["Statement"] + denied}), allowed)
+
     def test_a_condition_on_a_missing_key_does_not_hold(self) -> None:
         for operator in ("StringEquals", "StringLike", "ArnLike", "ArnEquals"):
             self.assertFalse(_allows(_policy({operator: {"aws:ResourceTag/Stage": "test"}})), operator)
@@ -100,6 +106,11 @@ class Mutations(unittest.TestCase):
         found = dict(mutations(_policy(Sid="S", Resource=["r", "*"])))
         self.assertEqual(found["S with * instead of r"]["Statement"][0]["Resource"], ["*", "*"])
         self.assertNotIn("S with * instead of *", found)
+        denial = {"Effect": "Deny", "Action": ["sqs:Send*"], "NotResource": [_QUEUE]}
+        limited = {"Statement": [*_policy()["Statement"], denial]}
+        self.assertFalse(any("instead" in name for name, _ in mutations(limited)))
+        denial["Action"] = ["sqs:Delete*"]
+        self.assertTrue(any("instead" in name for name, _ in mutations(limited)))
         for policy in (_policy(Effect="Deny"), _policy({"StringEquals": {"a": "x"}})):
             self.assertFalse(any("instead" in name for name, _ in mutations(policy)))
 

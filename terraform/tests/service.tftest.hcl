@@ -54,7 +54,7 @@ run "routes_are_wired_and_guarded" {
   }
 
   assert {
-    condition     = output.api_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test"
+    condition     = output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test"
     error_message = "The API's URL is wrong."
   }
 }
@@ -98,7 +98,7 @@ run "names_carry_the_stage" {
   }
 
   assert {
-    condition     = endswith(output.api_url, "/blue")
+    condition     = endswith(output.gateway_url, "/blue")
     error_message = "The stage is not part of the API's paths."
   }
 }
@@ -306,14 +306,9 @@ run "every_consumer_of_a_prefix_receives_its_events" {
     )
     error_message = "The bucket does not publish the events of a prefix with consumers, or publishes others."
   }
-
-  assert {
-    condition     = length(aws_s3_bucket_cors_configuration.photos) == 0
-    error_message = "Browsers may use the bucket although no origin is named."
-  }
 }
 
-run "named_origins_may_read_and_upload_parts" {
+run "the_app_and_named_origins_may_read_and_upload_parts" {
   variables {
     dist_dir     = run.fixtures.dist_dirs["one"]
     cors_origins = ["https://app.example.com"]
@@ -321,10 +316,36 @@ run "named_origins_may_read_and_upload_parts" {
 
   assert {
     condition = (
-      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://app.example.com"]) &&
+      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://mock.cloudfront.net", "https://app.example.com"]) &&
       one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_methods == toset(["GET", "HEAD", "PUT"])
     )
-    error_message = "The origin may not read or upload parts, or may do more."
+    error_message = "The app or a named origin may not read or upload parts, or may do more, or another origin may."
+  }
+}
+
+run "nobody_else_may_use_the_bucket_from_a_browser" {
+  variables {
+    dist_dir = run.fixtures.dist_dirs["one"]
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://mock.cloudfront.net"])
+    error_message = "Another origin than the app's may use the bucket."
+  }
+}
+
+run "a_local_cloud_has_neither_a_distribution_nor_its_bucket" {
+  variables {
+    dist_dir       = run.fixtures.dist_dirs["one"]
+    local_endpoint = "http://localhost:4566"
+  }
+
+  assert {
+    condition = (
+      length(module.web) == 0 && length(module.web_bucket) == 0 && length(aws_s3_bucket_cors_configuration.photos) == 0 &&
+      output.api_url == output.gateway_url && [output.web_url, output.web_target, output.web_bucket] == ["", "", ""]
+    )
+    error_message = "There is a distribution that a local cloud cannot serve, or browsers may use the bucket although no origin is named."
   }
 }
 
@@ -340,7 +361,7 @@ run "a_bootstrapped_stage_uses_its_bucket_and_api" {
   }
 
   assert {
-    condition     = length(module.bucket) == 0 && aws_s3_bucket_notification.photos[0].bucket == "photos" && output.bucket == "photos"
+    condition     = length(module.bucket) + length(module.web_bucket) == 0 && aws_s3_bucket_notification.photos[0].bucket == "photos" && output.bucket == "photos"
     error_message = "The deployment makes a bucket of its own, or does not use the bootstrap's."
   }
 }
@@ -396,30 +417,42 @@ run "any_stage_can_be_protected" {
   }
 }
 
-run "the_edge_is_off_by_default" {
+run "the_app_and_the_api_have_one_origin" {
   variables {
-    dist_dir = run.fixtures.dist_dirs["one"]
-  }
-
-  assert {
-    condition     = length(module.edge) == 0 && output.edge_target == null && output.api_url == output.gateway_url
-    error_message = "There is a distribution although none was asked for."
-  }
-}
-
-run "clients_call_the_domain_of_the_edge" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
+    dist_dir    = run.fixtures.dist_dirs["service"]
     mail_sender = "auctions@example.com"
-    edge        = { domain = "api.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0f0e" }
+    bucket_name = "photos"
   }
 
   assert {
     condition = (
-      output.api_url == "https://api.example.com" &&
-      output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test" &&
-      output.edge_target == module.edge[0].target
+      output.web_url == "https://mock.cloudfront.net" && output.api_url == "https://mock.cloudfront.net/api" &&
+      alltrue([for function in module.function : function.environment["API_URL"] == output.api_url if can(function.environment["API_URL"])])
     )
-    error_message = "Clients would not call CloudFront, or the smoke test not the API."
+    error_message = "The API has another origin than the app, or functions give out other URLs."
+  }
+
+  assert {
+    condition     = output.web_bucket == "yourplace-test-web-123456789012" && module.web_bucket[0].name == output.web_bucket
+    error_message = "The files of the app are uploaded to another bucket than CloudFront reads."
+  }
+}
+
+run "a_domain_of_ones_own_is_that_of_the_app_and_the_api" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+    domain      = { name = "photos.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0f0e" }
+    firewall    = {}
+  }
+
+  assert {
+    condition = (
+      output.web_url == "https://photos.example.com" && output.api_url == "https://photos.example.com/api" &&
+      output.web_target == "mock.cloudfront.net" &&
+      output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test" &&
+      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://photos.example.com"])
+    )
+    error_message = "Clients would not call the domain, or the app could not upload from it."
   }
 }

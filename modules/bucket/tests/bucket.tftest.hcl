@@ -32,6 +32,34 @@ run "nothing_is_public" {
   }
 }
 
+run "only_distributions_of_the_account_may_read" {
+  variables {
+    distributions = "arn:aws:cloudfront::123456789012:distribution/*"
+  }
+
+  assert {
+    condition = jsonencode([for statement in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement : statement if statement.Effect == "Allow"]) == jsonencode([{
+      Sid       = "ReadByCloudFront"
+      Effect    = "Allow"
+      Principal = { Service = "cloudfront.amazonaws.com" }
+      Action    = "s3:GetObject"
+      Resource  = ["arn:aws:s3:::photos/*"]
+      Condition = { ArnLike = { "aws:SourceArn" = "arn:aws:cloudfront::123456789012:distribution/*" } }
+    }])
+    error_message = "Others than these distributions may read the bucket, or they may do more."
+  }
+}
+
+run "distributions_of_every_account_are_refused" {
+  command = plan
+
+  variables {
+    distributions = "arn:aws:cloudfront::*:distribution/*"
+  }
+
+  expect_failures = [var.distributions]
+}
+
 run "requests_without_tls_are_refused" {
   assert {
     condition = jsonencode(jsondecode(aws_s3_bucket_policy.this[0].policy).Statement) == jsonencode([{

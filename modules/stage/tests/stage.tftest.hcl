@@ -126,7 +126,7 @@ run "roles_do_no_more_than_they_need" {
     condition = toset(flatten([
       for s in jsondecode(aws_iam_role_policy.deploy["apply"].policy).Statement : s.Action if contains(s.Resource, "*")
       ])) == toset([
-      "cloudwatch:DescribeAlarms", "cognito-idp:CreateUserPool", "lambda:CreateEventSourceMapping", "lambda:GetEventSourceMapping",
+      "cloudfront:CreateOriginAccessControl", "cloudwatch:DescribeAlarms", "cognito-idp:CreateUserPool", "lambda:CreateEventSourceMapping", "lambda:GetEventSourceMapping",
       "logs:CreateLogDelivery",
       "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
       "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
@@ -150,18 +150,6 @@ run "roles_do_no_more_than_they_need" {
   }
 }
 
-# The edge needs permissions of its own, which fit beside the others only with names of a usual length.
-run "an_edge_fits_too" {
-  variables {
-    stage    = "staging"
-    settings = "bucket_name = \"yourplace-photos-staging\"\nmail_sender = \"no-reply@staging.example.org\"\nedge = {\n}\n"
-  }
-  assert {
-    condition     = length(aws_iam_policy.deploy_boundary.policy) <= 6144 && strcontains(aws_iam_policy.deploy_boundary.policy, "cloudfront")
-    error_message = "With an edge, the boundary has ${length(aws_iam_policy.deploy_boundary.policy)} characters. IAM allows 6,144."
-  }
-}
-
 run "the_longest_names_fit_too" {
   override_data {
     target = data.aws_region.current
@@ -175,14 +163,18 @@ run "the_longest_names_fit_too" {
     target = module.bucket.aws_s3_bucket.this
     values = { arn = "arn:aws:s3:::a-bucket-with-the-longest-name-that-is-possible-in-s3-xxxxxxxxx" }
   }
+  override_resource {
+    target = module.web_bucket.aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::yourplaceyourplacexx-stagestagestages-web-123456789012" }
+  }
   variables {
     name     = "yourplaceyourplacexx"
     stage    = "stagestagestages"
-    settings = "bucket_name = \"photos\"\nmail_sender = \"no-reply@a-long-subdomain.of-a-long-domain.example.org\"\n"
+    settings = "bucket_name = \"photos\"\nmail_sender = \"no-reply@a-long-subdomain.of-a-long-domain.example.org\"\nfirewall = {}\n"
   }
   assert {
-    condition     = length(aws_iam_policy.deploy_boundary.policy) <= 6144
-    error_message = "With the longest names, the boundary has ${length(aws_iam_policy.deploy_boundary.policy)} characters. IAM allows 6,144."
+    condition     = length(aws_iam_policy.deploy_boundary.policy) <= 6144 && strcontains(aws_iam_policy.deploy_boundary.policy, "wafv2:*")
+    error_message = "With the longest names and a firewall, the boundary has ${length(aws_iam_policy.deploy_boundary.policy)} characters. IAM allows 6,144."
   }
 }
 

@@ -53,6 +53,12 @@ override_resource {
 }
 
 override_resource {
+  target          = module.stage["test"].module.web_bucket.aws_s3_bucket.this
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::yourplace-test-web-123456789012" }
+}
+
+override_resource {
   target          = module.stage["test"].aws_iam_policy.functions_boundary
   override_during = plan
   values          = { arn = "arn:aws:iam::123456789012:policy/yourplace-pipeline-test-functions-boundary" }
@@ -80,6 +86,12 @@ override_resource {
   target          = module.stage["prod"].module.bucket.aws_s3_bucket.this
   override_during = plan
   values          = { arn = "arn:aws:s3:::photos-prod" }
+}
+
+override_resource {
+  target          = module.stage["prod"].module.web_bucket.aws_s3_bucket.this
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::yourplace-prod-web-123456789012" }
 }
 
 override_resource {

@@ -102,3 +102,15 @@ mock_resource "aws_wafv2_web_acl" {
     arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/mock/a"
   }
 }
+
+mock_resource "aws_cloudfront_function" {
+  defaults = {
+    arn = "arn:aws:cloudfront::123456789012:function/mock"
+  }
+}
+
+mock_resource "aws_cloudfront_distribution" {
+  defaults = {
+    domain_name = "mock.cloudfront.net"
+  }
+}
