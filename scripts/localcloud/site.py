@@ -5,7 +5,6 @@ Hypercorn, which MiniStack brings, is the server; `scripts/local` starts this mo
 
 import argparse
 import asyncio
-import mimetypes
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,6 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 API = b"/api/"
-# Files whose names contain a hash of their contents.
-_IMMUTABLE = "assets"
 # They concern one connection ("Intermediaries" in RFC 9110), or are written anew.
 _NOT_PASSED_ON = frozenset(
     {
@@ -98,12 +95,10 @@ class Site:
             path = self.folder / "index.html"
         if not path.is_file():
             return Response(503, [(b"retry-after", b"2")], b"The web app is being built.")
-        immutable = path.parent.name == _IMMUTABLE
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         headers = [
             *self.headers,
-            (b"content-type", f"{kind}{'; charset=utf-8' * kind.startswith('text/')}".encode()),
-            (b"cache-control", b"public, max-age=31536000, immutable" if immutable else b"no-cache"),
+            (b"content-type", web.TYPES.get(path.suffix, "application/octet-stream").encode()),
+            (b"cache-control", web.cache_control(str(path.relative_to(self.folder))).encode()),
         ]
         body = path.read_bytes()
         headers.append((b"content-length", str(len(body)).encode()))

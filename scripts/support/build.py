@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from support import manifest
+from support import manifest, web
 from support.common import ROOT, Failure, need_cargo
 
 #: The extension's program and zip.
 LAYER = "layer-jwt"
+#: The folder of a package with the web app.
+APP = "web"
 
 # The earliest time that a zip can contain, the same in every build.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -72,10 +74,13 @@ def zip_bytes(entries: Mapping[str, Path], level: int) -> bytes:
     return buffer.getvalue()
 
 
-def write_package(folder: Path, programs: Mapping[str, Path], *, level: int = 9) -> dict[str, int]:
-    """Writes what Terraform deploys into a new folder; the size of each zip, in bytes.
+def write_package(
+    folder: Path, programs: Mapping[str, Path], app: Path | None = None, *, level: int = 9
+) -> dict[str, int]:
+    """Writes what is deployed into a new folder; the size of each zip, in bytes.
 
-    `programs` has the program of each function of the manifest, and of the extension.
+    `programs` has the program of each function of the manifest, and of the extension. `app` is the folder of
+    the built web app.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -88,6 +93,8 @@ def write_package(folder: Path, programs: Mapping[str, Path], *, level: int = 9)
     with ThreadPoolExecutor() as pool:
         written = pool.map(lambda name: _write_zip(folder / f"{name}.zip", entries[name], level), entries)
         sizes = dict(zip(entries, written, strict=True))
+    if app:
+        shutil.copytree(app, folder / APP, ignore=shutil.ignore_patterns(web.MANIFEST))
     write_digests(folder)
     return sizes
 
@@ -97,12 +104,14 @@ def _write_zip(path: Path, entries: Mapping[str, Path], level: int) -> int:
 
 
 def write_digests(folder: Path) -> None:
-    """Writes SHA256SUMS with the SHA-256 digest of each other file in the folder, by name.
+    """Writes SHA256SUMS with the SHA-256 digest of each other file below the folder, by path.
 
     The same files give the same text. So its own digest stands for all of them.
     """
-    files = sorted(path for path in folder.iterdir() if path.name != _DIGESTS)
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _DIGESTS)
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files
+    ]
     (folder / _DIGESTS).write_text("".join(lines))
 
 

@@ -19,7 +19,7 @@ LOCAL = ROOT / ".local"
 SCRIPTS = ROOT / "scripts"
 # The environments of the tools that build or release what is deployed. They are installed by hash, and never
 # built.
-HASHED_ENVIRONMENTS = frozenset({"manifest", "package", "repair"})
+HASHED_ENVIRONMENTS = frozenset({"manifest", "package", "repair", "web"})
 
 
 class Failure(Exception):

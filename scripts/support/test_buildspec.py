@@ -17,7 +17,7 @@ _TERRAFORM = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$1" in
   plan) echo "a plan" > deploy.tfplan; echo "Plan: 1 to add, 0 to change, 0 to destroy." ;;
-  output) echo https://api.invalid ;;
+  output) echo "$3.invalid" ;;
 esac
 """
 
@@ -45,15 +45,18 @@ class Buildspec(unittest.TestCase):
         (self.source / "terraform" / ".terraform.lock.hcl").touch()
         shutil.copy(ROOT / "buildspec.yml", self.source)
         self.zips = self.base / "release"
-        self.zips.mkdir()
-        for name in ("list.zip", "service.json"):
+        (self.zips / "web").mkdir(parents=True)
+        for name in ("list.zip", "service.json", "web/index.html"):
             (self.zips / name).write_text(name)
         build.write_digests(self.zips)
         self.plan = self.base / "plan"
         self.plan.mkdir()
         (self.plan / "deploy.tfplan").write_text("a plan\n")
         self._program(self.base / "bin" / "terraform", _TERRAFORM)
-        self._program(self.source / "scripts" / "release", '#!/bin/sh\necho "release $*" >> "$CALLS"\n')
+        for name in ("release", "publish", "smoke"):
+            self._program(
+                self.source / "scripts" / name, f'#!/bin/sh\necho "{name} $*" >> "$CALLS"\n$FAIL_{name}\n'
+            )
         digest = _sha256(self.zips / "SHA256SUMS")
         self.variables = {
             "ZIPS_SHA256": digest,
@@ -123,20 +126,46 @@ class Buildspec(unittest.TestCase):
         self.assertIn(applied, calls)
         self.assertIn(released, calls.partition(applied)[2])
 
+    def test_an_apply_publishes_the_app_after_the_release(self) -> None:
+        self._accepts("apply")
+        release, publish, smoke = (self.base / "calls").read_text().splitlines()[-3:]
+        self.assertTrue(release.startswith("release --stage test"))
+        self.assertEqual(
+            publish,
+            "publish --app dist/arm64/web --bucket web_bucket.invalid --region region.invalid "
+            "--url https://web_target.invalid",
+        )
+        self.assertEqual(smoke, "smoke https://web_target.invalid/api")
+
+    def test_a_failed_release_publishes_no_app(self) -> None:
+        self.variables["FAIL_release"] = "exit 1"
+        self.assertEqual(self._run("apply").returncode, 1)
+        self.assertNotIn("publish", (self.base / "calls").read_text())
+
+    def test_a_file_that_was_added_is_refused(self) -> None:
+        (self.zips / "web" / "phishing.html").touch()
+        for action in ("plan", "apply"):
+            self._refuses(action, "There is a file that the release build did not make.")
+
+    def test_a_replaced_file_of_the_app_is_refused(self) -> None:
+        (self.zips / "web" / "index.html").write_text("another page")
+        for action in ("plan", "apply"):
+            self._refuses(action, "A file is not the one")
+
     def test_a_replaced_zip_is_refused(self) -> None:
         self._replace_zip()
         for action in ("plan", "apply"):
-            self._refuses(action, "A zip is not the one")
+            self._refuses(action, "A file is not the one")
 
     def test_a_missing_zip_is_refused(self) -> None:
         (self.zips / "list.zip").unlink()
-        self._refuses("apply", "A zip is not the one")
+        self._refuses("apply", "A file is not the one")
 
     def test_a_replaced_zip_with_its_digest_is_refused(self) -> None:
         self._replace_zip()
         build.write_digests(self.zips)
         for action in ("plan", "apply"):
-            self._refuses(action, "The list of zips is not the one")
+            self._refuses(action, "The list of files is not the one")
 
     def test_zips_that_a_second_build_did_not_make_are_refused(self) -> None:
         self._replace_zip()
@@ -167,7 +196,8 @@ class Digests(unittest.TestCase):
     def test_sha256sum_accepts_the_list(self) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            for file in ("b.zip", "a.zip"):
+            (folder / "web").mkdir()
+            for file in ("web/c.html", "b.zip", "a.zip"):
                 (folder / file).write_text(file)
             build.write_digests(folder)
             text = (folder / "SHA256SUMS").read_text()
@@ -175,7 +205,7 @@ class Digests(unittest.TestCase):
             self.assertEqual((folder / "SHA256SUMS").read_text(), text)
             command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
             done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-            self.assertEqual(done.stdout, "a.zip: OK\nb.zip: OK\n")
+            self.assertEqual(done.stdout, "a.zip: OK\nb.zip: OK\nweb/c.html: OK\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,15 @@ SOURCE = ROOT / "web"
 BUILT = ROOT / "dist" / "web"
 #: With it, CloudFront and scripts/local answer requests for the app; `${bucket_origin}` is filled in.
 HEADERS = ROOT / "modules" / "web" / "headers.json"
+#: The media types of what a build makes.
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+#: Vite's list of what a build made, which is for the tests.
+MANIFEST = "manifest.json"
 # What a build makes itself. It must not count as a change.
 _MADE = {"node_modules", "src/api/schema.gen.ts"}
 # npm's codes for a registry that cannot be reached.
@@ -70,15 +79,26 @@ def command(*arguments: str) -> tuple[list[str], dict[str, str]]:
 
 def first_view() -> dict[str, int]:
     """The compressed size of each file that the first view needs, in bytes."""
-    manifest = json.loads((BUILT / "manifest.json").read_text())
-    files = ["index.html", "icon.svg", *_needed(manifest, "index.html")]
+    manifest = json.loads((BUILT / MANIFEST).read_text())
+    files = ["index.html", *_needed(manifest, "index.html")]
     return {name: len(gzip.compress((BUILT / name).read_bytes(), 9)) for name in files}
 
 
 def _needed(manifest: Mapping[str, Any], name: str) -> set[str]:
     chunk = manifest[name]
-    files = {chunk["file"], *chunk.get("css", [])}
+    files = {chunk["file"], *chunk.get("css", []), *chunk.get("assets", [])}
     return files.union(*(_needed(manifest, other) for other in chunk.get("imports", [])))
+
+
+def files(folder: Path) -> list[str]:
+    """The files of the built app that browsers get, by their paths in the folder."""
+    found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name != MANIFEST)
+
+
+def cache_control(name: str) -> str:
+    """How long browsers keep a file: the names of assets have a hash of the contents."""
+    return "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
 
 
 def headers(bucket_origin: str) -> dict[str, str]:

@@ -412,7 +412,9 @@ def _is_exempted(policy: Policy, statement: Mapping[str, Any], resource: str) ->
         if denial["Effect"] == "Deny" and denial.get("NotResource") == [resource]
         for pattern in as_list(denial["Action"])
     ]
-    return all(any(matches(pattern, action) for pattern in patterns) for action in as_list(statement["Action"]))
+    return all(
+        any(matches(pattern, action) for pattern in patterns) for action in as_list(statement["Action"])
+    )
 
 
 def _with(policy: Policy, number: int, statement: Mapping[str, Any] | None) -> Policy:

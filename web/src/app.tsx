@@ -5,6 +5,7 @@ import { online } from './api/http'
 import { session } from './api/session'
 import { Gallery } from './gallery/gallery'
 import type { Source } from './gallery/library'
+import icon from './icon.svg'
 import { type Key, t } from './lib/i18n'
 import { lazy } from './lib/lazy'
 import { match, navigate, path, query } from './lib/router'
@@ -56,7 +57,7 @@ function Outside() {
       <OfflineNote />
       <main id="main" class="outside">
         <p class="brand">
-          <img src="/icon.svg" alt="" width="40" height="40" /> yourplace
+          <img src={icon} alt="" width="40" height="40" /> yourplace
         </p>
         {pages[path.value] ?? <Login />}
       </main>
@@ -77,7 +78,7 @@ function Inside() {
       </a>
       <nav class="side" aria-label={t('nav.label')}>
         <p class="brand">
-          <img src="/icon.svg" alt="" width="28" height="28" /> <span>yourplace</span>
+          <img src={icon} alt="" width="28" height="28" /> <span>yourplace</span>
         </p>
         <ul>
           {NAVIGATION.map(([to, key, icon]) => (
