@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from PIL.TiffImagePlugin import IFDRational
 
 _COUNT = 36
+_PHOTOS_OF_A_TRIP = 9
 _AT_ONCE = 4
 _SHAPES = ((1200, 800), (1200, 900), (900, 1200), (1400, 788), (1000, 1000), (1600, 700))
 # Berlin, Lisbon, Reykjavik, Kyoto, Cape Town.
@@ -26,7 +27,9 @@ _SKIES = (
 
 
 @dataclass(frozen=True)
-class _Photo:
+class Photo:
+    """A photo: its file name, and a JPEG file."""
+
     name: str
     data: bytes
 
@@ -39,11 +42,11 @@ def add_photos(gateway: str, username: str, password: str) -> int:
     if stored:
         return int(stored)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda number: _upload(gateway, token, _photo(number)), range(_COUNT)))
+        list(pool.map(lambda number: _upload(gateway, token, photo(number)), range(_COUNT)))
     return _COUNT
 
 
-def _upload(gateway: str, token: str, photo: _Photo) -> None:
+def _upload(gateway: str, token: str, photo: Photo) -> None:
     headers = {"Content-Type": "application/octet-stream"}
     _call(f"{gateway}/upload_single_photo?filename={photo.name}", photo.data, token, headers)
 
@@ -62,16 +65,16 @@ def _call(
         return json.load(response)
 
 
-def _photo(number: int) -> _Photo:
+def photo(number: int) -> Photo:
+    """The landscape with this number. It was taken longer ago the higher the number is."""
     chance = random.Random(number)
-    # Several on one day, then none for a while, as people take them.
-    taken = datetime.now() - timedelta(
-        days=(number // 4) * 47 + chance.randrange(3), minutes=chance.randrange(400)
-    )
+    # Several on one day, fewer on the day before, then none for a while, as people take them.
+    trip, of_trip = divmod(number, _PHOTOS_OF_A_TRIP)
+    taken = datetime.now() - timedelta(days=trip * 67 + of_trip // 6, minutes=chance.randrange(400))
     image = _landscape(chance, chance.choice(_SHAPES))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=82, exif=_exif(taken, chance.choice(_PLACES), chance).tobytes())
-    return _Photo(taken.strftime("IMG_%Y%m%d_%H%M%S.jpg"), out.getvalue())
+    return Photo(taken.strftime("IMG_%Y%m%d_%H%M%S.jpg"), out.getvalue())
 
 
 def _landscape(chance: random.Random, size: tuple[int, int]) -> Image.Image:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import photos
 from service import User
-from web_app import Visit
+from web_app import Visit, shoot
 
 HOSTILE = "holiday/<img src=x onerror=alert(1)>.jpg"
 
@@ -29,6 +29,7 @@ def test_an_archive_is_recognised_unpacked_and_reported(
     expect(page.get_by_role("heading", name="Unpack holiday.zip")).to_be_visible()
     expect(page.get_by_role("button", name="Stored (2)")).to_be_visible(timeout=60_000)
     expect(page.get_by_text(HOSTILE, exact=True)).to_be_visible()
+    shoot(page, "archive")
     page.get_by_role("button", name="Skipped (1)").click()
     expect(page.locator(".entry")).to_have_count(1)
     expect(page.locator(".entry")).to_contain_text("not a photo")
@@ -37,4 +38,7 @@ def test_an_archive_is_recognised_unpacked_and_reported(
     expect(page.get_by_role("dialog").get_by_role("img").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Unpack holiday.zip")).to_be_visible()
+    page.get_by_role("navigation").get_by_role("link", name="Archives").click()
+    expect(page.get_by_role("link", name="holiday.zip")).to_be_visible()
+    shoot(page, "archives")
     assert len(user.names()) == 2

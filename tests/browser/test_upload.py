@@ -8,7 +8,7 @@ from playwright.sync_api import Dialog, Page, Route, expect
 
 import photos
 from service import User, original_name
-from web_app import Visit
+from web_app import Visit, shoot
 
 #: Three parts.
 LARGE = 40_000_000
@@ -46,6 +46,7 @@ def test_photos_are_uploaded_shown_and_refused_in_the_words_of_the_api(
         "/upload_single_photo", content=b"no photo", headers={"Content-Type": "application/octet-stream"}
     )
     expect(refused).to_contain_text(response.json()["detail"])
+    shoot(page, "uploaded")
     assert sorted(original_name(photo) for photo in user.photos()) == [f"cat-{n}" for n in range(6)]
 
     page.get_by_role("navigation").get_by_role("link", name="Photos").click()

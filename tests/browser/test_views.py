@@ -1,29 +1,71 @@
 """Every view: no mistake that axe can find, in light and dark, wide and narrow, English and German."""
 
+import time
 from collections.abc import Callable
+from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-import photos
+from localcloud import demo
+from localcloud.examples import DEMO_PASSWORD, DEMO_USER
 from service import User
-from web_app import SCREENSHOTS, Visit, audit
+from web_app import Visit, audit, shoot
 
 OUTSIDE = ("/login", "/signup", "/confirm?username=ann", "/forgot")
+JPEG = {"Content-Type": "image/jpeg"}
+# Right after the start of the local cloud, debug programs render the demo photos.
+RENDERED_SECONDS = 180
 WIDE = {"viewport": {"width": 1280, "height": 800}}
 NARROW = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
-@pytest.fixture
-def full(user: User) -> User:
-    for number in range(8):
-        user.upload(photos.photo(seed=number), f"IMG_2025{number + 1:02}01_101500.jpg")
+@pytest.fixture(scope="session")
+def demo_user(http: httpx.Client) -> User:
+    """The demo user of scripts/local, with favourites and a trash, once the photos have their thumbnails."""
+    login = http.post("/login", json={"username": DEMO_USER, "password": DEMO_PASSWORD})
+    user = User(http, DEMO_USER, login.json()["jwt"], password=DEMO_PASSWORD)
+    deadline = time.monotonic() + RENDERED_SECONDS
+    while any(photo["rendition"] == "pending" for photo in photos_of(user)):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    photos = photos_of(user)
+    for photo in photos[:18:3]:
+        assert user.call("PATCH", f"/photos/{photo['filename']}", json={"favourite": True}).status_code == 200
+    if not photos_of(user, trash="true"):
+        for photo in photos[-5:]:
+            assert user.call("DELETE", f"/photos/{photo['filename']}").status_code == 204
     return user
 
 
-def shoot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+def photos_of(user: User, **query: str) -> list[dict[str, Any]]:
+    """The newest photos first."""
+    photos: list[dict[str, Any]] = user.get("/photos", params={"limit": 100, **query}).json()["photos"]
+    return photos
+
+
+def sell(seller: User, title: str, picture: int) -> str:
+    """The id of a new auction with a picture."""
+    created = seller.post("/auctions", json={"title": title, "description": "Printed on paper, framed."})
+    auction: str = created.json()["id"]
+    content = demo.photo(picture).data
+    assert (
+        seller.call("PATCH", f"/auctions/{auction}/picture", content=content, headers=JPEG).status_code == 200
+    )
+    return auction
+
+
+def fits(inner: Locator, outer: Locator) -> bool:
+    """Whether nothing of an element is outside of another one."""
+    a, b = inner.bounding_box(), outer.bounding_box()
+    assert a and b
+    return (
+        a["x"] >= b["x"] - 1
+        and a["y"] >= b["y"] - 1
+        and a["x"] + a["width"] <= b["x"] + b["width"] + 1
+        and a["y"] + a["height"] <= b["y"] + b["height"] + 1
+    )
 
 
 def settled(page: Page) -> None:
@@ -44,17 +86,22 @@ def test_a_view_before_the_log_in_is_accessible(visit: Callable[..., Visit], pat
     ("scheme", "shape"), [("light", WIDE), ("dark", NARROW)], ids=["light, wide", "dark, narrow"]
 )
 def test_the_views_are_accessible(
-    visit: Callable[..., Visit], full: User, scheme: str, shape: dict[str, object]
+    visit: Callable[..., Visit], demo_user: User, user: User, scheme: str, shape: dict[str, object]
 ) -> None:
-    created = full.post("/auctions", json={"title": "A lamp", "description": "It is bright."})
-    page = visit(**shape, color_scheme=scheme).log_in(full)
+    auction = [
+        sell(user, title, number) for number, title in enumerate(("Evening", "Ridges", "Before the rain"))
+    ][0]
+    page = visit(**shape, color_scheme=scheme).log_in(demo_user)
     page.locator("[data-photo]").first.wait_for()
     views = {
         "photos": "/",
-        "viewer": f"/photos/{full.names()[0]}",
+        "favourites": "/favourites",
+        "trash": "/trash",
+        # A portrait, which is higher than the window if it is as wide.
+        "viewer": f"/photos/{next(p['filename'] for p in photos_of(demo_user) if p['height'] > p['width'])}",
         "upload": "/upload",
         "auctions": "/auctions",
-        "auction": f"/auctions/{created.json()['id']}",
+        "auction": f"/auctions/{auction}",
         "new-auction": "/auctions/new",
         "account": "/account",
         "not-found": "/nowhere",
@@ -62,11 +109,12 @@ def test_the_views_are_accessible(
     for name, path in views.items():
         page.goto(page.url.partition("/")[0] + "//" + page.url.split("/")[2] + path)
         page.get_by_role("heading", level=1).wait_for()
-        if name == "photos":
+        if name in ("photos", "favourites", "trash"):
             page.locator("[data-photo]").first.wait_for()
         if name == "viewer":
             page.get_by_role("dialog").get_by_role("img").first.wait_for()
             page.keyboard.press("i")
+            assert fits(page.locator(".stage img").last, page.locator(".stage"))
         settled(page)
         assert audit(page) == [], name
         shoot(page, f"{name}{'' if scheme == 'light' else '-narrow'}")

@@ -147,7 +147,7 @@ function Tool(props: { icon: IconName; label: string; pressed?: boolean; run: ()
       {...(pressed === undefined ? {} : { 'aria-pressed': pressed })}
       onClick={() => void run()}
     >
-      <Icon name={icon} filled={pressed ?? false} />
+      <Icon name={icon} filled={icon === 'heart' && (pressed ?? false)} />
     </button>
   )
 }
@@ -192,7 +192,7 @@ function Stage({ photo, go }: { photo: Photo; go: (step: 1 | -1) => unknown }) {
             class="picture"
             style={{
               transform,
-              ...(ratio ? { aspectRatio: String(ratio), maxWidth: `min(100%, calc(${ratio} * 100%))` } : {}),
+              ...(ratio ? { aspectRatio: String(ratio), width: `min(100cqw, ${ratio} * 100cqh)`, height: 'auto' } : {}),
               ...(blur && !shown ? { backgroundImage: `url("${blur}")` } : {}),
             }}
           >
