@@ -102,14 +102,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 }
 
 resource "aws_s3_bucket_policy" "this" {
-  count = var.tls_only ? 1 : 0
+  count = var.tls_only || var.distributions != null ? 1 : 0
 
   bucket = aws_s3_bucket.this.id
 
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [{
+      !var.tls_only ? [] : [{
         Sid       = "TlsOnly"
         Effect    = "Deny"
         Principal = "*"

@@ -20,6 +20,7 @@ from checks.deployments import LocalCloud, SecondIssuer, local_cloud, second_iss
 from checks.suite import run_suite
 from support import manifest
 from support.common import ROOT, Failure, virtual_environment
+from terraform_checks import web_proof
 from terraform_checks.comparison import ALLOWED, differences
 from terraform_checks.terraform import WORK, Done, Terraform, find
 
@@ -161,6 +162,7 @@ def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterato
         yield _end_to_end(stage)
         yield _second_plan_is_empty(stage)
         yield _destroy(stage)
+    yield web_proof.prove(terraform)
 
 
 def policies(statements: Mapping[str, list[Mapping[str, Any]]]) -> str:

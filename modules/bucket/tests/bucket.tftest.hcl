@@ -85,6 +85,18 @@ run "a_local_cloud_works_without_tls" {
   }
 }
 
+run "a_local_cloud_has_distributions_without_tls" {
+  variables {
+    tls_only      = false
+    distributions = "arn:aws:cloudfront::123456789012:distribution/*"
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement : statement.Sid] == ["ReadByCloudFront"]
+    error_message = "The distributions may not read, or requests without TLS are refused."
+  }
+}
+
 run "objects_are_encrypted_and_versioned" {
   assert {
     condition = (
