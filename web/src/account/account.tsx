@@ -8,7 +8,7 @@ import { setTheme, THEMES, type Theme, theme } from '../lib/theme'
 import { Field, Form } from '../ui/form'
 import { Failure, Loading, Note, toast } from '../ui/notes'
 import { Page } from '../ui/page'
-import { CodeField } from './login'
+import { CodeField } from './fields'
 import { SetupKey } from './setup_key'
 
 export function Account() {

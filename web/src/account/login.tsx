@@ -7,6 +7,7 @@ import { navigate } from '../lib/router'
 import { Field, Form } from '../ui/form'
 import { Note } from '../ui/notes'
 import { Page } from '../ui/page'
+import { CodeField, NewPasswordFields, UsernameField } from './fields'
 
 // The QR code's encoder is not needed to log in.
 const SetupKey = lazy<{ secret: string; uri: string }>(() => import('./setup_key').then((module) => module.SetupKey))
@@ -45,15 +46,7 @@ export function Login() {
       >
         {(errors) => (
           <>
-            <Field
-              label={t('account.username')}
-              name="username"
-              autocomplete="username"
-              autocapitalize="none"
-              spellcheck={false}
-              required
-              error={errors.username}
-            />
+            <UsernameField error={errors.username} />
             <Field
               label={t('account.password')}
               name="password"
@@ -103,24 +96,6 @@ function NewPassword({ step: { username, session }, attempt }: StepProps<'new-pa
   )
 }
 
-/** The user name is hidden, but a password manager needs it. */
-export function NewPasswordFields({ username, error }: { username: string; error: string | undefined }) {
-  return (
-    <>
-      <input class="hidden" name="username" autocomplete="username" value={username} tabIndex={-1} aria-hidden="true" />
-      <Field
-        label={t('account.newPassword')}
-        name="new_password"
-        type="password"
-        autocomplete="new-password"
-        hint={t('account.passwordHint')}
-        required
-        error={error}
-      />
-    </>
-  )
-}
-
 function Code({ step: { username, session }, attempt }: StepProps<'code'>) {
   return (
     <Page title={t('mfa.title')} narrow>
@@ -145,8 +120,4 @@ function Setup({ step: { username, session, secret, uri }, attempt }: StepProps<
       </Form>
     </Page>
   )
-}
-
-export function CodeField({ label, error }: { label: string; error: string | undefined }) {
-  return <Field label={label} name="code" inputMode="numeric" autocomplete="one-time-code" required error={error} />
 }

@@ -5,7 +5,7 @@ import { navigate, query } from '../lib/router'
 import { Field, Form } from '../ui/form'
 import { toast } from '../ui/notes'
 import { Page } from '../ui/page'
-import { CodeField, NewPasswordFields } from './login'
+import { CodeField, NewPasswordFields, UsernameField } from './fields'
 
 export function Signup() {
   return (
@@ -22,17 +22,7 @@ export function Signup() {
       >
         {(errors) => (
           <>
-            <Field
-              label={t('account.username')}
-              name="username"
-              autocomplete="username"
-              autocapitalize="none"
-              spellcheck={false}
-              hint={t('signup.usernameHint')}
-              required
-              maxLength={128}
-              error={errors.username}
-            />
+            <UsernameField hint={t('signup.usernameHint')} error={errors.username} />
             <Field
               label={t('account.email')}
               name="email"
@@ -76,7 +66,7 @@ export function Confirm() {
       >
         {(errors) => (
           <>
-            {!username && <Field label={t('account.username')} name="username" required error={errors.username} />}
+            {!username && <UsernameField error={errors.username} />}
             <CodeField label={t('account.code')} error={errors.code} />
           </>
         )}
@@ -116,16 +106,7 @@ export function Forgot() {
             setUsername(name)
           }}
         >
-          {(errors) => (
-            <Field
-              label={t('account.username')}
-              name="username"
-              autocomplete="username"
-              autocapitalize="none"
-              required
-              error={errors.username}
-            />
-          )}
+          {(errors) => <UsernameField error={errors.username} />}
         </Form>
         <p class="links">
           <a href="/login">{t('signup.login')}</a>
