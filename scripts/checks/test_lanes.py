@@ -174,7 +174,7 @@ from checks.lanes import beside, run_steps
 from support.common import main_of
 
 def main(arguments):
-    with beside([sys.executable, "-c", {_ENDLESS!r}], ["endless"], Path(sys.argv[1])) as lane:
+    with beside([sys.executable, "-c", {_ENDLESS!r}], ["endless"], Path(sys.argv[1]), 0) as lane:
         while not lane.output.read_text():
             time.sleep(0.02)
         print("both run", flush=True)
