@@ -10,7 +10,7 @@ run "fixtures" {
   }
 }
 
-run "routes_are_wired_and_guarded" {
+run "the_service_is_wired_and_guarded" {
   variables {
     dist_dir    = run.fixtures.dist_dirs["service"]
     mail_sender = "auctions@example.com"
@@ -56,6 +56,194 @@ run "routes_are_wired_and_guarded" {
   assert {
     condition     = output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test"
     error_message = "The API's URL is wrong."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, entry in jsondecode(file("../lambdas/service.json")).functions :
+      can(module.function[name].environment["TRUSTED_ISSUERS"]) == (entry.auth == "token")
+      if can(entry.trigger.http)
+    ])
+    error_message = "A function that checks tokens lacks TRUSTED_ISSUERS, or another function has it."
+  }
+
+  assert {
+    condition     = alltrue([for function in module.function : !can(function.environment["AWS_ENDPOINT_URL"])])
+    error_message = "A function in AWS would call a local cloud."
+  }
+
+  assert {
+    condition     = alltrue([for function in module.function : function.reserved_concurrency == -1])
+    error_message = "A new account, which has 10 calls, would refuse the deployment."
+  }
+
+  assert {
+    condition = module.api.throttling == { for route in flatten([
+      for entry in values(jsondecode(file("../lambdas/service.json")).functions) : [for key in try(entry.trigger.http, []) : { key = key, limits = entry.throttling } if can(entry.throttling)]
+    ]) : route.key => route.limits }
+    error_message = "The limits of the routes are not those of the manifest."
+  }
+}
+
+run "heavy_functions_have_calls_of_their_own" {
+  variables {
+    dist_dir            = run.fixtures.dist_dirs["service"]
+    mail_sender         = "auctions@example.com"
+    account_concurrency = 1000
+  }
+
+  assert {
+    condition = { for name, function in module.function : name => function.reserved_concurrency if function.reserved_concurrency != -1 } == {
+      for name, entry in jsondecode(file("../lambdas/service.json")).functions : name => entry.reserved_concurrency if can(entry.reserved_concurrency)
+    }
+    error_message = "A heavy function can use up the account's concurrency."
+  }
+}
+
+run "a_bootstrapped_stage_uses_its_bucket_and_api" {
+  command = plan
+
+  variables {
+    dist_dir                 = run.fixtures.dist_dirs["service"]
+    mail_sender              = "auctions@example.com"
+    bucket_name              = "photos"
+    api_id                   = "mockapi"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = length(module.bucket) + length(module.web_bucket) == 0 && aws_s3_bucket_notification.photos[0].bucket == "photos" && output.bucket == "photos"
+    error_message = "The deployment makes a bucket of its own, or does not use the bootstrap's."
+  }
+}
+
+run "a_test_stage_is_watched_and_connected_but_not_protected" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition     = module.api.routes["PATCH /auctions/{id}/bid"].authorization == "JWT" && !contains(keys(module.function), "authorize")
+    error_message = "The authorizer function is created although nothing calls it."
+  }
+
+  assert {
+    condition = toset(module.alarms.names) == toset(concat(
+      [for name in ["api-4xx", "api-5xx", "bucket-bytes", "mail-bounces", "mail-complaints", "process_auctions-stopped"] : "yourplace-test-${name}"],
+      flatten([for name in keys(module.function) : [for kind in ["errors", "throttles", "duration"] : "yourplace-test-${name}-${kind}"]]),
+      flatten([for name in keys(module.queue) : ["yourplace-test-${name}-dead-letters", "yourplace-test-${name}-age"]]),
+    ))
+    error_message = "A function, a queue, the schedule, the bucket or the sender has no alarm."
+  }
+
+  assert {
+    condition = jsonencode(module.release[0].alarms) == jsonencode({ for name, function in module.function : name => sort(concat(
+      ["yourplace-test-${name}-errors", "yourplace-test-${name}-duration"],
+      name == "bid" ? ["yourplace-test-api-5xx"] : [],
+    )) })
+    error_message = "A release of a function does not end with the function's alarms, or one of a route with the API's server errors."
+  }
+
+  assert {
+    condition     = jsonencode({ for name, queue in module.queue : name => queue.visibility_timeout }) == jsonencode({ index = 6 * 60 + 1, jobs = 30, mail = 6 * 30, renditions = 6 * 90 })
+    error_message = "A message could become visible while a function still works on it."
+  }
+
+  assert {
+    condition = jsonencode({ for name, queue in module.queue : name => queue.topics }) == jsonencode({
+      index      = { "photos/" = module.events["photos/"].topic_arn }
+      jobs       = { "incoming/" = module.events["incoming/"].topic_arn }
+      mail       = {}
+      renditions = { "photos/" = module.events["photos/"].topic_arn }
+    })
+    error_message = "A queue does not receive the events of its prefix."
+  }
+
+  assert {
+    condition = (
+      jsonencode({ for topic in aws_s3_bucket_notification.photos[0].topic : topic.filter_prefix => topic.topic_arn }) ==
+      jsonencode({ for prefix, events in module.events : prefix => events.topic_arn }) &&
+      alltrue([for topic in aws_s3_bucket_notification.photos[0].topic : toset(topic.events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])])
+    )
+    error_message = "The bucket does not publish the events of a prefix with consumers, or publishes others."
+  }
+
+  assert {
+    condition     = toset(keys(module.schedule)) == toset(["process_auctions", "sweep"])
+    error_message = "A schedule is missing."
+  }
+
+  assert {
+    condition     = !module.users.deletion_protection && alltrue([for table in module.table : !table.deletion_protection])
+    error_message = "A test stage could not be deleted."
+  }
+}
+
+run "the_lambda_authorizer_can_guard_the_routes" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    authorizer  = "lambda"
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition     = module.api.routes["PATCH /auctions/{id}/bid"].authorization == "CUSTOM" && contains(keys(module.function), "authorize")
+    error_message = "The route does not use the Lambda authorizer."
+  }
+}
+
+run "functions_that_check_tokens_have_the_layer" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    authorizer  = "lambda"
+    layer       = true
+    mail_sender = "auctions@example.com"
+  }
+
+  assert {
+    condition     = toset([for name, function in module.function : name if length(function.layers) == 1]) == toset(["authorize", "bid"])
+    error_message = "A function that checks tokens lacks the layer, or another function has it."
+  }
+}
+
+run "the_app_and_the_api_have_one_origin" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+    bucket_name = "photos"
+  }
+
+  assert {
+    condition = (
+      output.web_url == "https://mock.cloudfront.net" && output.api_url == "https://mock.cloudfront.net/api" &&
+      module.function["bid"].environment["API_URL"] == output.api_url
+    )
+    error_message = "The API has another origin than the app, or functions give out other URLs."
+  }
+
+  assert {
+    condition     = output.web_bucket == "yourplace-test-web-123456789012" && module.web_bucket[0].name == output.web_bucket
+    error_message = "The files of the app are uploaded to another bucket than CloudFront reads."
+  }
+}
+
+run "a_domain_of_ones_own_is_that_of_the_app_and_the_api" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+    domain      = { name = "photos.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0f0e" }
+    firewall    = {}
+  }
+
+  assert {
+    condition = (
+      output.web_url == "https://photos.example.com" && output.api_url == "https://photos.example.com/api" &&
+      output.web_target == "mock.cloudfront.net" &&
+      output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test" &&
+      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://photos.example.com"])
+    )
+    error_message = "Clients would not call the domain, or the app could not upload from it."
   }
 }
 
@@ -103,7 +291,21 @@ run "names_carry_the_stage" {
   }
 }
 
-run "nothing_else_is_created" {
+run "production_is_protected" {
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["everything"]
+    mail_sender = "auctions@example.com"
+    stage       = "prod"
+    alarm_email = "on-call@example.com"
+  }
+
+  assert {
+    condition     = module.users.deletion_protection && alltrue([for table in module.table : table.deletion_protection])
+    error_message = "The user pool or a table of production could be deleted."
+  }
+}
+
+run "nothing_else_is_created_or_may_use_the_bucket" {
   variables {
     dist_dir = run.fixtures.dist_dirs["one"]
   }
@@ -111,6 +313,11 @@ run "nothing_else_is_created" {
   assert {
     condition     = length(module.table) + length(module.queue) + length(module.events) + length(module.mail) + length(module.schedule) == 0
     error_message = "There are tables, queues, events, mail or schedules that are not in the manifest."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://mock.cloudfront.net"])
+    error_message = "Another origin than the app's may use the bucket."
   }
 }
 
@@ -138,176 +345,6 @@ run "placeholders_are_escaped_as_json" {
   }
 }
 
-run "functions_that_check_tokens_know_the_issuers" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["service"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition = alltrue([
-      for name, entry in jsondecode(file("../lambdas/service.json")).functions :
-      can(module.function[name].environment["TRUSTED_ISSUERS"]) == (entry.auth == "token")
-      if can(entry.trigger.http)
-    ])
-    error_message = "A function that checks tokens lacks TRUSTED_ISSUERS, or another function has it."
-  }
-
-  assert {
-    condition     = alltrue([for function in module.function : !can(function.environment["AWS_ENDPOINT_URL"])])
-    error_message = "A function in AWS would call a local cloud."
-  }
-}
-
-run "the_lambda_authorizer_can_guard_the_routes" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    authorizer  = "lambda"
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = module.api.routes["PATCH /auctions/{id}/bid"].authorization == "CUSTOM" && contains(keys(module.function), "authorize")
-    error_message = "The route does not use the Lambda authorizer."
-  }
-}
-
-run "without_it_the_authorizer_function_is_not_created" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = module.api.routes["PATCH /auctions/{id}/bid"].authorization == "JWT" && !contains(keys(module.function), "authorize")
-    error_message = "The authorizer function is created although nothing calls it."
-  }
-}
-
-run "functions_that_check_tokens_have_the_layer" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    authorizer  = "lambda"
-    layer       = true
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = toset([for name, function in module.function : name if length(function.layers) == 1]) == toset(["authorize", "bid"])
-    error_message = "A function that checks tokens lacks the layer, or another function has it."
-  }
-}
-
-run "everything_is_watched" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition = toset(module.alarms.names) == toset(concat(
-      [for name in ["api-4xx", "api-5xx", "bucket-bytes", "mail-bounces", "mail-complaints", "process_auctions-stopped"] : "yourplace-test-${name}"],
-      flatten([for name in keys(module.function) : [for kind in ["errors", "throttles", "duration"] : "yourplace-test-${name}-${kind}"]]),
-      flatten([for name in keys(module.queue) : ["yourplace-test-${name}-dead-letters", "yourplace-test-${name}-age"]]),
-    ))
-    error_message = "A function, a queue, the schedule, the bucket or the sender has no alarm."
-  }
-}
-
-run "the_alarms_of_a_function_end_its_release" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition = jsonencode(module.release[0].alarms) == jsonencode({ for name, function in module.function : name => sort(concat(
-      ["yourplace-test-${name}-errors", "yourplace-test-${name}-duration"],
-      name == "bid" ? ["yourplace-test-api-5xx"] : [],
-    )) })
-    error_message = "A release of a function does not end with the function's alarms, or one of a route with the API's server errors."
-  }
-}
-
-run "heavy_functions_have_calls_of_their_own" {
-  variables {
-    dist_dir            = run.fixtures.dist_dirs["service"]
-    mail_sender         = "auctions@example.com"
-    account_concurrency = 1000
-  }
-
-  assert {
-    condition = { for name, function in module.function : name => function.reserved_concurrency if function.reserved_concurrency != -1 } == {
-      for name, entry in jsondecode(file("../lambdas/service.json")).functions : name => entry.reserved_concurrency if can(entry.reserved_concurrency)
-    }
-    error_message = "A heavy function can use up the account's concurrency."
-  }
-}
-
-run "an_account_without_the_quota_reserves_nothing" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["service"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = alltrue([for function in module.function : function.reserved_concurrency == -1])
-    error_message = "A new account, which has 10 calls, would refuse the deployment."
-  }
-}
-
-run "routes_have_their_own_limits" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["service"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition = module.api.throttling == { for route in flatten([
-      for entry in values(jsondecode(file("../lambdas/service.json")).functions) : [for key in try(entry.trigger.http, []) : { key = key, limits = entry.throttling } if can(entry.throttling)]
-    ]) : route.key => route.limits }
-    error_message = "The limits of the routes are not those of the manifest."
-  }
-}
-
-run "messages_stay_hidden_long_enough" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = jsonencode({ for name, queue in module.queue : name => queue.visibility_timeout }) == jsonencode({ index = 6 * 60 + 1, jobs = 30, mail = 6 * 30, renditions = 6 * 90 })
-    error_message = "A message could become visible while a function still works on it."
-  }
-}
-
-run "every_consumer_of_a_prefix_receives_its_events" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition = jsonencode({ for name, queue in module.queue : name => queue.topics }) == jsonencode({
-      index      = { "photos/" = module.events["photos/"].topic_arn }
-      jobs       = { "incoming/" = module.events["incoming/"].topic_arn }
-      mail       = {}
-      renditions = { "photos/" = module.events["photos/"].topic_arn }
-    })
-    error_message = "A queue does not receive the events of its prefix."
-  }
-
-  assert {
-    condition = (
-      jsonencode({ for topic in aws_s3_bucket_notification.photos[0].topic : topic.filter_prefix => topic.topic_arn }) ==
-      jsonencode({ for prefix, events in module.events : prefix => events.topic_arn }) &&
-      alltrue([for topic in aws_s3_bucket_notification.photos[0].topic : toset(topic.events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])])
-    )
-    error_message = "The bucket does not publish the events of a prefix with consumers, or publishes others."
-  }
-}
-
 run "the_app_and_named_origins_may_read_and_upload_parts" {
   variables {
     dist_dir     = run.fixtures.dist_dirs["one"]
@@ -320,17 +357,6 @@ run "the_app_and_named_origins_may_read_and_upload_parts" {
       one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_methods == toset(["GET", "HEAD", "PUT"])
     )
     error_message = "The app or a named origin may not read or upload parts, or may do more, or another origin may."
-  }
-}
-
-run "nobody_else_may_use_the_bucket_from_a_browser" {
-  variables {
-    dist_dir = run.fixtures.dist_dirs["one"]
-  }
-
-  assert {
-    condition     = one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://mock.cloudfront.net"])
-    error_message = "Another origin than the app's may use the bucket."
   }
 }
 
@@ -349,61 +375,6 @@ run "a_local_cloud_has_neither_a_distribution_nor_its_bucket" {
   }
 }
 
-run "a_bootstrapped_stage_uses_its_bucket_and_api" {
-  command = plan
-
-  variables {
-    dist_dir                 = run.fixtures.dist_dirs["service"]
-    mail_sender              = "auctions@example.com"
-    bucket_name              = "photos"
-    api_id                   = "mockapi"
-    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
-  }
-
-  assert {
-    condition     = length(module.bucket) + length(module.web_bucket) == 0 && aws_s3_bucket_notification.photos[0].bucket == "photos" && output.bucket == "photos"
-    error_message = "The deployment makes a bucket of its own, or does not use the bootstrap's."
-  }
-}
-
-run "each_schedule_runs_its_function" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = toset(keys(module.schedule)) == toset(["process_auctions", "sweep"])
-    error_message = "A schedule is missing."
-  }
-}
-
-run "production_is_protected" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-    stage       = "prod"
-    alarm_email = "on-call@example.com"
-  }
-
-  assert {
-    condition     = module.users.deletion_protection && alltrue([for table in module.table : table.deletion_protection])
-    error_message = "The user pool or a table of production could be deleted."
-  }
-}
-
-run "a_test_stage_is_not_protected_by_default" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-  }
-
-  assert {
-    condition     = !module.users.deletion_protection && alltrue([for table in module.table : !table.deletion_protection])
-    error_message = "A test stage could not be deleted."
-  }
-}
-
 run "any_stage_can_be_protected" {
   variables {
     dist_dir            = run.fixtures.dist_dirs["one"]
@@ -414,45 +385,5 @@ run "any_stage_can_be_protected" {
   assert {
     condition     = module.users.deletion_protection
     error_message = "The user pool could be deleted."
-  }
-}
-
-run "the_app_and_the_api_have_one_origin" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-    bucket_name = "photos"
-  }
-
-  assert {
-    condition = (
-      output.web_url == "https://mock.cloudfront.net" && output.api_url == "https://mock.cloudfront.net/api" &&
-      module.function["bid"].environment["API_URL"] == output.api_url
-    )
-    error_message = "The API has another origin than the app, or functions give out other URLs."
-  }
-
-  assert {
-    condition     = output.web_bucket == "yourplace-test-web-123456789012" && module.web_bucket[0].name == output.web_bucket
-    error_message = "The files of the app are uploaded to another bucket than CloudFront reads."
-  }
-}
-
-run "a_domain_of_ones_own_is_that_of_the_app_and_the_api" {
-  variables {
-    dist_dir    = run.fixtures.dist_dirs["everything"]
-    mail_sender = "auctions@example.com"
-    domain      = { name = "photos.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0f0e" }
-    firewall    = {}
-  }
-
-  assert {
-    condition = (
-      output.web_url == "https://photos.example.com" && output.api_url == "https://photos.example.com/api" &&
-      output.web_target == "mock.cloudfront.net" &&
-      output.gateway_url == "https://mockapi.execute-api.eu-central-1.amazonaws.com/test" &&
-      one(aws_s3_bucket_cors_configuration.photos[0].cors_rule).allowed_origins == toset(["https://photos.example.com"])
-    )
-    error_message = "Clients would not call the domain, or the app could not upload from it."
   }
 }
