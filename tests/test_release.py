@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from service import Settings, User
+from service import Settings
 from support import events
 from support.codedeploy import CodeDeploy, Response, serving
 from support.common import Failure
@@ -297,17 +297,18 @@ def deployed(aws: Callable[[str], Any], settings: Settings) -> Iterator[Deployed
     made.delete()
 
 
-def test_the_smoke_test_stores_and_deletes_a_photo(
-    user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SMOKE_USERNAME", user.name)
-    monkeypatch.setenv("SMOKE_PASSWORD", user.password)
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT.with_name("smoke")), settings.base_url], capture_output=True, text=True
-    )
+@pytest.mark.local_cloud
+def test_the_smoke_test_stores_and_deletes_a_photo(settings: Settings, aws: Callable[[str], Any]) -> None:
+    script = str(SCRIPT.with_name("smoke"))
+    pool, region = str(settings.pool), str(settings.region)
+    command = [sys.executable, script, settings.base_url, "--pool", pool, "--region", region]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "upload, list, download" in done.stdout
-    assert user.names() == []
+    cognito = aws("cognito-idp")
+    pages = cognito.get_paginator("list_users").paginate(UserPoolId=pool)
+    names = [user["Username"] for page in pages for user in page["Users"]]
+    assert not [name for name in names if name.startswith("canary-")], "the canary did not delete itself"
 
 
 @pytest.mark.local_cloud

@@ -105,10 +105,11 @@ locals {
       sid  = "Users"
       read = ["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient", "cognito-idp:GetUserPoolMfaConfig", "cognito-idp:ListTagsForResource"]
       write = [
-        "cognito-idp:CreateUserPoolClient", "cognito-idp:DeleteUserPoolClient", "cognito-idp:SetUserPoolMfaConfig",
+        # scripts/smoke makes a user after each release.
+        "cognito-idp:AdminCreateUser", "cognito-idp:CreateUserPoolClient", "cognito-idp:DeleteUserPoolClient", "cognito-idp:SetUserPoolMfaConfig",
         "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool", "cognito-idp:UpdateUserPoolClient",
       ]
-      bound = ["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolMfaConfig", "cognito-idp:*Tag*", "cognito-idp:DescribeUserPool", "cognito-idp:UpdateUserPool"]
+      bound = ["cognito-idp:AdminCreateUser", "cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolMfaConfig", "cognito-idp:*Tag*", "cognito-idp:DescribeUserPool", "cognito-idp:UpdateUserPool"]
       # AWS gives a pool a random id. The tag restricts access to this stage. An imported pool must already have the
       # tag.
       resources = ["${local.arn["cognito-idp"]}:userpool/*"]
