@@ -19,7 +19,7 @@ use crate::{
 
 /// The version of the contract. Increase it with every change that an existing client could notice: the tests compare
 /// the document with the last committed one.
-const VERSION: &str = "1.5.0";
+const VERSION: &str = "1.6.0";
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -479,6 +479,8 @@ fn extension_members(kind: &Kind) -> Vec<(&'static str, Value)> {
         names.map(|name| (name, amount.clone())).into()
     } else if *kind == Kind::PARTS_MISSING {
         vec![("missing", json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}}))]
+    } else if *kind == Kind::NO_SUCH_PHOTOS {
+        vec![("missing", json!({"type": "array", "minItems": 1, "items": {"type": "string"}}))]
     } else if [Kind::NEW_PASSWORD_DUE, Kind::MFA_REQUIRED].contains(kind) {
         vec![("session", text)]
     } else if *kind == Kind::MFA_SETUP_DUE {

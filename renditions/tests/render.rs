@@ -202,9 +202,10 @@ const PATIENT: Duration = Duration::from_mins(1);
 #[test]
 fn a_process_of_its_own_renders_the_same_and_hashes() {
     let bytes = photo("exif.heic");
-    let Seen { sha256, metadata, rendered } = in_a_process(&bytes, PATIENT);
-    // By sha256sum.
+    let Seen { sha256, crc32, metadata, rendered } = in_a_process(&bytes, PATIENT);
+    // By sha256sum, and by Python's zlib.crc32.
     assert_eq!(sha256, include_str!("exif.heic.sha256").trim());
+    assert_eq!(crc32, 0xca22_ae45);
     assert_eq!(metadata.camera.as_deref(), Some("Acme Phone 12"));
     let Rendered { width, height, thumbhash, thumbnail, preview } = rendered.unwrap();
     let here = render(&bytes).unwrap();
@@ -217,7 +218,7 @@ fn a_process_that_fails_leaves_the_reason_the_hash_and_the_metadata() {
     let mut broken = photo("exif.jpg");
     let scan = broken.windows(2).rposition(|window| window == [0xFF, 0xC0]).unwrap();
     broken[scan + 5..scan + 9].fill(0);
-    let Seen { sha256, metadata, rendered } = in_a_process(&broken, PATIENT);
+    let Seen { sha256, metadata, rendered, .. } = in_a_process(&broken, PATIENT);
     assert_eq!(sha256.len(), 64);
     assert_eq!(metadata.camera.as_deref(), Some("Acme Phone 12"));
     assert!(rendered.err().unwrap().contains("JPEG"));

@@ -18,6 +18,7 @@ mod reader;
 mod report;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::{pin::pin, time::Duration};
 
@@ -39,6 +40,7 @@ pub use directory::View;
 pub use inflate::{Inflated, Large};
 pub use plan::{Chunk, Plan, plan};
 pub use report::{Failed, NotStored, Processed, Reason, Report, Skipped, Stored};
+pub use write::{Modified, StoredFile, directory_record, end_of_directory, local_header};
 
 /// Limits on the work for one archive.
 #[derive(Clone, Copy, Debug)]

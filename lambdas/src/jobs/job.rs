@@ -3,6 +3,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::report::LeftOut;
 use crate::{archive::Failed, storage::objects::ObjectVersion, time::rfc3339};
 
 /// The maximum number of running jobs per user.
@@ -16,6 +17,31 @@ pub const LANES: u32 = 16;
 pub enum JobType {
     /// Stores the photos of an archive.
     Unzip,
+    /// Makes archives of photos.
+    Export,
+}
+
+/// What a job works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An archive whose photos are stored.
+    Archive(Archive),
+    /// Photos that are exported.
+    Photos {
+        /// The sizes of the archives made of them, once the job is done.
+        files: Vec<u64>,
+    },
+}
+
+/// An archive that was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// The client's name for it.
+    pub filename: String,
+    /// The upload that brought it.
+    pub upload: Uuid,
+    /// The object. Nothing else is ever read.
+    pub version: ObjectVersion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -56,11 +82,19 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The reason with which the remaining entries are reported.
+    /// The reason with which the remaining entries of an archive are reported.
     pub(super) const fn reason(&self) -> Failed {
         match self {
             Self::Cancelled => Failed::Cancelled,
             Self::Failed(_) => Failed::Storage,
+        }
+    }
+
+    /// The reason with which the remaining photos of an export are reported.
+    pub(super) const fn left_out(&self) -> LeftOut {
+        match self {
+            Self::Cancelled => LeftOut::Cancelled,
+            Self::Failed(_) => LeftOut::Failed,
         }
     }
 }
@@ -71,7 +105,7 @@ pub(super) struct Counts {
     pub(super) stored: u64,
     pub(super) skipped: u64,
     pub(super) failed: u64,
-    /// The packed bytes of these entries.
+    /// The packed bytes of these entries, or the bytes of these photos.
     pub(super) bytes: u64,
 }
 
@@ -116,14 +150,8 @@ impl Size {
 pub struct Job {
     /// UUID version 7, which contains the time of creation.
     pub id: Uuid,
-    pub kind: JobType,
+    pub subject: Subject,
     pub state: JobState,
-    /// The client's name for the archive.
-    pub filename: String,
-    /// The upload of the archive.
-    pub upload: Uuid,
-    /// The archive. Nothing else is ever read.
-    pub archive: ObjectVersion,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     /// `None` until the job is planned.
@@ -149,12 +177,24 @@ pub struct JobView {
     /// Null while the job runs.
     #[schemars(extend("format" = "date-time"))]
     pub finished_at: Option<String>,
-    /// The client's name for the archive.
+    /// The client's name for the archive; null for an export.
     pub filename: Option<String>,
-    /// Always null: only exports have files.
-    pub files: Option<()>,
+    /// The archives of an export that is done, for 3 days after `created_at`; else null.
+    pub files: Option<Vec<FileView>>,
     /// The `type` of the problem for which the job failed, or null.
     pub problem: Option<String>,
+}
+
+/// An archive that an export has made.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ExportFile")]
+pub struct FileView {
+    pub filename: String,
+    /// In bytes.
+    pub size: u64,
+    /// A presigned URL that serves the archive. It is valid for 15 minutes; a new request gets a new one.
+    #[schemars(extend("format" = "uri"))]
+    pub url: String,
 }
 
 /// The entries of a job's archive.
@@ -169,7 +209,7 @@ pub struct Entries {
     pub failed: u64,
 }
 
-/// Packed bytes of the archive's entries.
+/// Packed bytes of the archive's entries, or bytes of the photos that are exported.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "JobBytes")]
 pub struct Bytes {
@@ -179,16 +219,13 @@ pub struct Bytes {
 }
 
 impl Job {
-    /// A new job for the archive of an upload.
+    /// A new job.
     #[must_use]
-    pub const fn unzip(id: Uuid, filename: String, upload: Uuid, archive: ObjectVersion, now: Timestamp) -> Self {
+    pub const fn new(id: Uuid, subject: Subject, now: Timestamp) -> Self {
         Self {
             id,
-            kind: JobType::Unzip,
+            subject,
             state: JobState::Running,
-            filename,
-            upload,
-            archive,
             created_at: now,
             finished_at: None,
             size: None,
@@ -203,9 +240,21 @@ impl Job {
         Uuid::from_u128(self.id.as_u128().wrapping_add(1 + chunk as u128))
     }
 
-    /// The job as responses show it.
+    /// What the job has reserved of the quota: the bytes of its archive.
+    pub(super) const fn reserved(&self) -> u64 {
+        match &self.subject {
+            Subject::Archive(archive) => archive.version.size,
+            Subject::Photos { .. } => 0,
+        }
+    }
+
+    /// The job as responses show it, without `files`.
     #[must_use]
     pub fn view(&self) -> JobView {
+        let (kind, filename) = match &self.subject {
+            Subject::Archive(archive) => (JobType::Unzip, Some(archive.filename.clone())),
+            Subject::Photos { .. } => (JobType::Export, None),
+        };
         let Counts { stored, skipped, failed, bytes } = self.counts;
         let problem = match &self.stop {
             Some(Stop::Failed(name)) => Some(format!("urn:yourplace:problem:{name}")),
@@ -213,13 +262,13 @@ impl Job {
         };
         JobView {
             id: self.id,
-            kind: self.kind,
+            kind,
             state: self.state,
             entries: Entries { total: self.size.as_ref().map(|size| size.entries), stored, skipped, failed },
             bytes: Bytes { total: self.size.as_ref().map(|size| size.bytes), done: bytes },
             created_at: rfc3339(self.created_at),
             finished_at: self.finished_at.map(rfc3339),
-            filename: Some(self.filename.clone()),
+            filename,
             files: None,
             problem,
         }

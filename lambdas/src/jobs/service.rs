@@ -7,14 +7,19 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    JobQueue, JobStore, JobView, Task,
-    job::{Job, JobState, Stop},
+    FileView, JobQueue, JobStore, JobView, Task,
+    export::MEDIA_TYPE,
+    job::{Job, JobState, Stop, Subject},
     report::{EntryView, Outcome, Report},
 };
 use crate::{
     aws,
     config::ConfigError,
-    storage::{CloudError, Objects, keys},
+    storage::{
+        CloudError, Objects, keys,
+        presign::{PresignError, Presigner},
+    },
+    time::now,
     users::UserKey,
 };
 
@@ -22,11 +27,16 @@ use crate::{
 const REPORTS: usize = 48;
 const READS: usize = 8;
 
+/// How long the archives of an export are shown after its start. The bucket's lifecycle rules delete them later than
+/// that: they count from the start of the multipart upload, which is after that of the job, and round up.
+const KEPT: Duration = Duration::from_hours(3 * 24);
+
 /// A user's jobs.
 #[derive(Clone, Debug)]
 pub struct Jobs {
     store: JobStore,
     objects: Objects,
+    presigner: Presigner,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +50,8 @@ pub enum JobError {
     WrongCursor,
     #[error("the storage of jobs failed")]
     Storage(#[from] CloudError),
+    #[error("no URL for a file")]
+    Presign(#[from] PresignError),
 }
 
 /// A page of entries.
@@ -56,9 +68,9 @@ impl Jobs {
     /// Uses the table and the bucket in the environment.
     ///
     /// # Errors
-    /// If one of them is missing.
+    /// If one of them, or the credentials for URLs, are missing.
     pub fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
-        Ok(Self { store: JobStore::from_env(aws)?, objects: aws::objects(aws)? })
+        Ok(Self { store: JobStore::from_env(aws)?, objects: aws::objects(aws)?, presigner: aws::presigner()? })
     }
 
     /// At most `limit` jobs, newest first, starting after the job `after`. The flag tells whether there may be more.
@@ -72,13 +84,33 @@ impl Jobs {
         after: Option<Uuid>,
     ) -> Result<(Vec<JobView>, bool), JobError> {
         let (jobs, has_more) = self.store.list(user, limit, after).await?;
-        Ok((jobs.iter().map(Job::view).collect(), has_more))
+        let jobs: Result<_, _> = jobs.iter().map(|job| self.view(user, job)).collect();
+        Ok((jobs?, has_more))
     }
 
     /// # Errors
     /// [`JobError::NotFound`], and failures of the storage.
     pub async fn get(&self, user: &UserKey, id: Uuid) -> Result<JobView, JobError> {
-        Ok(self.find(user, id).await?.view())
+        self.view(user, &self.find(user, id).await?)
+    }
+
+    /// A job with the URLs of the archives that it has made.
+    fn view(&self, user: &UserKey, job: &Job) -> Result<JobView, JobError> {
+        let Subject::Photos { files } = &job.subject else { return Ok(job.view()) };
+        if job.state != JobState::Done || job.created_at + KEPT < now() {
+            return Ok(job.view());
+        }
+        let day = job.created_at.strftime("%Y-%m-%d");
+        let file = |(number, size): (usize, &u64)| {
+            let number_in_name = if files.len() > 1 { format!("-{number}") } else { String::new() };
+            let filename = format!("photos-{day}{number_in_name}.zip");
+            let disposition = format!("attachment; filename=\"{filename}\"");
+            let key = keys::export(user, job.id, number);
+            let url = self.presigner.presign(&key, MEDIA_TYPE, Some(&disposition))?;
+            Ok(FileView { filename, size: *size, url })
+        };
+        let files: Result<_, PresignError> = (1..).zip(files).map(file).collect();
+        Ok(JobView { files: Some(files?), ..job.view() })
     }
 
     /// The outcomes of at most `limit` entries in the archive's order. While the job runs, those of the chunks that are

@@ -9,7 +9,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::job::{Counts, Job, JobState, JobType, Size, Stop};
+use super::job::{Archive, Counts, Job, JobState, MAX_RUNNING, Size, Stop, Subject};
 use crate::{
     config::ConfigError,
     photos::{Amount, Delta, UsageChange},
@@ -27,6 +27,9 @@ use crate::{
 
 /// How the range keys of jobs begin.
 const JOB: &str = "job#";
+
+/// The attribute that only exports have: the sizes of the archives that they have made.
+const FILES: &str = "files";
 
 /// How long a call may work on a chunk. This is longer than the function can run, so the holder of an expired lease is
 /// dead.
@@ -52,18 +55,30 @@ impl JobStore {
         Ok(Self { table: Table::library(aws)? })
     }
 
+    /// Stores a new job. Returns false and stores nothing if the user has [`MAX_RUNNING`] running jobs.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub(super) async fn start(&self, user: &UserKey, job: &Job) -> Result<bool, CloudError> {
+        let usage = UsageChange { job_started: Some((job.id, MAX_RUNNING)), ..UsageChange::default() };
+        let writes = vec![usage.write(&self.table, user), self.create(user, job)];
+        Ok(self.table.transact(writes).await?.is_none())
+    }
+
     /// The write that creates a job.
     pub(crate) fn create(&self, user: &UserKey, job: &Job) -> Write {
         let mut item = item_key(user, &job_item(job.id));
-        let values = [
-            ("state", text(job.state.as_str())),
-            ("filename", text(&job.filename)),
-            ("upload", text(job.upload.to_string())),
-            ("etag", text(&job.archive.etag)),
-            ("size", number(job.archive.size)),
-            ("createdAt", time(job.created_at)),
-        ];
-        item.extend(values.map(|(name, value)| (name.to_owned(), value)));
+        let mut values = vec![("state", text(job.state.as_str())), ("createdAt", time(job.created_at))];
+        match &job.subject {
+            Subject::Archive(Archive { filename, upload, version }) => values.extend([
+                ("filename", text(filename)),
+                ("upload", text(upload.to_string())),
+                ("etag", text(&version.etag)),
+                ("size", number(version.size)),
+            ]),
+            Subject::Photos { files } => values.push((FILES, numbers(files))),
+        }
+        item.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
         Write::Put(self.table.put_new(item))
     }
 
@@ -205,34 +220,39 @@ impl JobStore {
         self.apply(update).await
     }
 
-    /// Ends a running job and releases what its archive has reserved, unless another call has done so.
-    pub(super) async fn end(&self, user: &UserKey, job: &Job) -> Result<(), CloudError> {
+    /// Ends a running job and releases what its archive has reserved. `files` are the sizes of the archives that an
+    /// export has made. Returns false and changes nothing if the job is over, or was told to stop since it was read.
+    pub(super) async fn end(&self, user: &UserKey, job: &Job, files: &[u64]) -> Result<bool, CloudError> {
         let now = now();
-        let state = match job.stop {
-            None => JobState::Done,
-            Some(Stop::Cancelled) => JobState::Cancelled,
-            Some(Stop::Failed(_)) => JobState::Failed,
+        let (state, condition) = match job.stop {
+            None => (JobState::Done, "#state = :running AND attribute_not_exists(stopped)"),
+            Some(Stop::Cancelled) => (JobState::Cancelled, "#state = :running"),
+            Some(Stop::Failed(_)) => (JobState::Failed, "#state = :running"),
         };
-        let ended = self
+        let mut set = "SET #state = :state, finishedAt = :now, #ttl = :ttl".to_owned();
+        let mut ended = self
             .table
             .update(item_key(user, &job_item(job.id)))
-            .update_expression("SET #state = :state, finishedAt = :now, #ttl = :ttl")
-            .condition_expression("#state = :running")
+            .condition_expression(condition)
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":state", text(state.as_str()))
             .expression_attribute_values(":running", text(JobState::Running.as_str()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":ttl", epoch_seconds(now + SHOWN_AFTER_END));
-        let reserved = Amount { bytes: job.archive.size, photos: 0 };
+        if matches!(job.subject, Subject::Photos { .. }) {
+            set.push_str(", files = :files");
+            ended = ended.expression_attribute_values(":files", numbers(files));
+        }
+        let ended = ended.update_expression(set);
+        let reserved = Amount { bytes: job.reserved(), photos: 0 };
         let usage = UsageChange {
             total: Delta::Subtract(reserved),
             reserved: Delta::Subtract(reserved),
             job_ended: Some(job.id),
             ..UsageChange::default()
         };
-        self.table.transact(vec![Write::Update(ended), usage.write(&self.table, user)]).await?;
-        Ok(())
+        Ok(self.table.transact(vec![Write::Update(ended), usage.write(&self.table, user)]).await?.is_none())
     }
 
     fn update(&self, user: &UserKey, id: Uuid) -> UpdateItemFluentBuilder {
@@ -264,6 +284,10 @@ fn unless_refused(error: SdkError<UpdateItemError>) -> Result<(), CloudError> {
     if is_refused && error.kind() == ErrorKind::Precondition { Ok(()) } else { Err(error) }
 }
 
+fn numbers(numbers: &[u64]) -> AttributeValue {
+    AttributeValue::L(numbers.iter().map(|one| number(*one)).collect())
+}
+
 fn job_item(id: Uuid) -> String {
     format!("{JOB}{id}")
 }
@@ -285,18 +309,25 @@ fn from_item(item: &Item) -> Result<Job, MalformedItem> {
         }
         None => None,
     };
+    let subject = match item.get(FILES).and_then(|files| files.as_l().ok()) {
+        Some(files) => {
+            Subject::Photos { files: files.iter().filter_map(|size| size.as_n().ok()?.parse().ok()).collect() }
+        }
+        None => Subject::Archive(Archive {
+            filename: required(item, "filename", owned)?,
+            upload: required(item, "upload", |id| Uuid::try_parse(id).ok())?,
+            version: ObjectVersion {
+                etag: required(item, "etag", owned)?,
+                size: required_number(item, "size")?,
+                version: None,
+                upload: None,
+            },
+        }),
+    };
     Ok(Job {
         id: required(item, "item", |key| Uuid::try_parse(key.strip_prefix(JOB)?).ok())?,
-        kind: JobType::Unzip,
+        subject,
         state: required(item, "state", JobState::parse)?,
-        filename: required(item, "filename", owned)?,
-        upload: required(item, "upload", |id| Uuid::try_parse(id).ok())?,
-        archive: ObjectVersion {
-            etag: required(item, "etag", owned)?,
-            size: required_number(item, "size")?,
-            version: None,
-            upload: None,
-        },
         created_at: required(item, "createdAt", time)?,
         finished_at: optional(item, "finishedAt", time)?,
         size,

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    job::Job,
+    job::{Archive, Job},
     report::{Line, Report},
     worker::{Worker, WorkerError},
 };
 use crate::{
     archive::{Failed, Inflated, Large, Limits, Listed, Plan, Reason, gather, list, process, ranges},
     photos::{Intake, LargePhoto, PhotoName, PhotoRecord, PhotoType, StoreError},
-    storage::{CloudError, ErrorKind, keys},
+    storage::{CloudError, keys},
     users::UserKey,
 };
 
@@ -32,6 +32,7 @@ const NAMES: i64 = 3;
 pub(super) struct Work<'a> {
     pub(super) user: &'a UserKey,
     pub(super) job: &'a Job,
+    pub(super) archive: &'a Archive,
     pub(super) plan: &'a Plan,
     pub(super) chunk: u32,
     /// Whether an earlier call may have done a part of it.
@@ -75,13 +76,14 @@ impl From<CloudError> for NotStored {
 impl Worker {
     /// Unpacks a chunk and stores its photos, each once. If the job is stopping, it only finds out what is stored.
     pub(super) async fn unzip(&self, work: &Work<'_>) -> Result<Report, WorkerError> {
-        let Work { user, job, plan, chunk, .. } = *work;
+        let Work { user, job, archive, plan, chunk, .. } = *work;
         let missing = || CloudError::unusable("the plan has no such chunk");
         let at = usize::try_from(chunk).map_err(|_| missing())?;
         let planned = plan.chunks.get(at).ok_or_else(missing)?;
         let (from, to) = plan.directory(at).ok_or_else(missing)?;
-        let length = job.archive.size.saturating_sub(plan.start);
-        let directory = self.objects.read_bytes(&keys::incoming(user, job.upload), &job.archive, from, to).await?;
+        let length = archive.version.size.saturating_sub(plan.start);
+        let directory =
+            self.objects.read_bytes(&keys::incoming(user, archive.upload), &archive.version, from, to).await?;
         let entries = list(&directory, planned.first, planned.entries, length)
             .map_err(|error| CloudError::caused("the directory cannot be read again", error))?;
 
@@ -118,15 +120,15 @@ impl Worker {
         entries: &[Listed],
         intake: &Intake<'_>,
     ) -> Result<Vec<(u32, Result<PhotoRecord, Reason>)>, WorkerError> {
-        let Work { user, job, plan, deadline, .. } = *work;
+        let Work { user, archive, plan, deadline, .. } = *work;
         let archive = {
-            let key = keys::incoming(user, job.upload);
-            let ranges = ranges(entries, job.archive.size.saturating_sub(plan.start));
+            let key = keys::incoming(user, archive.upload);
+            let ranges = ranges(entries, archive.version.size.saturating_sub(plan.start));
             let mut read = Vec::new();
             for ranges in ranges.chunks(READS) {
-                let bytes = ranges
-                    .iter()
-                    .map(|(from, to)| self.objects.read_bytes(&key, &job.archive, plan.start + from, plan.start + to));
+                let bytes = ranges.iter().map(|(from, to)| {
+                    self.objects.read_bytes(&key, &archive.version, plan.start + from, plan.start + to)
+                });
                 read.extend(ranges.iter().copied().zip(try_join_all(bytes).await?));
             }
             gather(entries, &read)
@@ -168,14 +170,14 @@ impl Worker {
 
     /// Stores an entry that is too large for memory.
     async fn stream(&self, work: &Work<'_>, entry: &Listed, intake: &Intake<'_>) -> Result<PhotoRecord, NotStored> {
-        let Work { user, job, plan, .. } = *work;
-        let (key, length) = (keys::incoming(user, job.upload), job.archive.size.saturating_sub(plan.start));
+        let Work { user, job, archive, plan, .. } = *work;
+        let (key, length) = (keys::incoming(user, archive.upload), archive.version.size.saturating_sub(plan.start));
         let (from, to) = Large::header(entry).ok_or(Failed::Damaged)?;
-        let first = self.objects.read_bytes(&key, &job.archive, plan.start + from, plan.start + to).await?;
+        let first = self.objects.read_bytes(&key, &archive.version, plan.start + from, plan.start + to).await?;
         let Large { from, to } = Large::open(entry, &first, length)?;
         let mut packed = Packed {
             body: if from < to {
-                Some(self.objects.read_range(&key, &job.archive, plan.start + from, plan.start + to).await?)
+                Some(self.objects.read_range(&key, &archive.version, plan.start + from, plan.start + to).await?)
             } else {
                 None
             },
@@ -313,12 +315,4 @@ fn step(plan: &Plan) -> i64 {
 
 fn later(plan: &Plan, attempt: i64) -> u64 {
     u64::try_from(attempt * step(plan)).unwrap_or_default()
-}
-
-/// Whether reading failed because the archive is gone or has changed.
-pub(super) fn is_lost(error: &WorkerError) -> bool {
-    match error {
-        WorkerError::Storage(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Precondition),
-        WorkerError::Photos(_) | WorkerError::Incomplete | WorkerError::LastDelivery => false,
-    }
 }

@@ -1,21 +1,23 @@
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
+use uuid::Uuid;
 
 use super::{
     JobQueue, JobStore, Task,
-    job::{Job, JobState, Size, Stop},
+    export::ExportPlan,
+    job::{Archive, Job, JobState, Size, Stop, Subject},
     remote::read_archive,
     report::Report,
-    unzip::{Work, is_lost},
+    unzip::Work,
 };
 use crate::{
     archive::{ArchiveError, Plan, plan},
     aws,
     config::{ConfigError, optional},
     photos::{PhotoStore, Quota, StoreError},
-    storage::{CloudError, Objects, keys},
+    storage::{CloudError, ErrorKind, Objects, keys},
     telemetry::Chain,
     uploads::UploadStore,
     users::UserKey,
@@ -26,6 +28,9 @@ const MAX_ENTRIES: usize = 1_000_000;
 
 /// The default of `JOB_MAX_ENTRY_BYTES`: 2 GiB.
 const MAX_ENTRY_BYTES: u64 = 2 << 30;
+
+/// The default of `EXPORT_MAX_BYTES`: 50 GiB.
+const MAX_EXPORT_BYTES: u64 = 50 << 30;
 
 /// How often one delivery of a message tries to do its chunk, and the time between two attempts.
 const MAX_ATTEMPTS: usize = 3;
@@ -42,6 +47,45 @@ pub struct Worker {
     pub(super) quota: Quota,
     /// The most unpacked bytes of an entry.
     pub(super) max_entry_bytes: u64,
+    /// The most bytes of photos in an archive that an export makes.
+    pub(super) max_export_bytes: u64,
+}
+
+/// How a job is divided.
+pub(super) enum Planned {
+    Unzip(Archive, Plan),
+    Export(ExportPlan),
+}
+
+/// A chunk that is worked on.
+pub(super) struct Step<'a> {
+    pub(super) user: &'a UserKey,
+    pub(super) job: &'a Job,
+    pub(super) planned: &'a Planned,
+    pub(super) chunk: u32,
+    /// Whether an earlier call may have done a part of it.
+    pub(super) is_redo: bool,
+    pub(super) deadline: Instant,
+}
+
+impl Planned {
+    fn size(&self) -> Size {
+        let chunks = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        match self {
+            Self::Unzip(_, plan) => Size::new(plan.entries.into(), plan.bytes, chunks(plan.chunks.len())),
+            Self::Export(plan) => Size::new(plan.photos, plan.bytes, chunks(plan.chunks.len())),
+        }
+    }
+
+    /// The bytes of a chunk.
+    fn bytes(&self, chunk: u32) -> u64 {
+        let Ok(at) = usize::try_from(chunk) else { return 0 };
+        let bytes = match self {
+            Self::Unzip(_, plan) => plan.chunks.get(at).map(|chunk| chunk.bytes),
+            Self::Export(plan) => plan.chunks.get(at).map(|chunk| chunk.bytes),
+        };
+        bytes.unwrap_or_default()
+    }
 }
 
 /// A message must be delivered again.
@@ -74,6 +118,7 @@ impl Worker {
             uploads: UploadStore::from_env(aws)?,
             quota: Quota::from_env()?,
             max_entry_bytes: optional("JOB_MAX_ENTRY_BYTES", MAX_ENTRY_BYTES)?,
+            max_export_bytes: optional("EXPORT_MAX_BYTES", MAX_EXPORT_BYTES)?,
         })
     }
 
@@ -102,7 +147,7 @@ impl Worker {
             (Some(size), Some(lane)) => Box::pin(self.advance(user, &job, size, *lane, deadline)).await,
         };
         match done {
-            Err(error) if is_lost(&error) => {
+            Err(error) if is_lost(&job, &error) => {
                 tracing::warn!(%error, "the archive is gone or has changed");
                 self.fail(user, &job, "damaged-archive").await
             }
@@ -111,23 +156,38 @@ impl Worker {
         }
     }
 
-    /// Reads the archive's directory, divides the work, and sends the messages of the lanes.
+    /// Divides the work, and sends the messages of the lanes.
     async fn plan(&self, user: &UserKey, job: &Job) -> Result<(), WorkerError> {
-        let read = |view: crate::archive::View<_>| plan(&view.find(MAX_ENTRIES)?, MAX_ENTRIES);
-        let planned = read_archive(&self.objects, keys::incoming(user, job.upload), job.archive.clone(), read).await?;
-        let plan = match planned {
-            Ok(plan) => plan,
-            Err(error) => return self.fail(user, job, problem(error)).await,
+        let planned = match &job.subject {
+            Subject::Archive(archive) => match self.plan_unzip(user, job.id, archive).await? {
+                Ok(plan) => Planned::Unzip(archive.clone(), plan),
+                Err(error) => return self.fail(user, job, problem(error)).await,
+            },
+            Subject::Photos { .. } => Planned::Export(Box::pin(self.plan_export(user, job.id)).await?),
         };
-        // A plan that is there says the same.
-        self.objects.put_document(&keys::plan(user, job.id), &plan).await?;
-        let chunks = u32::try_from(plan.chunks.len()).unwrap_or(u32::MAX);
-        let size = Size::new(plan.entries.into(), plan.bytes, chunks);
+        let size = planned.size();
         self.store.plan(user, job.id, &size).await?;
-        if chunks == 0 {
+        if size.chunks == 0 {
             return self.end(user, job).await;
         }
         self.start(user, job, &size).await
+    }
+
+    /// Reads the archive's directory.
+    async fn plan_unzip(
+        &self,
+        user: &UserKey,
+        job: Uuid,
+        archive: &Archive,
+    ) -> Result<Result<Plan, ArchiveError>, WorkerError> {
+        let read = |view: crate::archive::View<_>| plan(&view.find(MAX_ENTRIES)?, MAX_ENTRIES);
+        let key = keys::incoming(user, archive.upload);
+        let planned = read_archive(&self.objects, key, archive.version.clone(), read).await?;
+        if let Ok(plan) = &planned {
+            // A plan that is there says the same.
+            self.objects.put_document(&keys::plan(user, job), plan).await?;
+        }
+        Ok(planned)
     }
 
     async fn start(&self, user: &UserKey, job: &Job, size: &Size) -> Result<(), WorkerError> {
@@ -150,11 +210,16 @@ impl Worker {
         };
         let done = usize::try_from(lane).ok().and_then(|lane| size.lanes.get(lane)).copied().unwrap_or_default();
         let Some(is_redo) = self.store.begin(user, job.id, lane, done).await? else { return Ok(()) };
-        let missing = || CloudError::unusable("the job has no plan");
-        let plan: Plan = self.objects.read_document(&keys::plan(user, job.id)).await?.ok_or_else(missing)?;
-        let report = self.try_report(Work { user, job, plan: &plan, chunk, is_redo, deadline }).await?;
-        let bytes = usize::try_from(chunk).ok().and_then(|chunk| plan.chunks.get(chunk)).map_or(0, |chunk| chunk.bytes);
-        let Some(job) = self.store.complete(user, job.id, (lane, done), report.counts(bytes)).await? else {
+        let key = keys::plan(user, job.id);
+        let planned = match &job.subject {
+            Subject::Archive(archive) => {
+                Planned::Unzip(archive.clone(), self.objects.read_needed_document(&key).await?)
+            }
+            Subject::Photos { .. } => Planned::Export(self.objects.read_needed_document(&key).await?),
+        };
+        let report = self.try_report(Step { user, job, planned: &planned, chunk, is_redo, deadline }).await?;
+        let counts = report.counts(planned.bytes(chunk));
+        let Some(job) = self.store.complete(user, job.id, (lane, done), counts).await? else {
             // Another delivery of the message has done the chunk, and goes on with the lane.
             return Ok(());
         };
@@ -169,34 +234,40 @@ impl Worker {
     }
 
     /// As [`Worker::report`]. A passing failure of the storage need not wait until the message is delivered again.
-    async fn try_report(&self, mut work: Work<'_>) -> Result<Report, WorkerError> {
+    async fn try_report(&self, mut step: Step<'_>) -> Result<Report, WorkerError> {
         for _ in 1..MAX_ATTEMPTS {
-            match self.report(&work).await {
-                Err(error) if !is_lost(&error) && Instant::now() + PAUSE < work.deadline => {
+            match self.report(&step).await {
+                Err(error) if !is_lost(step.job, &error) && Instant::now() + PAUSE < step.deadline => {
                     tracing::warn!(error = %Chain(&error), "a chunk is done again");
                     sleep(PAUSE).await;
-                    work.is_redo = true;
+                    step.is_redo = true;
                 }
                 result => return result,
             }
         }
-        self.report(&work).await
+        self.report(&step).await
     }
 
     /// Does a chunk and stores its report. If there is a report already, that one counts.
-    async fn report(&self, work: &Work<'_>) -> Result<Report, WorkerError> {
-        let key = keys::report(work.user, work.job.id, work.chunk);
-        if work.is_redo
-            && let Some(report) = self.objects.read_document(&key).await?
-        {
+    async fn report(&self, step: &Step<'_>) -> Result<Report, WorkerError> {
+        let Step { user, job, planned, chunk, is_redo, deadline } = *step;
+        let key = keys::report(user, job.id, chunk);
+        if is_redo && let Some(report) = self.objects.read_document(&key).await? {
             return Ok(report);
         }
-        let report = Box::pin(self.unzip(work)).await?;
+        let report = match planned {
+            Planned::Unzip(archive, plan) => {
+                Box::pin(self.unzip(&Work { user, job, archive, plan, chunk, is_redo, deadline })).await?
+            }
+            Planned::Export(plan) => {
+                let packed = timeout_at(deadline, Box::pin(self.pack(step, plan))).await;
+                packed.unwrap_or(Err(WorkerError::Incomplete))?
+            }
+        };
         if self.objects.put_document(&key, &report).await? {
             return Ok(report);
         }
-        let missing = || CloudError::unusable("the report is there and is not");
-        Ok(self.objects.read_document(&key).await?.ok_or_else(missing)?)
+        Ok(self.objects.read_needed_document(&key).await?)
     }
 
     async fn fail(&self, user: &UserKey, job: &Job, problem: &str) -> Result<(), WorkerError> {
@@ -206,13 +277,40 @@ impl Worker {
         }
     }
 
-    /// Deletes the archive, and then ends the job.
+    /// Deletes the archive, or completes those that were made, and then ends the job. If it is told to stop meanwhile,
+    /// it ends as stopped.
     async fn end(&self, user: &UserKey, job: &Job) -> Result<(), WorkerError> {
-        let archive = keys::incoming(user, job.upload);
-        if let Some(version) = self.objects.version(&archive).await? {
-            self.objects.delete_version(&archive, &version).await?;
+        let mut job = job.clone();
+        loop {
+            let files = match &job.subject {
+                Subject::Archive(archive) => {
+                    let key = keys::incoming(user, archive.upload);
+                    if let Some(version) = self.objects.version(&key).await? {
+                        self.objects.delete_version(&key, &version).await?;
+                    }
+                    Vec::new()
+                }
+                Subject::Photos { .. } => Box::pin(self.end_export(user, &job)).await?,
+            };
+            if self.store.end(user, &job, &files).await? {
+                return Ok(());
+            }
+            match self.store.get(user, job.id).await? {
+                Some(now) if now.state == JobState::Running => job = now,
+                _ => return Ok(()),
+            }
         }
-        Ok(self.store.end(user, job).await?)
+    }
+}
+
+/// Whether a job cannot go on because its archive is gone or has changed.
+fn is_lost(job: &Job, error: &WorkerError) -> bool {
+    match (&job.subject, error) {
+        (Subject::Archive(_), WorkerError::Storage(error)) => {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Precondition)
+        }
+        (Subject::Photos { .. }, _)
+        | (_, WorkerError::Photos(_) | WorkerError::Incomplete | WorkerError::LastDelivery) => false,
     }
 }
 

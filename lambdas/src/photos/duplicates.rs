@@ -63,6 +63,25 @@ impl Library {
         records: Vec<PhotoRecord>,
         presigner: &Presigner,
     ) -> Result<Vec<Photo>, CloudError> {
+        let urls: Vec<_> =
+            records.iter().map(|record| renditions::urls(user, record, presigner)).collect::<Result<_, _>>()?;
+        let photos = self.show_without_urls(user, records).await?.into_iter().zip(urls);
+        let photos = photos.map(|(photo, urls)| {
+            let (thumbnail_url, preview_url) = urls.unzip();
+            Photo { thumbnail_url, preview_url, ..photo }
+        });
+        Ok(photos.collect())
+    }
+
+    /// As [`Library::show`], without the URLs of renditions.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub(crate) async fn show_without_urls(
+        &self,
+        user: &UserKey,
+        records: Vec<PhotoRecord>,
+    ) -> Result<Vec<Photo>, CloudError> {
         let hashes: BTreeSet<_> = records.iter().filter_map(|record| record.sha256.as_deref()).collect();
         let keys = hashes.into_iter().map(|hash| item_key(user, &group_item(hash))).collect();
         let mut oldest = BTreeMap::new();
@@ -73,10 +92,9 @@ impl Library {
         let photos = records.into_iter().map(|record| {
             let oldest = record.sha256.as_ref().and_then(|hash| oldest.get(hash));
             let duplicate_of = oldest.filter(|oldest| **oldest != record.name).cloned();
-            let (thumbnail_url, preview_url) = renditions::urls(user, &record, presigner)?.unzip();
-            Ok(Photo { thumbnail_url, preview_url, ..Photo::new(record, duplicate_of) })
+            Photo::new(record, duplicate_of)
         });
-        photos.collect()
+        Ok(photos.collect())
     }
 
     /// A photo as responses show it.

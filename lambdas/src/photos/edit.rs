@@ -41,6 +41,7 @@ pub enum Edit<'a> {
 pub struct Description {
     /// Hexadecimal, in lower case.
     pub sha256: String,
+    pub crc32: u32,
     pub dimensions: Option<Dimensions>,
     /// The time in the photo's EXIF data. Without one, the name says when the photo was taken.
     pub taken_at: Option<TakenAt>,
@@ -84,9 +85,9 @@ impl Edit<'_> {
                 new.trashed_at = None;
             }
             Self::Describe(description) => {
-                let Description { sha256, dimensions, taken_at, place, camera, rendition, recipe, thumbhash } =
+                let Description { sha256, crc32, dimensions, taken_at, place, camera, rendition, recipe, thumbhash } =
                     description;
-                new.sha256 = Some(sha256.clone());
+                (new.sha256, new.crc32) = (Some(sha256.clone()), Some(*crc32));
                 (new.taken.own, new.taken.own_source) = match taken_at {
                     Some(taken_at) => (taken_at.clone(), TakenAtSource::Exif),
                     None => TakenAt::of(&old.name),
@@ -256,6 +257,7 @@ mod tests {
     fn description(of: &PhotoRecord) -> Description {
         Description {
             sha256: of.sha256.clone().unwrap_or_else(|| "0".repeat(64)),
+            crc32: of.crc32.unwrap_or_default(),
             dimensions: of.dimensions,
             taken_at: Some(of.taken.own.clone()).filter(|_| of.taken.own_source == TakenAtSource::Exif),
             place: of.place,

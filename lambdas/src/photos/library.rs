@@ -131,6 +131,21 @@ impl Library {
         Ok(item.map(|item| PhotoRecord::from_item(&item)).transpose()?)
     }
 
+    /// The records of those of the photos that have one, by name.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub(crate) async fn records(
+        &self,
+        user: &UserKey,
+        names: impl IntoIterator<Item = &PhotoName>,
+    ) -> Result<BTreeMap<PhotoName, PhotoRecord>, CloudError> {
+        let keys = names.into_iter().map(|name| item_key(user, &photo_item(name))).collect();
+        let items = self.table.get_all(keys).await?;
+        let records = items.iter().map(|item| PhotoRecord::from_item(item).map(|record| (record.name.clone(), record)));
+        Ok(records.collect::<Result<_, _>>()?)
+    }
+
     /// At most `limit` photos that are not in the trash by name, which is the order of their uploads, starting after
     /// `after`. Also the name after which the next page starts; `None` on the last page.
     ///
@@ -530,6 +545,12 @@ impl Library {
 pub struct Position(String);
 
 impl Position {
+    /// That of a photo.
+    #[must_use]
+    pub fn of(record: &PhotoRecord) -> Self {
+        Self(record.position())
+    }
+
     /// Reads [`PhotoRecord::position`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -22,6 +22,8 @@ pub struct PhotoRecord {
     pub size: u64,
     /// Hexadecimal SHA-256 of the bytes, in lower case, once something has computed it.
     pub sha256: Option<String>,
+    /// The CRC-32 of the bytes, as archives have it, once something has computed it.
+    pub crc32: Option<u32>,
     pub dimensions: Option<Dimensions>,
     pub taken: Taken,
     pub place: Option<Place>,
@@ -53,6 +55,7 @@ impl PhotoRecord {
             name,
             size,
             sha256: None,
+            crc32: None,
             dimensions: None,
             taken: Taken { own, own_source, chosen: None },
             place: None,
@@ -83,6 +86,7 @@ impl PhotoRecord {
             name,
             size,
             sha256,
+            crc32,
             dimensions,
             taken,
             place,
@@ -97,6 +101,7 @@ impl PhotoRecord {
         let mut item = item_key(user, &photo_item(name));
         let optional = [
             ("sha256", sha256.as_ref().map(text)),
+            ("crc32", crc32.map(|crc32| number(crc32.into()))),
             ("width", dimensions.map(|dimensions| number(dimensions.width.into()))),
             ("height", dimensions.map(|dimensions| number(dimensions.height.into()))),
             ("chosenTakenAt", taken.chosen.as_ref().map(|chosen| text(chosen.to_string()))),
@@ -128,13 +133,14 @@ impl PhotoRecord {
     pub(super) fn from_item(item: &Item) -> Result<Self, MalformedItem> {
         let name = |item: &str| item.strip_prefix(PHOTO).and_then(|name| PhotoName::parse(name).ok());
         let owned = |text: &str| Some(text.to_owned());
-        let pixels = |name| optional_number(item, name).and_then(|pixels| u32::try_from(pixels).ok());
+        let small = |name| optional_number(item, name).and_then(|number| u32::try_from(number).ok());
         let degrees = |name| item.get(name).and_then(|degrees| degrees.as_n().ok()?.parse().ok());
         Ok(Self {
             name: required(item, "item", name)?,
             size: required_number(item, "size")?,
             sha256: optional(item, "sha256", owned)?,
-            dimensions: pixels("width").zip(pixels("height")).map(|(width, height)| Dimensions { width, height }),
+            crc32: small("crc32"),
+            dimensions: small("width").zip(small("height")).map(|(width, height)| Dimensions { width, height }),
             taken: Taken {
                 own: required(item, "takenAt", TakenAt::parse)?,
                 own_source: required(item, "takenAtSource", TakenAtSource::parse)?,
@@ -147,7 +153,7 @@ impl PhotoRecord {
             favourite: item.contains_key("favourite"),
             trashed_at: optional(item, "trashedAt", |time| time.parse().ok())?,
             rendition: optional(item, "rendition", Rendition::parse)?.unwrap_or(Rendition::Pending),
-            recipe: optional_number(item, "recipe").and_then(|recipe| u32::try_from(recipe).ok()).unwrap_or_default(),
+            recipe: small("recipe").unwrap_or_default(),
             thumbhash: optional(item, "thumbhash", owned)?,
             version: optional_number(item, "version").unwrap_or_default(),
         })
@@ -234,7 +240,8 @@ pub(super) mod tests {
         let place = (-90f64..=90.0, -180f64..=180.0).prop_map(|(latitude, longitude)| Place { latitude, longitude });
         let dimensions = any::<(u32, u32)>().prop_map(|(width, height)| Dimensions { width, height });
         let rendition = prop::sample::select(Rendition::ALL.to_vec());
-        let found = (option::of("[0-9a-f]{64}"), option::of(dimensions), option::of(place), option::of(".{1,20}"));
+        let hashes = (option::of("[0-9a-f]{64}"), option::of(any::<u32>()));
+        let found = (hashes, option::of(dimensions), option::of(place), option::of(".{1,20}"));
         let shown = (rendition, any::<u32>(), option::of("[A-Za-z0-9+/]{30}"));
         let chosen = (option::of(taken_at()), option::of(taken_at()), any::<bool>(), option::of(instant()));
         (any::<String>(), kind, instant(), any::<(u64, u64)>(), found, shown, chosen).prop_map(
@@ -245,7 +252,7 @@ pub(super) mod tests {
                     (record.taken.own, record.taken.own_source) = (exif, TakenAtSource::Exif);
                 }
                 record.taken.chosen = chosen;
-                (record.sha256, record.dimensions, record.place, record.camera) = found;
+                ((record.sha256, record.crc32), record.dimensions, record.place, record.camera) = found;
                 PhotoRecord { favourite, trashed_at, rendition, recipe, thumbhash, version, ..record }
             },
         )

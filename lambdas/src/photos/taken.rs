@@ -5,7 +5,7 @@ use jiff::{
     tz::TimeZone,
 };
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::PhotoName;
 
@@ -107,6 +107,11 @@ impl TakenAt {
         Some(Self { local: local.ok()?, has_milliseconds: millisecond.is_some(), offset: None })
     }
 
+    #[must_use]
+    pub const fn local(&self) -> DateTime {
+        self.local
+    }
+
     /// With milliseconds and without the offset, so all texts have the same length and sort by local time.
     #[must_use]
     pub fn sort_key(&self) -> String {
@@ -133,6 +138,13 @@ impl fmt::Display for TakenAt {
 impl Serialize for TakenAt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TakenAt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("not a time at which a photo was taken"))
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use flate2::Crc;
 use futures_util::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -54,6 +55,7 @@ pub struct Renderer {
 pub struct Seen {
     /// Hexadecimal SHA-256 of its bytes.
     pub sha256: String,
+    pub crc32: u32,
     pub metadata: Metadata,
     /// The renditions, or why there are none: then the photo can never be rendered by this program.
     pub rendered: Result<Rendered, String>,
@@ -109,10 +111,11 @@ impl Renderer {
         let (sender, chunks) = channel(CHUNKS);
         let process = spawn_blocking(move || run(&program, chunks, time));
         let mut photo = std::pin::pin!(photo);
-        let mut hash = Sha256::new();
+        let (mut hash, mut crc) = (Sha256::new(), Crc::new());
         while let Some(bytes) = photo.next().await {
             let bytes = bytes.map_err(|error| RenderError::Source(error.into()))?;
             hash.update(&bytes);
+            crc.update(&bytes);
             // A process that has ended already has seen enough.
             let _ = sender.send(bytes).await;
         }
@@ -126,6 +129,7 @@ impl Renderer {
         let rendered = read_rendered(rest).filter(|_| status.success());
         Ok(Seen {
             sha256: hex(&hash.finalize()),
+            crc32: crc.sum(),
             metadata,
             rendered: rendered.ok_or_else(|| format!("{status}: {message}")),
         })

@@ -23,8 +23,42 @@ pub const AUCTIONS: &str = "auctions/";
 /// Bytes of uploads that are not accepted yet: `incoming/{user}/{upload}`. Never served.
 pub const INCOMING: &str = "incoming/";
 
-/// Plans and reports of jobs: `jobs/{user}/{job}/plan.json` and `jobs/{user}/{job}/report/{chunk}.json`.
+/// Plans and reports of jobs: `jobs/{user}/{job}/plan.json` and `jobs/{user}/{job}/report/{chunk}.json`. For an export
+/// also what the user asked for, the photos of each chunk, and what each chunk has packed.
 pub const JOBS: &str = "jobs/";
+
+/// The archives that exports make: `exports/{user}/{job}/{number}.zip`. They expire after 3 days.
+pub const EXPORTS: &str = "exports/";
+
+/// What the user wants to export.
+#[must_use]
+pub fn request(user: &UserKey, job: Uuid) -> String {
+    format!("{JOBS}{user}/{job}/request.json")
+}
+
+/// The photos of a chunk of an export, as one attempt to plan it has listed them.
+#[must_use]
+pub fn chunk(user: &UserKey, job: Uuid, attempt: Uuid, chunk: u32) -> String {
+    format!("{JOBS}{user}/{job}/photos/{attempt}/{chunk}.json")
+}
+
+/// Where a chunk of an export has put its photos.
+#[must_use]
+pub fn packed(user: &UserKey, job: Uuid, chunk: u32) -> String {
+    format!("{JOBS}{user}/{job}/packed/{chunk}.json")
+}
+
+/// The bytes of an export's chunk that are too few for a part.
+#[must_use]
+pub fn rest(user: &UserKey, job: Uuid, chunk: u32) -> String {
+    format!("{JOBS}{user}/{job}/packed/{chunk}.bin")
+}
+
+/// An archive that an export makes, counted from 1.
+#[must_use]
+pub fn export(user: &UserKey, job: Uuid, number: usize) -> String {
+    format!("{EXPORTS}{user}/{job}/{number}.zip")
+}
 
 /// How a job divides its work.
 #[must_use]

@@ -13,12 +13,12 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::error::{CloudError, ErrorKind};
 
 /// How much one `UploadPartCopy` copies. A larger object is copied in parts, several at a time.
-const COPY_BYTES: u64 = 64 << 20;
+pub const COPY_BYTES: u64 = 64 << 20;
 
 /// How many parts are copied at a time.
 const COPIES_AT_ONCE: usize = 16;
@@ -245,7 +245,7 @@ impl Objects {
 }
 
 /// A part of a multipart upload that has arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArrivedPart {
     pub number: u32,
     pub size: u64,
@@ -374,24 +374,31 @@ impl Objects {
         let numbers: Vec<u32> = (1..=count).collect();
         let mut parts = Vec::new();
         for numbers in numbers.chunks(COPIES_AT_ONCE) {
-            let copies = numbers.iter().map(|number| self.copy_part(source, version, key, multipart, *number));
+            let copies = numbers.iter().map(|number| {
+                let from = u64::from(number.saturating_sub(1)) * COPY_BYTES;
+                let range = (from, version.size.min(from + COPY_BYTES));
+                self.copy_part(source, version, range, key, multipart, *number)
+            });
             parts.extend(try_join_all(copies).await?);
         }
         self.complete_multipart(key, multipart, &parts, true).await
     }
 
-    async fn copy_part(
+    /// Copies the bytes of an object from byte `from` to byte `to` (exclusive) into a part of a multipart upload, inside
+    /// S3. A part of an object must be of an object over 5 MB ("`UploadPartCopy`", Amazon S3 API Reference).
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; [`ErrorKind::Precondition`] if the source is not `version` any more.
+    pub async fn copy_part(
         &self,
         source: &str,
         version: &ObjectVersion,
+        (from, to): (u64, u64),
         key: &str,
         multipart: &str,
         number: u32,
     ) -> Result<ArrivedPart, CloudError> {
-        let from = u64::from(number.saturating_sub(1)) * COPY_BYTES;
-        let to = version.size.min(from + COPY_BYTES);
-        // S3 copies a range only of an object over 5 MB ("UploadPartCopy", Amazon S3 API Reference).
-        let range = (version.size > COPY_BYTES).then(|| format!("bytes={from}-{}", to - 1));
+        let range = (to - from < version.size).then(|| format!("bytes={from}-{}", to.saturating_sub(1)));
         let copied = self
             .s3
             .upload_part_copy()
@@ -469,6 +476,14 @@ impl Objects {
         let json = json.map_err(|error| CloudError::caused("reading a document failed", error))?;
         let document = serde_json::from_slice(&json.into_bytes());
         document.map(Some).map_err(|error| CloudError::caused("a document cannot be read", error))
+    }
+
+    /// A JSON document that must be there.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; [`ErrorKind::Other`] if there is none.
+    pub async fn read_needed_document<T: DeserializeOwned>(&self, key: &str) -> Result<T, CloudError> {
+        self.read_document(key).await?.ok_or_else(|| CloudError::unusable("a document is missing"))
     }
 
     /// Stores a JSON document unless its key is taken. Returns whether the key was free.

@@ -16,7 +16,7 @@ use crate::{
     aws,
     config::{self, ConfigError},
     hex::hex,
-    jobs::{Job, JobQueue, JobStore, JobView, Task, read_archive},
+    jobs::{Archive, Job, JobQueue, JobStore, JobView, Subject, read_archive, start},
     photos::{Exceeded, PhotoName, PhotoType, Quota},
     storage::{
         CloudError, ErrorKind, Objects, keys,
@@ -30,9 +30,6 @@ use crate::{
 
 /// How long `complete` waits for another call that checks the same upload.
 const WAIT: Duration = Duration::from_secs(8);
-
-/// When the message that starts a job comes again. A call that stores a job has ended by then.
-const START_WITHIN: Duration = Duration::from_secs(90);
 
 /// How often it checks whether that call has finished.
 const LOOK: Duration = Duration::from_millis(250);
@@ -375,16 +372,10 @@ impl Uploads {
                 return Ok(Some(Err(refusal)));
             }
             let filename = session.declaration.filename.clone();
-            let job = Job::unzip(Uuid::now_v7(), filename, session.id, archive, now());
-            let task = Task { user: user.clone(), job: job.id, lane: None };
-            // If this call dies after it has stored the job, this message starts it. Without a job, it does nothing.
-            queue.send(&task, START_WITHIN).await?;
-            let started = self.store.start(user, &session, lease, &self.jobs, &job).await?;
-            if matches!(started, Started::New)
-                && let Err(error) = queue.send(&task, Duration::ZERO).await
-            {
-                tracing::warn!(error = %Chain(&error), "a job starts later");
-            }
+            let archive = Archive { filename, upload: session.id, version: archive };
+            let job = Job::new(Uuid::now_v7(), Subject::Archive(archive), now());
+            let store = Box::pin(self.store.start(user, &session, lease, &self.jobs, &job));
+            let started = start(queue, user, job.id, store, |started| matches!(started, Started::New)).await?;
             Ok(Some(Ok((started, job))))
         };
         let end = match started.await {

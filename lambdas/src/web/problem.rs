@@ -16,7 +16,7 @@ use super::{Response, auth::AuthError};
 use crate::{
     archive::ArchiveError,
     auctions::{self, AuctionError},
-    jobs::{self, JobError},
+    jobs::{self, ExportError, JobError},
     money::Amount,
     photos::{Exceeded, StoreError},
     renditions::RenderError,
@@ -71,6 +71,7 @@ kinds! {
     NO_SUCH_UPLOAD: NOT_FOUND, "no-such-upload", "There is no such upload";
     NO_SUCH_JOB: NOT_FOUND, "no-such-job", "There is no such job";
     NO_SUCH_PHOTO: NOT_FOUND, "no-such-photo", "There is no such photo";
+    NO_SUCH_PHOTOS: NOT_FOUND, "no-such-photos", "Some of these photos do not exist";
     ALREADY_HIGHEST: CONFLICT, "already-highest", "You already have the highest bid";
     AUCTION_CLOSED: CONFLICT, "auction-closed", "The auction has ended";
     BID_TOO_LOW: CONFLICT, "bid-too-low", "The bid is too low";
@@ -211,6 +212,10 @@ impl Problem {
     /// The user has `limit` of `things`. `advice` says how to have fewer.
     fn too_many(limit: usize, things: &str, advice: &str) -> Self {
         Self::new(Kind::TOO_MANY, format!("You have {limit} {things}. {advice}")).with("limit", limit)
+    }
+
+    fn too_many_jobs() -> Self {
+        Self::too_many(jobs::MAX_RUNNING, "running jobs", "Wait until one of them is over, or cancel one.")
     }
 
     #[must_use]
@@ -396,9 +401,7 @@ impl From<UploadError> for Problem {
             UploadError::TooMany => {
                 Self::too_many(uploads::MAX_OPEN, "open uploads", "Complete or cancel one; GET /uploads lists them.")
             }
-            UploadError::TooManyJobs => {
-                Self::too_many(jobs::MAX_RUNNING, "running jobs", "Wait until one of them is over, or cancel one.")
-            }
+            UploadError::TooManyJobs => Self::too_many_jobs(),
             UploadError::Unchecked { limit } => Self::invalid(&[InvalidMember::new(
                 "/sha256",
                 format!("must be left out for an archive of more than {limit} bytes; each entry has a checksum"),
@@ -433,7 +436,23 @@ impl From<JobError> for Problem {
             JobError::WrongCursor => Self::bad_request(
                 "This `cursor` is not from GET /jobs/{id}/entries. Leave it out to start from the first page.",
             ),
-            JobError::Storage(_) => cloud_failure(error),
+            JobError::Storage(_) | JobError::Presign(_) => cloud_failure(error),
+        }
+    }
+}
+
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Missing(missing) => {
+                Self::new(Kind::NO_SUCH_PHOTOS, "Leave out the names in `missing`. GET /photos lists your photos.")
+                    .with("missing", missing)
+            }
+            ExportError::Nothing => {
+                Self::invalid(&[InvalidMember::new("", "selects no photos that are not in the trash; select others")])
+            }
+            ExportError::TooManyJobs => Self::too_many_jobs(),
+            ExportError::Storage(_) => cloud_failure(error),
         }
     }
 }

@@ -27,6 +27,7 @@ routes! {
     delete,
     docs,
     download,
+    exports_create,
     jobs_cancel,
     jobs_entries,
     jobs_get,

@@ -116,9 +116,10 @@ impl RenderPhotos {
 
     /// Stores the renditions, then records them.
     async fn store(&self, user: &UserKey, name: &PhotoName, seen: Seen) -> Result<(), Failure> {
-        let Seen { sha256, metadata: Metadata { taken_at, place, camera }, rendered } = seen;
+        let Seen { sha256, crc32, metadata: Metadata { taken_at, place, camera }, rendered } = seen;
         let mut description = Description {
             sha256,
+            crc32,
             dimensions: None,
             taken_at: taken_at.as_deref().and_then(TakenAt::parse),
             place,
