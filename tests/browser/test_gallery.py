@@ -1,5 +1,6 @@
 """The gallery and the viewer in a browser."""
 
+import zipfile
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,16 +44,18 @@ def test_photos_are_grouped_by_month_and_day_newest_first(visit: Callable[..., V
     assert [name.partition("_")[2] for name in shown] == sorted(NAMES, reverse=True)
 
 
-def test_selected_photos_are_saved_as_files(visit: Callable[..., Visit], full: User) -> None:
+def test_selected_photos_are_saved_as_an_archive(visit: Callable[..., Visit], full: User) -> None:
     page = visit().log_in(full)
     for name in NAMES[:2]:
         page.locator(tile(name)).focus()
         page.keyboard.press("Space")
-    with page.expect_download() as first:
-        page.get_by_role("button", name="Download").click()
-    with page.expect_download() as second:
-        pass
-    assert {first.value.suggested_filename, second.value.suggested_filename} == set(NAMES[:2])
+    page.get_by_role("button", name="Download").click()
+    page.get_by_role("heading", level=1, name="Download of photos").wait_for()
+    with page.expect_download() as started:
+        page.get_by_role("button", name=".zip").click()
+    with zipfile.ZipFile(started.value.path()) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    assert names == {*NAMES[:2], "photos.json"}
 
 
 def test_the_arrow_keys_move_enter_opens_and_escape_returns(visit: Callable[..., Visit], full: User) -> None:

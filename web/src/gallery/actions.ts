@@ -1,8 +1,9 @@
 import { signal } from '@preact/signals'
 import { delay, Problem } from '../api/http'
 import { api } from '../api/session'
-import type { Photo } from '../api/types'
+import type { Job, Photo } from '../api/types'
 import { t } from '../lib/i18n'
+import { navigate } from '../lib/router'
 import { explain, toast } from '../ui/notes'
 import { library, photosChanged, photosDeleted } from './library'
 
@@ -85,17 +86,21 @@ export async function fileUrl(filename: string): Promise<string> {
   return (await api<{ url: string }>('/download', { query: { filename }, headers })).url
 }
 
-/** Saves photos as files, which S3 serves as attachments. A browser asks before it saves several. */
+/** Saves one photo as a file. Several become an archive, which the page of its job offers. */
 export async function download(filenames: readonly string[]): Promise<void> {
   try {
-    for (const filename of filenames) {
-      save(await fileUrl(filename))
-      // Without a pause, some browsers save only the last one.
-      await delay(300)
-    }
+    const [filename, ...others] = filenames
+    if (filename !== undefined && others.length === 0) save(await fileUrl(filename))
+    else await exportPhotos({ photos: filenames })
   } catch (error) {
     toast(explain(error), { bad: true })
   }
+}
+
+/** Starts an archive of photos, and shows its job. */
+export async function exportPhotos(wanted: { photos?: readonly string[] }): Promise<void> {
+  const job = await api<Job>('/exports', { method: 'POST', body: wanted })
+  navigate(`/jobs/${job.id}`)
 }
 
 export function save(url: string): void {

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { api, authorized } from '../api/session'
 import type { Entry, Job, Outcome } from '../api/types'
-import { path as photoPath, save } from '../gallery/actions'
+import { exportPhotos, path as photoPath, save } from '../gallery/actions'
 import { photosAdded } from '../gallery/library'
 import { bytes, dateTime } from '../lib/format'
 import { hasText, t } from '../lib/i18n'
@@ -16,6 +16,14 @@ const OUTCOMES: Outcome[] = ['stored', 'skipped', 'failed']
 
 function title(job: Job): string {
   return job.type === 'export' ? t('jobs.export') : t('jobs.unzip', { name: job.filename ?? '' })
+}
+
+async function exportAll(): Promise<void> {
+  try {
+    await exportPhotos({})
+  } catch (error) {
+    toast(explain(error), { bad: true })
+  }
 }
 
 /** What the service unpacks or packs, newest first. */
@@ -47,7 +55,14 @@ export function Jobs() {
     }
   }
   return (
-    <Page title={t('jobs.title')}>
+    <Page
+      title={t('jobs.title')}
+      actions={
+        <button type="button" onClick={exportAll}>
+          <Icon name="download" /> {t('jobs.all')}
+        </button>
+      }
+    >
       <Failure error={error} retry={poll} />
       {!jobs && !error && <Loading />}
       {jobs?.length === 0 && (

@@ -200,6 +200,7 @@ export const de: Record<keyof typeof en, Text> = {
   'jobs.export': 'Download von Fotos',
   'jobs.unzip': '{name} entpacken',
   'jobs.back': 'Alle Archive',
+  'jobs.all': 'Alle Fotos herunterladen',
   'jobs.cancel': 'Abbrechen',
   'jobs.progress': 'Fortschritt',
   'jobs.bytes': '{done} von {total}',

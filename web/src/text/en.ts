@@ -198,6 +198,7 @@ export const en = {
   'jobs.export': 'Download of photos',
   'jobs.unzip': 'Unpack {name}',
   'jobs.back': 'All archives',
+  'jobs.all': 'Download all photos',
   'jobs.cancel': 'Cancel',
   'jobs.progress': 'Progress',
   'jobs.bytes': '{done} of {total}',
