@@ -281,7 +281,7 @@ impl Worker {
     /// it ends as stopped.
     async fn end(&self, user: &UserKey, job: &Job) -> Result<(), WorkerError> {
         let mut job = job.clone();
-        loop {
+        for _ in 0..MAX_ATTEMPTS {
             let files = match &job.subject {
                 Subject::Archive(archive) => {
                     let key = keys::incoming(user, archive.upload);
@@ -300,6 +300,7 @@ impl Worker {
                 _ => return Ok(()),
             }
         }
+        Err(CloudError::unusable("a running job cannot end").into())
     }
 }
 
