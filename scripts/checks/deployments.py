@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,12 +125,16 @@ class SecondIssuer:
 def second_issuer() -> Iterator[SecondIssuer]:
     """Runs the tests' OpenID Connect issuer for as long as the block runs."""
     command = [virtual_environment("tests"), ROOT / "tests" / "openid_issuer.py"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        # Another step may run an issuer of its own meanwhile.
+        tempfile.TemporaryDirectory() as folder,
+    ):
         try:
             printed = process.stdout.readline() if process.stdout else ""
             if not printed:
                 raise Failure("The OpenID Connect issuer of the tests did not start: see above.")
-            file = LOCAL / "trusted-issuers.json"
+            file = Path(folder) / "trusted-issuers.json"
             file.write_text(printed)
             yield SecondIssuer(json.loads(printed)[0]["issuer"], file)
         finally:

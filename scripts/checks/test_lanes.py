@@ -214,7 +214,8 @@ class Zips(unittest.TestCase):
         self.addCleanup(deployments._built.cache_clear)
         deployments._built.cache_clear()
         failure = Failure("The build failed")
-        with patch("checks.rust.build", side_effect=failure) as build:
+        with patch.dict(os.environ), patch("checks.rust.build", side_effect=failure) as build:
+            os.environ.pop("ZIPS", None)
             for _ in range(2):
                 with self.assertRaisesRegex(Failure, "The build failed"):
                     deployments.zips()
