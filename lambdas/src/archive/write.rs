@@ -263,7 +263,8 @@ mod tests {
                 let record = entries.next_entry().unwrap().unwrap();
                 let (offset, header) = places.next().unwrap();
                 prop_assert_eq!(record.file_path().as_bytes(), file.name.as_bytes());
-                prop_assert_eq!((record.uncompressed_size_hint(), record.compressed_size_hint()), (file.size, file.size));
+                let sizes = (record.uncompressed_size_hint(), record.compressed_size_hint());
+                prop_assert_eq!(sizes, (file.size, file.size));
                 prop_assert_eq!((record.crc32(), record.local_header_offset()), (file.crc, *offset));
                 let data = read.get_entry(record.wayfinder()).unwrap().compressed_data_range();
                 prop_assert_eq!(data, (offset + header.len() as u64, offset + header.len() as u64 + file.size));

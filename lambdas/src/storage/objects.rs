@@ -384,8 +384,8 @@ impl Objects {
         self.complete_multipart(key, multipart, &parts, true).await
     }
 
-    /// Copies the bytes of an object from byte `from` to byte `to` (exclusive) into a part of a multipart upload, inside
-    /// S3. A part of an object must be of an object over 5 MB ("`UploadPartCopy`", Amazon S3 API Reference).
+    /// Copies the bytes of an object from byte `from` to byte `to` (exclusive) into a part of a multipart upload,
+    /// inside S3. An object that is copied in part must have over 5 MB ("`UploadPartCopy`", Amazon S3 API Reference).
     ///
     /// # Errors
     /// Any [`CloudError`]; [`ErrorKind::Precondition`] if the source is not `version` any more.

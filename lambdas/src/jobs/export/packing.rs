@@ -165,7 +165,10 @@ mod tests {
 
         #[test]
         fn each_part_is_large_enough_and_there_are_few(
-            mut sizes in proptest::collection::vec(prop_oneof![0_u64..2_000, 0_u64..16 << 20, 16_u64 << 20..300 << 20], 0..12),
+            mut sizes in proptest::collection::vec(
+                prop_oneof![0_u64..2_000, 0_u64..16 << 20, 16_u64 << 20..300 << 20],
+                0..12,
+            ),
         ) {
             // A plan puts the large ones last.
             sizes.sort_by_key(|size| *size >= LARGE_BYTES);

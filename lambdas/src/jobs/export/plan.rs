@@ -262,7 +262,11 @@ mod tests {
         #[test]
         fn every_photo_is_in_one_chunk_and_no_archive_is_too_large(
             photos in proptest::collection::vec(
-                (prop_oneof!["[a-c]{1,2}", "[A-C]{1,2} \\([1-3]\\)"], 1_u8..13, prop_oneof![0_u64..9 << 20, 0_u64..99 << 20]),
+                (
+                    prop_oneof!["[a-c]{1,2}", "[A-C]{1,2} \\([1-3]\\)"],
+                    1_u8..13,
+                    prop_oneof![0_u64..9 << 20, 0_u64..99 << 20],
+                ),
                 1..400,
             ),
             max_bytes in 1_u64 << 20..2 << 30,
