@@ -1,4 +1,4 @@
-//! Colours: profiles, and light as numbers.
+//! Colours: profiles, and the conversion between samples of sRGB and linear light.
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,11 +17,11 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    /// `None` if it cannot be read, or if it is the one of the renditions.
+    /// `None` if it cannot be read, or if it counts as sRGB, which renditions have.
     fn read(&self) -> Option<ColorProfile> {
         match self {
             Self::Icc(icc) => ColorProfile::new_from_slice(icc).ok(),
-            // BT.709, with its own transfer function or that of sRGB: as everyone shows it.
+            // BT.709, with its own transfer function or that of sRGB: browsers show both as sRGB.
             Self::Codes { primaries: 1 | 2, transfer: 1 | 2 | 6 | 13 } => None,
             Self::Codes { primaries, transfer } => {
                 // The transfer function of video is made for displays like those of sRGB.
@@ -45,13 +45,13 @@ pub(crate) struct ToSrgb {
 }
 
 impl ToSrgb {
-    /// `None` if the samples are sRGB, or as good as.
+    /// `None` if the samples are sRGB, or count as such.
     pub(crate) fn new(profile: Option<&Profile>) -> Option<Self> {
         let profile = profile?.read()?;
         let layout = match profile.color_space {
             DataColorSpace::Gray => ProfileLayout::Gray,
             DataColorSpace::Rgb => ProfileLayout::Rgb,
-            // That is how this library calls four channels.
+            // The name that this library has for four channels.
             DataColorSpace::Cmyk => ProfileLayout::Rgba,
             _ => return None,
         };
@@ -85,11 +85,11 @@ impl ToSrgb {
     }
 }
 
-/// Light of eight bits in sRGB's encoding, as 65,536 steps of light.
+/// The linear light, in 65,536 steps, of each 8-bit sample of sRGB.
 pub(crate) static LIGHT_OF_8: LazyLock<[u16; 256]> =
     LazyLock::new(|| std::array::from_fn(|value| to_light(u8::try_from(value).map_or(1.0, f64::from) / 255.0)));
 
-/// As [`LIGHT_OF_8`], of sixteen bits.
+/// As [`LIGHT_OF_8`], for 16-bit samples.
 pub(crate) static LIGHT_OF_16: LazyLock<Vec<u16>> =
     LazyLock::new(|| (0..=u16::MAX).map(|value| to_light(f64::from(value) / 65_535.0)).collect());
 

@@ -1,4 +1,4 @@
-//! Renditions: small versions of photos that browsers show quickly, and what photos say about themselves.
+//! Renditions: small versions of photos that browsers show quickly, and the metadata in photos.
 //!
 //! This crate keeps the decoders out of all other functions. [`metadata()`] and [`render`] take bytes and use neither
 //! the network nor files. [`child`] runs them in a process of their own, under limits, for [`yourplace::renditions`].
@@ -27,8 +27,8 @@ const QUALITY: u8 = 82;
 /// The longer side of the picture of which the thumbhash is made (<https://evanw.github.io/thumbhash/>).
 const HASHED: u32 = 100;
 
-/// What a photo says about itself. It never fails: what cannot be read is left out. `latest` is the latest time at
-/// which it may have been taken, on any clock of the world.
+/// The metadata in a photo. It never fails: what cannot be read is left out. `latest` is the latest local time,
+/// anywhere in the world, at which the photo can have been taken.
 #[must_use]
 pub fn metadata(bytes: &[u8], latest: DateTime) -> Metadata {
     metadata::read(bytes, latest).0

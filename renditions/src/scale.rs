@@ -193,7 +193,7 @@ fn ink_to_rgb(samples: &[u8], count: usize, to_srgb: Option<&ToSrgb>) -> Vec<u8>
     rgb
 }
 
-/// Turns a picture so that it is shown as it was seen.
+/// Rotates and mirrors a picture so that it is upright.
 fn upright(picture: Rgb, orientation: Orientation) -> Rgb {
     if orientation == Orientation::UPRIGHT {
         return picture;

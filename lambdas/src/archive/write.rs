@@ -1,5 +1,5 @@
-//! Writes what a ZIP archive has beside the bytes of its files. The files are stored as they are (method 0), so their
-//! headers have sizes and checksums, and a reader needs no directory to find them.
+//! Writes all of a ZIP archive except the bytes of its files. The files are stored as they are (method 0). Their
+//! headers have sizes and checksums, so a reader needs no directory to find them.
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct StoredFile {
     pub modified: Modified,
 }
 
-/// A local time as archives have it: from 1980 to 2107, in steps of two seconds.
+/// A local time as archives store it: from 1980 to 2107, in steps of two seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Modified {
     time: u16,
@@ -48,7 +48,7 @@ pub struct Modified {
 }
 
 impl Modified {
-    /// The time, rounded down, or the nearest one that an archive can have.
+    /// The time, rounded down, or the nearest one that an archive can store.
     #[must_use]
     pub fn new(local: DateTime) -> Self {
         let (first, last) =
@@ -70,7 +70,7 @@ pub fn local_header(file: &StoredFile) -> Vec<u8> {
     [LOCAL_HEADER, &described(file, &extra), file.name.as_bytes(), &extra].concat()
 }
 
-/// The record of a file in the directory. Its header is at `offset` of the archive.
+/// The record of a file in the directory. `offset` is the position of the file's header in the archive.
 #[must_use]
 pub fn directory_record(file: &StoredFile, offset: u64) -> Vec<u8> {
     let mut long = Vec::new();
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(Modified::new(date(9999, 1, 1).at(0, 0, 0, 0)), last);
     }
 
-    /// A file of any length that is zero but for some places.
+    /// A file of any length. All bytes are zero, except those in these places.
     struct Sparse(u64, Vec<(u64, Vec<u8>)>);
 
     impl ReaderAt for Sparse {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     proptest! {
-        /// Beyond 4 GiB and 65,535 files, and around these limits.
+        /// Sizes and offsets up to 4 GiB, around that limit, and beyond it.
         #[test]
         fn sizes_and_offsets_of_any_length_are_read_again(
             sizes in proptest::collection::vec(
@@ -263,8 +263,8 @@ mod tests {
                 let record = entries.next_entry().unwrap().unwrap();
                 let (offset, header) = places.next().unwrap();
                 prop_assert_eq!(record.file_path().as_bytes(), file.name.as_bytes());
-                let sizes = (record.uncompressed_size_hint(), record.compressed_size_hint());
-                prop_assert_eq!(sizes, (file.size, file.size));
+                let hints = (record.uncompressed_size_hint(), record.compressed_size_hint());
+                prop_assert_eq!(hints, (file.size, file.size));
                 prop_assert_eq!((record.crc32(), record.local_header_offset()), (file.crc, *offset));
                 let data = read.get_entry(record.wayfinder()).unwrap().compressed_data_range();
                 prop_assert_eq!(data, (offset + header.len() as u64, offset + header.len() as u64 + file.size));

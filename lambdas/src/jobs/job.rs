@@ -162,7 +162,7 @@ pub struct Job {
     pub stop: Option<Stop>,
 }
 
-/// Long work.
+/// A task that runs in the background.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Job")]
 pub struct JobView {
@@ -205,7 +205,7 @@ pub struct Entries {
     pub total: Option<u64>,
     pub stored: u64,
     pub skipped: u64,
-    /// With those that were cancelled or over the quota.
+    /// Including those that were cancelled or over the quota.
     pub failed: u64,
 }
 

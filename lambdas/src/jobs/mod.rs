@@ -7,8 +7,8 @@
 //! in progress, and the jobs of other users take turns with it.
 //!
 //! A chunk's report is stored before the chunk is counted, and only the first report counts. The names of the photos
-//! that a chunk stores follow from the job and the entry. The numbers of the parts that it uploads follow from the plan.
-//! So a chunk can be repeated at any point.
+//! that a chunk stores follow from the job and the entry. The numbers of the parts that it uploads follow from the
+//! plan. So a chunk can be repeated at any point.
 
 mod export;
 mod job;

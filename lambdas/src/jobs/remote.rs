@@ -31,7 +31,7 @@ pub struct Remote {
 struct State {
     /// The blocks read last, with their positions.
     blocks: Vec<(u64, Bytes)>,
-    /// What went wrong first. Reading goes on after some errors, so it must not be forgotten.
+    /// The first error. Reading continues after some errors, so it must be kept.
     failure: Option<CloudError>,
 }
 

@@ -60,7 +60,7 @@ pub enum JobError {
 pub struct EntryPage {
     pub entries: Vec<EntryView>,
     /// Send this to get the next page; null on the last page. A page may have fewer entries than `limit`, or none, and
-    /// a cursor.
+    /// still have a cursor.
     pub cursor: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{JobQueue, Task};
 use crate::{storage::CloudError, telemetry::Chain, users::UserKey};
 
-/// When the message that starts a job comes again. A call that stores a job has ended by then.
+/// The delay of the message that is sent before a job is stored. The call that stores the job has ended by then.
 const START_WITHIN: Duration = Duration::from_secs(90);
 
 /// Stores a job and starts it, unless `store` returns something that is not new.

@@ -40,7 +40,7 @@ const SHOWN_AFTER_END: Duration = Duration::from_hours(30 * 24);
 
 /// The jobs in the table `library`, in the user's partition: `job#{id}` is a [`Job`]. It has the progress of each lane,
 /// `lane{k}` and `lease{k}`, and a `ttl` once it is over. The ids of the running jobs are in the user's
-/// [`Usage`](crate::photos::Usage). An id leaves them in the write that releases what the archive has reserved.
+/// [`Usage`](crate::photos::Usage). The write that releases what the archive has reserved also removes the id.
 #[derive(Clone, Debug)]
 pub struct JobStore {
     table: Table,
@@ -146,8 +146,8 @@ impl JobStore {
         self.apply(update).await.map(|_| ())
     }
 
-    /// Takes the exclusive right to do a lane's next chunk. Returns whether another call had it before, which may have
-    /// done a part of the chunk. `None` if another call has it now, or if the lane is not at `done` any more.
+    /// Takes the lease for a lane's next chunk. Returns whether another call had it before, which may have done a part
+    /// of the chunk. `None` if another call has it now, or if the lane is not at `done` any more.
     pub(super) async fn begin(
         &self,
         user: &UserKey,
@@ -205,8 +205,8 @@ impl JobStore {
         self.apply(update).await
     }
 
-    /// Makes the rest of a running job be reported without being read. Returns the job, or `None` if it is over. A job
-    /// that is stopping already keeps its first reason.
+    /// Stops a running job: the rest of it is reported without being read. Returns the job, or `None` if it is over. A
+    /// job that is stopping already keeps its first reason.
     pub(super) async fn stop(&self, user: &UserKey, id: Uuid, stop: &Stop) -> Result<Option<Job>, CloudError> {
         let value = match stop {
             Stop::Cancelled => String::new(),

@@ -25,7 +25,7 @@ const READS: usize = 8;
 /// The size of the parts of a large photo.
 const PART_BYTES: usize = 16 << 20;
 
-/// How many times a photo may have met another one of the same name, for its chunk to find it again without its bytes.
+/// How many names of each photo a repeated chunk looks up: the first one, and those that follow if a name was taken.
 const NAMES: i64 = 3;
 
 /// A chunk that is worked on.
@@ -189,7 +189,7 @@ impl Worker {
         while !packed.inflated.has_head() && packed.more(&mut part).await? {}
         let kind = packed.inflated.kind()?;
         if entry.size > self.max_entry_bytes {
-            // It is too large or damaged: reading tells.
+            // Only reading tells whether it is too large or damaged.
             while packed.more(&mut part).await? {
                 part.clear();
             }
@@ -298,8 +298,8 @@ async fn send(packed: &mut Packed, photo: &mut LargePhoto, mut part: Vec<u8>, en
     Ok(packed.inflated.finish(entry)?)
 }
 
-/// The name of an entry's photo. Its time is that of the job plus one millisecond for each entry before it, so the
-/// photos of a job never meet, and are listed in the archive's order.
+/// The name of an entry's photo. Its time is that of the job plus one millisecond for each entry before it. So no two
+/// photos of a job get the same name, and they are listed in the archive's order.
 fn first_name(work: &Work<'_>, index: u32, original: &str, kind: PhotoType) -> PhotoName {
     PhotoName::new(original, kind, uploaded_at(work, index))
 }

@@ -32,7 +32,7 @@ const MAX_ENTRY_BYTES: u64 = 2 << 30;
 /// The default of `EXPORT_MAX_BYTES`: 50 GiB.
 const MAX_EXPORT_BYTES: u64 = 50 << 30;
 
-/// How often one delivery of a message tries to do its chunk, and the time between two attempts.
+/// How many times one delivery of a message tries to do its chunk, and the pause between two attempts.
 const MAX_ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -184,7 +184,7 @@ impl Worker {
         let key = keys::incoming(user, archive.upload);
         let planned = read_archive(&self.objects, key, archive.version.clone(), read).await?;
         if let Ok(plan) = &planned {
-            // A plan that is there says the same.
+            // If there is a plan already, it is the same.
             self.objects.put_document(&keys::plan(user, job), plan).await?;
         }
         Ok(planned)
@@ -196,7 +196,7 @@ impl Worker {
         Ok(self.store.started(user, job.id).await?)
     }
 
-    /// Does the next chunk of a lane, and hands the lane on.
+    /// Does the next chunk of a lane, and sends the message for the one after it.
     async fn advance(
         &self,
         user: &UserKey,
@@ -220,7 +220,7 @@ impl Worker {
         let report = self.try_report(Step { user, job, planned: &planned, chunk, is_redo, deadline }).await?;
         let counts = report.counts(planned.bytes(chunk));
         let Some(job) = self.store.complete(user, job.id, (lane, done), counts).await? else {
-            // Another delivery of the message has done the chunk, and goes on with the lane.
+            // Another delivery of the message has done the chunk, and continues the lane.
             return Ok(());
         };
         match &job.size {
@@ -233,7 +233,8 @@ impl Worker {
         }
     }
 
-    /// As [`Worker::report`]. A passing failure of the storage need not wait until the message is delivered again.
+    /// As [`Worker::report`], with retries: a transient failure of the storage should not wait for the next delivery of
+    /// the message.
     async fn try_report(&self, mut step: Step<'_>) -> Result<Report, WorkerError> {
         for _ in 1..MAX_ATTEMPTS {
             match self.report(&step).await {
@@ -277,8 +278,8 @@ impl Worker {
         }
     }
 
-    /// Deletes the archive, or completes those that were made, and then ends the job. If it is told to stop meanwhile,
-    /// it ends as stopped.
+    /// Deletes the archive that was uploaded, or completes those of an export, and then ends the job. A job that is
+    /// told to stop meanwhile ends as stopped.
     async fn end(&self, user: &UserKey, job: &Job) -> Result<(), WorkerError> {
         let mut job = job.clone();
         for _ in 0..MAX_ATTEMPTS {

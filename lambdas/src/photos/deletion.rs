@@ -34,8 +34,8 @@ impl Deletion {
         Ok(true)
     }
 
-    /// Deletes what a user has had emptied from the trash, oldest first. Returns whether that is all of it: no batch
-    /// begins after `until`. It can be repeated.
+    /// Deletes the photos of a trash that is being emptied, oldest first. Returns whether all of them are deleted: no
+    /// batch begins after `until`. It can be repeated.
     ///
     /// # Errors
     /// [`StoreError::Storage`] if a photo could not be deleted, after all the others.

@@ -210,7 +210,7 @@ impl Library {
             .expression_attribute_values(":version", number(group.version))
     }
 
-    /// The oldest photo of a group but for the one that leaves.
+    /// The oldest photo of a group, except the one that leaves.
     async fn next(&self, user: &UserKey, hash: &str, leaving: &PhotoName) -> Result<Option<PhotoName>, CloudError> {
         let prefix = format!("{}#", group_item(hash));
         let first = self.table().query_prefix(user, &prefix).limit(2).send().await?;

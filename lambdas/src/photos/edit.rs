@@ -111,16 +111,16 @@ impl Edit<'_> {
     }
 }
 
-/// What the change of a record changes in the sums of the user's photos.
+/// How a change of a record changes the totals of the user's photos.
 #[derive(Debug, Default)]
 struct Effects {
-    /// By how much the numbers of photos by month change.
+    /// By how much the number of photos of each month changes.
     months: BTreeMap<String, i8>,
     usage: UsageChange,
 }
 
 impl Effects {
-    /// Those of replacing `old` with `new`, or of removing it.
+    /// The effects of replacing `old` with `new`, or of removing it.
     fn new(old: &PhotoRecord, new: Option<&PhotoRecord>) -> Self {
         let mut months = BTreeMap::new();
         for (record, count) in [(Some(old), -1), (new, 1)] {
@@ -203,8 +203,8 @@ impl Library {
         Ok(if self.is_deleted(user, name).await? { Described::Deleted } else { Described::Unrecorded })
     }
 
-    /// Replaces a record with a changed one or, without one, with a tombstone. Returns whether the record, the photos
-    /// with the same bytes and the trash were as they were read.
+    /// Replaces a record with a changed one or, without one, with a tombstone. Returns false and changes nothing if the
+    /// record, the photos with the same bytes or the trash have changed since they were read.
     pub(super) async fn replace(
         &self,
         user: &UserKey,

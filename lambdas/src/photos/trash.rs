@@ -5,9 +5,10 @@
 //! a later time. So a photo that was restored is never deleted. Then a message in the queue `purge` stands for the
 //! work, and its consumer deletes the photos.
 //!
-//! A schedule does the same for photos that have been in the trash for long. It finds their users by the index
-//! `trashes`, which has an entry for each user with a trash: `trashSince` is no later than the oldest photo in it.
-//! While a trash is being emptied, it is the year 1970, so that the schedule sends a lost message again.
+//! A schedule does the same for photos that have been in the trash for `TRASH_DAYS`. It finds their users by the index
+//! `trashes`, which has an entry for each user with photos in the trash. `trashSince` is no later than the time at
+//! which the oldest of them was moved there. While a trash is being emptied, it is the year 1970, so that the schedule
+//! sends a lost message again.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ const AT_ONCE: usize = 16;
 pub(super) struct Marker {
     pub(super) name: PhotoName,
     pub(super) trashed_at: Timestamp,
-    /// That of the photo, in bytes.
+    /// The size of the photo, in bytes.
     pub(super) size: u64,
 }
 
@@ -77,7 +78,7 @@ impl Marker {
     }
 }
 
-/// Has trashes emptied.
+/// Starts the emptying of trashes.
 #[derive(Clone, Debug)]
 pub struct Trash {
     library: Library,
@@ -101,7 +102,7 @@ impl Trash {
         Ok(Duration::from_hours(24) * optional("TRASH_DAYS", DAYS)?)
     }
 
-    /// Has all deleted that is in a user's trash now.
+    /// Has everything deleted that is in a user's trash now.
     ///
     /// # Errors
     /// Any [`CloudError`]. It must be repeated then.
@@ -110,8 +111,8 @@ impl Trash {
         self.empty_up_to(user, now().max(newest)).await
     }
 
-    /// Has all deleted that has been in the trash since before that time, of all users. Returns how many users that
-    /// concerns. No user is begun after `until`; the next call continues.
+    /// Has everything deleted that was moved to the trash before that time, by any user. Returns how many users that
+    /// concerns. No users are looked up after `until`; the next call continues.
     ///
     /// # Errors
     /// Any [`CloudError`]. It must be repeated then.
@@ -185,7 +186,7 @@ impl Library {
         last: Option<&Marker>,
         limit: usize,
     ) -> Result<Vec<Marker>, CloudError> {
-        // All times have one length, and `_` follows.
+        // All times have the same length, and `_` follows them.
         let end = until.map_or_else(|| "A".to_owned(), |until| format!("{}_\u{10FFFF}", rfc3339(until)));
         let page = self
             .table()
@@ -197,14 +198,14 @@ impl Library {
         Ok(page.items().iter().map(Marker::from_item).collect::<Result<_, _>>()?)
     }
 
-    /// When the last photo of a user's trash was moved there.
+    /// When the newest photo in a user's trash was moved there.
     async fn newest_in_trash(&self, user: &UserKey) -> Result<Option<Timestamp>, CloudError> {
         let newest = self.table().query_prefix(user, TRASH).scan_index_forward(false).limit(1).send().await?;
         Ok(newest.items().first().map(Marker::from_item).transpose()?.map(|marker| marker.trashed_at))
     }
 
-    /// Some users with photos that were moved to the trash before that time, those with the oldest first, and where the
-    /// others begin.
+    /// A page of users with photos that were moved to the trash before that time, those with the oldest first, and
+    /// where the next page begins.
     async fn due(&self, before: Timestamp, start: Option<Item>) -> Result<(Vec<UserKey>, Option<Item>), CloudError> {
         let page = self
             .table()
@@ -238,7 +239,7 @@ impl Library {
         }
     }
 
-    /// Notes since when the oldest photo left has been in the trash. If the user's photos change meanwhile, the
+    /// Notes when the oldest remaining photo was moved to the trash. If the user's photos change meanwhile, the
     /// schedule looks at this user again.
     pub(super) async fn finish_emptying(&self, user: &UserKey) -> Result<(), CloudError> {
         let changes = self.usage(user).await?.changes;

@@ -1,4 +1,4 @@
-//! Renditions: small JPEG versions of photos, made once for each photo, and what photos say about themselves.
+//! Renditions: small JPEG versions of photos, made once for each photo, and the metadata in photos.
 //!
 //! The decoders are in the package `renditions`, and run in a process of their own ([`Renderer`]).
 
@@ -30,7 +30,7 @@ pub const PREVIEW: u32 = 2_048;
 /// All renditions are of this type.
 pub const MEDIA_TYPE: &str = "image/jpeg";
 
-/// What a photo says about itself.
+/// The metadata in a photo.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
     /// `YYYY-MM-DDTHH:MM:SS[.mmm][±HH:MM]`.

@@ -25,7 +25,7 @@ use crate::hex::hex;
 pub struct Limits {
     /// Bytes of memory. The function has some more for itself.
     pub memory: u64,
-    /// From its start to its end.
+    /// From the moment when it has the whole photo to its end.
     pub time: Duration,
 }
 
@@ -40,8 +40,8 @@ const MAX_MESSAGE: u64 = 1_000;
 /// The most bytes that the process writes: two JPEG files.
 const MAX_OUTPUT: u64 = 64 << 20;
 
-/// Decodes photos in a process of its own, with the program that runs: it must call `renditions::child::serve` before
-/// anything else.
+/// Decodes each photo in a process of its own, which runs the current program again: this must call
+/// `renditions::child::serve` before anything else.
 ///
 /// So a photo that makes a decoder crash, loop or use all memory ends that process only. The process has no
 /// credentials: its environment is empty.
@@ -51,7 +51,7 @@ pub struct Renderer {
     time: Duration,
 }
 
-/// What was found out about a photo.
+/// What is known of a photo once it has been read.
 pub struct Seen {
     /// Hexadecimal SHA-256 of its bytes.
     pub sha256: String,
@@ -87,7 +87,7 @@ impl Default for Renderer {
 }
 
 impl Renderer {
-    /// Uses the program that runs.
+    /// Uses the current program.
     #[must_use]
     pub fn new() -> Self {
         Self::of(PathBuf::from("/proc/self/exe"), LIMITS.time)
@@ -116,7 +116,7 @@ impl Renderer {
             let bytes = bytes.map_err(|error| RenderError::Source(error.into()))?;
             hash.update(&bytes);
             crc.update(&bytes);
-            // A process that has ended already has seen enough.
+            // A process that has ended needs no more of the photo.
             let _ = sender.send(bytes).await;
         }
         drop(sender);
@@ -136,7 +136,7 @@ impl Renderer {
     }
 }
 
-/// What a process leaves.
+/// What a process leaves when it has ended.
 struct Ended {
     output: Vec<u8>,
     /// Why it failed.

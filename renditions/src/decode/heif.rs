@@ -14,7 +14,7 @@ use re_rav1d::dav1d::{Decoder, Error, Picture as Av1Picture, PixelLayout, Planar
 use super::{Layout, MAX_PIXELS, Orientation, Picture, Samples, Unrenderable, check_size};
 use crate::colour::Profile;
 
-/// How deep images may be derived from images. The files of cameras have one level, a grid of tiles.
+/// How many levels of images may be derived from other images. The files of cameras have one, a grid of tiles.
 const MAX_DEPTH: u32 = 4;
 
 /// What an auxiliary image with opacity is called (ISO/IEC 23008-12, 6.5.8; AV1 Image File Format, 4.1).

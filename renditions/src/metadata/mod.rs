@@ -1,4 +1,4 @@
-//! What a photo says about itself: Exif data, and an XMP packet.
+//! The metadata in a photo: Exif data, and an XMP packet.
 
 mod exif;
 mod time;
@@ -12,7 +12,7 @@ use yourplace::{photos::Place, renditions::Metadata};
 use crate::decode::Orientation;
 use time::Taken;
 
-/// What one of the two sources says.
+/// What one of these two sources states.
 #[derive(Debug, Default, PartialEq)]
 struct Statements {
     /// When the picture was taken.
@@ -21,14 +21,14 @@ struct Statements {
     digitised: Option<Taken>,
     /// When the file was last changed.
     changed: Option<Taken>,
-    /// When the satellites were received, in UTC.
+    /// The GPS time, in UTC.
     satellites: Option<Taken>,
     place: Option<Place>,
     camera: Option<String>,
 }
 
-/// Reads a photo's metadata. `latest` is the latest time at which it may have been taken, on any clock: a camera whose
-/// clock is wrong says anything.
+/// Reads a photo's metadata. `latest` is the latest local time, anywhere in the world, at which it can have been taken:
+/// later times come from a clock that was wrong.
 pub(crate) fn read(bytes: &[u8], latest: DateTime) -> (Metadata, Orientation) {
     let (exif, orientation) = match ::exif::Reader::new()
         .continue_on_error(true)
@@ -70,7 +70,7 @@ fn camera(maker: Option<&str>, model: Option<&str>) -> Option<String> {
 /// The longest name of a camera, in characters.
 const MAX_CAMERA: usize = 100;
 
-/// A text without what cannot be shown; `None` if nothing is left.
+/// A text without control characters and repeated spaces; `None` if nothing is left.
 fn clean(text: &str) -> Option<String> {
     let shown: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_CAMERA).collect();
     let words: Vec<_> = shown.split_whitespace().collect();

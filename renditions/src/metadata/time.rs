@@ -57,7 +57,7 @@ impl Taken {
         Self::new(read_date(date)?, read_time(time)?, milliseconds(fraction), read_offset(offset), latest)
     }
 
-    /// A time of the satellites, which is UTC.
+    /// A GPS time, which is UTC.
     pub(super) fn of_satellites(date: &[u8], [hour, minute, second]: [f64; 3], latest: DateTime) -> Option<Self> {
         let date = read_date(str::from_utf8(date).ok()?.trim_matches(['\0', ' ']))?;
         #[expect(clippy::cast_possible_truncation, reason = "a conversion saturates, and Time checks it")]

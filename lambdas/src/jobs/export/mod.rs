@@ -1,8 +1,8 @@
 //! What the worker does for an export.
 //!
 //! The offsets in an archive are only in its directory, which is written last. So a chunk does not need to know what
-//! precedes it: it packs its photos into parts of the archive's multipart upload, and notes where each of them is from
-//! the chunk's start. A photo that is gone takes no room.
+//! precedes it: it packs its photos into parts of the archive's multipart upload, and notes the offset of each from its
+//! own start. A photo that is gone takes no room.
 
 mod packing;
 mod plan;
@@ -61,7 +61,7 @@ struct Packed {
     /// The bytes from its start to that of the next chunk.
     length: u64,
     parts: Vec<ArrivedPart>,
-    /// The files, and where their headers are from the start of the chunk.
+    /// The files, each with the offset of its header from the start of the chunk.
     files: Vec<(u64, StoredFile)>,
     /// Whether the last bytes are in an object of their own: they are too few for a part.
     has_rest: bool,
@@ -72,7 +72,7 @@ struct Photo {
     record: PhotoRecord,
     /// The object that is exported.
     source: String,
-    /// Whether it is copied inside S3. No rendition is.
+    /// Whether it is copied inside S3. Renditions never are.
     is_large: bool,
     /// As responses show it, without URLs.
     shown: Value,
@@ -84,7 +84,7 @@ enum Content {
     Large(ObjectVersion, u32),
 }
 
-/// An archive that is written.
+/// An archive that is being written.
 struct Output<'a> {
     objects: &'a Objects,
     key: String,
@@ -124,7 +124,7 @@ impl Output<'_> {
 }
 
 impl Worker {
-    /// The plan of an export. It is made once.
+    /// The plan of an export. Only the first one that is stored counts.
     pub(super) async fn plan_export(&self, user: &UserKey, job: Uuid) -> Result<ExportPlan, WorkerError> {
         let key = keys::plan(user, job);
         if let Some(plan) = self.objects.read_document(&key).await? {
@@ -149,7 +149,7 @@ impl Worker {
         if let Some(photos) = &request.photos {
             let names: Vec<_> = photos.iter().filter_map(|name| PhotoName::parse(name).ok()).collect();
             let mut known = library.records(user, &names).await?;
-            // One that was deleted since is planned all the same, so that it is reported.
+            // A photo that was deleted since is planned nevertheless, so that it is reported.
             let record = |name: PhotoName| known.remove(&name).unwrap_or_else(|| PhotoRecord::new(name, 0));
             records = names.into_iter().map(record).collect();
             records.sort_by_cached_key(PhotoRecord::position);
@@ -230,7 +230,8 @@ impl Worker {
         let is_last = plan.chunks.get(at + 1).is_none_or(|next| next.archive != planned.archive);
         let unsent = output.packing.unsent();
         if !is_last && (1..LEAST_BYTES).contains(&unsent) {
-            // So many photos were deleted that S3 would refuse the part. No record of the directory leads to the zeros.
+            // The photos are so small, or so many were deleted, that S3 would refuse the part. No record of the
+            // directory points to the zeros.
             output.write(&vec![0; LEAST_BYTES - unsent]).await?;
         }
         let length = output.packing.length();
@@ -303,7 +304,7 @@ impl Worker {
         Ok(self.unless_deleted(source, content).await?.flatten().ok_or(LeftOut::Deleted))
     }
 
-    /// Writes a photo. Returns where it is from the start of the chunk.
+    /// Writes a photo. Returns its offset from the start of the chunk.
     async fn write(
         &self,
         output: &mut Output<'_>,
@@ -350,7 +351,7 @@ impl Worker {
         }
     }
 
-    /// Completes the archives of an export, and returns their sizes. Those of a job that is stopping are thrown away.
+    /// Completes the archives of an export, and returns their sizes. Those of a job that is stopping are discarded.
     pub(super) async fn end_export(&self, user: &UserKey, job: &Job) -> Result<Vec<u64>, WorkerError> {
         let Some(plan) = self.objects.read_document::<ExportPlan>(&keys::plan(user, job.id)).await? else {
             return Ok(Vec::new());
@@ -469,7 +470,7 @@ impl Worker {
         begin.chain(photos).chain(end)
     }
 
-    /// Documents that must be there, in this order.
+    /// Reads documents that must exist, and returns them in this order.
     fn documents<'a, T: DeserializeOwned + 'a>(
         &'a self,
         keys: impl Iterator<Item = String>,

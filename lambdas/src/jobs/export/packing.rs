@@ -5,23 +5,24 @@ use bytes::Bytes;
 
 use crate::storage::objects::COPY_BYTES;
 
-/// The least bytes of a part that others follow.
+/// The smallest part that S3 accepts, except for the last one.
 pub(super) const LEAST_BYTES: usize = 5 << 20;
 
-/// The bytes of a part that is sent from memory while photos are packed, and the least ones that remain for the next.
+/// The size of a part that is sent from memory while photos are packed, and the least that must remain for the next.
 const PART_BYTES: usize = 16 << 20;
 const MIN_BYTES: usize = 8 << 20;
 
-/// A photo of this size is copied inside S3, except for its beginning if there is too little in memory for a part.
+/// A photo of at least this size is copied inside S3, except for its beginning if there is too little in memory for a
+/// part.
 pub(super) const LARGE_BYTES: u64 = 2 * MIN_BYTES as u64;
 
-/// The numbers of parts below this are for photos. Those from here to 10,000 are for the end of the archive.
+/// Part numbers below this are for photos. Those from here to 10,000 are for the end of the archive.
 pub(super) const MAX_PARTS: u32 = 9_001;
 
-/// More than the header of a photo takes.
+/// More bytes than the header of a photo has.
 const HEADER_BYTES: u64 = 1_024;
 
-/// How many parts photos need at most. Each has [`MIN_BYTES`], except for the last part.
+/// The most parts that photos can need. Each has at least [`MIN_BYTES`], except the last one.
 pub(super) fn parts_for(bytes: u64, photos: usize) -> u32 {
     let bytes = bytes + HEADER_BYTES * photos as u64;
     u32::try_from(bytes / MIN_BYTES as u64 + 1).unwrap_or(u32::MAX)
@@ -54,7 +55,7 @@ pub(super) struct Division {
 }
 
 impl Packing {
-    /// Starts with this number of a part.
+    /// Starts with this part number.
     pub(super) const fn new(first: u32) -> Self {
         Self { buffer: Vec::new(), next: first, length: 0 }
     }
@@ -84,7 +85,7 @@ impl Packing {
         Some(self.part(bytes))
     }
 
-    /// What is in no part yet, as the last one; `None` if there is nothing.
+    /// What is in no part yet, as the last part; `None` if there is nothing.
     pub(super) fn last(&mut self) -> Option<Part> {
         let bytes = std::mem::take(&mut self.buffer);
         (!bytes.is_empty()).then(|| self.part(bytes))

@@ -14,12 +14,12 @@ use crate::photos::PhotoRecord;
 /// The bytes of a chunk. One worker reads and writes it in some seconds.
 const CHUNK_BYTES: u64 = 64 << 20;
 
-/// The photos of a chunk that has enough bytes for a part, and of any chunk.
+/// The most photos of a chunk that has enough bytes for a part, and of any other chunk.
 const CHUNK_PHOTOS: usize = 500;
 const MAX_CHUNK_PHOTOS: usize = 2_500;
 
-/// With fewer bytes, a chunk is no part of its own. More than the 5 MiB that S3 demands, because photos may be deleted
-/// before they are packed.
+/// How many bytes are enough for a part: more than the 5 MiB that S3 requires, because photos may be deleted before
+/// they are packed.
 const ENOUGH_BYTES: u64 = 8 << 20;
 
 /// How an export is divided.
@@ -42,7 +42,7 @@ pub(in crate::jobs) struct ExportPlan {
 pub(in crate::jobs) struct ExportChunk {
     /// The archive, counted from 0.
     pub archive: usize,
-    /// The first of the numbers of parts that the chunk may use.
+    /// The first part number that the chunk may use.
     pub first_part: u32,
     pub bytes: u64,
 }
@@ -56,8 +56,8 @@ pub(in crate::jobs) struct Listed {
     pub size: u64,
 }
 
-/// Plans an export of photos that come by the time at which they were taken. Its memory does not grow with their
-/// number, except by a few bytes for each chunk, and for each name in a month.
+/// Plans an export. The photos must come in the order of the time at which they were taken. Memory does not grow with
+/// their number, except by a few bytes for each chunk, and for each name in the current month.
 pub(super) struct Planner {
     /// The most bytes of photos in an archive.
     max_bytes: u64,
@@ -140,19 +140,19 @@ impl Planner {
         let chunk = ExportChunk { archive: self.archive, first_part: self.next_part, bytes };
         self.next_part += parts_for(bytes, photos.len());
         self.chunks.push(chunk);
-        // A large photo ends with a part of its own. So if they come last, no small rest follows one.
+        // A large photo ends with a part of its own. Large photos come last, so that no small rest follows one.
         photos.sort_by_key(|photo| photo.size >= LARGE_BYTES);
         photos
     }
 }
 
 /// Makes paths in archives: `{year}/{month}/{original name}`, with a number if another photo has the name. Names that
-/// differ in case only get one, too: Windows and macOS take them for the same.
+/// differ only in case get one, too, because Windows and macOS treat them as equal.
 #[derive(Default)]
 struct Paths {
     folder: String,
-    /// The hashes of the names in this folder, each with the next number to try. Two names with the same hash cost a
-    /// number that was not needed.
+    /// The hashes of the names in this folder, each with the last number that was tried. If two names have the same
+    /// hash, one of them gets a number that it did not need.
     names: HashMap<u64, u32>,
 }
 

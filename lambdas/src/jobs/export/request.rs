@@ -30,7 +30,7 @@ pub struct ExportRequest {
     /// Exclusive.
     pub to: Option<TakenAt>,
     pub favourite: Option<bool>,
-    /// The photos themselves; else their previews.
+    /// Whether the photos themselves are exported, or else their previews.
     pub originals: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct Exports {
 }
 
 impl ExportRequest {
-    /// The photos that are wanted, oldest first, if none are named.
+    /// What selects the photos, oldest first, if none are named.
     pub(super) fn selection(&self) -> Selection {
         let Self { from, to, favourite, .. } = self.clone();
         Selection { from, to, favourite, kind: None, in_trash: false, oldest_first: true }
@@ -106,7 +106,7 @@ impl Exports {
         }
     }
 
-    /// Those of the photos that are not in the trash, each once.
+    /// The photos that are not in the trash, without repetitions.
     async fn outside_the_trash(&self, user: &UserKey, photos: &[String]) -> Result<Vec<String>, ExportError> {
         let names: BTreeSet<PhotoName> = photos.iter().filter_map(|name| PhotoName::parse(name).ok()).collect();
         let records = self.library.records(user, &names).await?;
