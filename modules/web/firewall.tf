@@ -13,7 +13,7 @@ resource "aws_wafv2_web_acl" "this" {
   name        = var.name
   description = "Limits what one address may request of ${var.name}"
   scope       = "CLOUDFRONT"
-  # Where AWS keeps the rules of CloudFront.
+  # The only region for rules of CloudFront.
   region = "us-east-1"
 
   default_action {

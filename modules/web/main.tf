@@ -1,4 +1,4 @@
-# One distribution for the app and the API, so that both have one origin. scripts/publish uploads the files of the app.
+# One distribution for the app and the API, so that both have the same origin. scripts/publish uploads the app's files.
 
 data "aws_region" "current" {}
 

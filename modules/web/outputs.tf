@@ -4,6 +4,6 @@ output "url" {
 }
 
 output "target" {
-  description = "CloudFront's own domain, to which the DNS record of a domain of one's own must point"
+  description = "CloudFront's own domain, to which the DNS record of a domain of your own must point"
   value       = aws_cloudfront_distribution.this.domain_name
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "The prefix of the names of what is made here"
+  description = "The prefix of the names of the resources of this module"
   type        = string
 
   validation {
@@ -14,7 +14,7 @@ variable "bucket_name" {
 }
 
 variable "api" {
-  description = "The API, which the app has under /api: the host of its endpoint, and its stage"
+  description = "The API that is served under /api: the host of its endpoint, and its stage"
   type = object({
     host  = string
     stage = string
@@ -27,7 +27,7 @@ variable "api" {
 }
 
 variable "photo_bucket_origin" {
-  description = "The origin of presigned URLs, from which the app's pages may show and to which they may send photos"
+  description = "The origin of presigned URLs: the app's pages may load photos from it and send photos to it"
   type        = string
 
   validation {
@@ -37,7 +37,7 @@ variable "photo_bucket_origin" {
 }
 
 variable "domain" {
-  description = "A domain of one's own, and its certificate in ACM in us-east-1; the DNS record is made elsewhere. null is CloudFront's own domain"
+  description = "A domain of your own, and its certificate in ACM in us-east-1; the DNS record is created elsewhere. null for CloudFront's own domain"
   type = object({
     name            = string
     certificate_arn = string
@@ -56,7 +56,7 @@ variable "domain" {
 }
 
 variable "firewall" {
-  description = "The requests that one address may make in 5 minutes, in all, and to sign up, log in or reset a password; more get a 429. null for no limits"
+  description = "How many requests one address may make in 5 minutes: in all, and to sign up, log in or reset a password. Any more get a 429. null for no limits"
   type = object({
     requests            = optional(number, 3000)
     credential_requests = optional(number, 100)

@@ -16,7 +16,7 @@ _REQUEST_SECONDS = 30
 
 
 def files(app: Path) -> list[str]:
-    """The files of the app in the order of their upload: the page, which names the others, comes last."""
+    """The files of the app in the order of their upload: the page comes last, because it names the others."""
     found = web.files(app)
     if _PAGE not in found:
         raise Failure(f"There is no built app in {app}. Run `scripts/package` first.")

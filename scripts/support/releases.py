@@ -1,4 +1,4 @@
-"""Releases: one moves the alias `live` of each function that has a new version."""
+"""Releases: each moves the alias `live` of every function that has a new version."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from typing import Any
 from support.common import Failure
 
 _ALIAS = "live"
-# States in which CodeDeploy works on a deployment.
+# The states of a deployment that has not ended.
 _RUNNING = frozenset({"Created", "Queued", "InProgress", "Baking", "Ready"})
-# What a release leaves in an alias' description.
+# What a release writes into the description of an alias.
 _NOTE = re.compile(r"release (?P<release>\d{8}T\d{12}Z): (?P<before>\d+) -> (?P<after>\d+)")
 
 
@@ -112,7 +112,7 @@ class Stage:
         return deployment
 
     def running(self, functions: Iterable[str]) -> list[str]:
-        """The ids of the deployments that CodeDeploy works on."""
+        """The ids of the deployments that have not ended."""
         listing = self._codedeploy.get_paginator("list_deployments")
         pages = (
             page
@@ -142,7 +142,7 @@ class Stage:
                 time.sleep(self._poll_seconds)
 
     def settled(self, moves: Sequence[Move], seconds: float) -> list[Move]:
-        """Waits until the calls go where they went before; the moves for which they still do not."""
+        """Waits until the calls go to the earlier versions again; the moves for which they still do not."""
         deadline = time.monotonic() + seconds
         left = list(moves)
         while True:

@@ -41,7 +41,7 @@ export function Account() {
   )
 }
 
-/** Logs out here in any case, and says so if the service has not heard of it. */
+/** Logs out on this device in any case, and tells the user if the service could not be reached. */
 export function leave(): void {
   logOut().catch(() => toast(t('account.logoutUnheard'), { bad: true }))
 }
@@ -130,8 +130,8 @@ function Appearance() {
 }
 
 /**
- * The API does not tell whether the second factor is on: setting it up then answers that it is. So both ways are
- * offered.
+ * The API does not say whether the second factor is on, except by refusing to set it up again. So one button serves
+ * both purposes.
  */
 function SecondFactor() {
   const [setup, setSetup] = useState<{ secret: string; uri: string }>()

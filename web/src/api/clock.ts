@@ -12,7 +12,7 @@ export class ServerClock {
     const date = header ? Date.parse(header) : Number.NaN
     if (Number.isNaN(date)) return
     const [low, high] = [date - received, date + 1000 - sent]
-    // Our clock was set, or the computer slept: what was known before does not hold any more.
+    // Our clock was set, or the computer slept: what was known before is no longer valid.
     const contradicts = low > this.high || high < this.low
     this.low = contradicts ? low : Math.max(low, this.low)
     this.high = contradicts ? high : Math.min(high, this.high)

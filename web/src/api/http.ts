@@ -45,7 +45,7 @@ export interface Request {
   raw?: Blob
   headers?: Record<string, string>
   signal?: AbortSignal
-  /** Whether to try again when the service is busy. Without it, only requests that may be repeated are. */
+  /** Whether to try again when the service is busy. By default, only requests that are safe to repeat are repeated. */
   repeat?: boolean
 }
 

@@ -27,7 +27,7 @@ export const session = signal<Session | null | undefined>(undefined)
 export const sessionEnded = signal(false)
 
 const COOKIE = { 'X-Session': 'cookie' }
-/** Says only that somebody logged in here once, so that a first visit makes no request that must fail. */
+/** Says only that somebody has logged in here, so that a first visit makes no request that is bound to fail. */
 const HINT = 'yourplace.logged-in'
 const LOCK = 'yourplace.refresh'
 const REFRESH_BEFORE_MS = 5 * 60_000
@@ -63,7 +63,7 @@ export async function startSession(): Promise<void> {
   if (!session.value) await refresh(null)
 }
 
-/** What a log-in route answers becomes the session of all tabs. */
+/** Makes the response of a log-in route the session of all tabs. */
 export function begin(answer: LoggedIn): void {
   localStorage.setItem(HINT, '1')
   const { jwt, access_token: access, credentials: user, expires_in } = answer
@@ -92,7 +92,7 @@ function end(): void {
  */
 async function refresh(old: Session | null): Promise<void> {
   await navigator.locks.request(LOCK, async () => {
-    // The tab that had the lock before us may have told its new tokens a moment ago.
+    // The tab that had the lock before us may just have sent its new tokens.
     await delay(10)
     if (session.value && session.value !== old) return
     try {
@@ -116,7 +116,7 @@ export async function logIn(path: string, body: Record<string, string>): Promise
   begin((await request<LoggedIn>(path, { method: 'POST', body, headers: COOKIE })).data)
 }
 
-/** Ends the session here and in all tabs. The API revokes the refresh token; if that fails, the caller hears of it. */
+/** Ends the session in all tabs, and has the API revoke the refresh token. Throws if the latter fails. */
 export async function logOut(): Promise<void> {
   const asked = request('/logout', { method: 'POST', headers: COOKIE, repeat: true })
   end()
@@ -124,7 +124,7 @@ export async function logOut(): Promise<void> {
   await asked
 }
 
-/** A request in the name of the user. If the token has been refused, it is renewed once. */
+/** A request with the user's token. If the token is refused, it is renewed, and the request repeated, once. */
 export async function authorized<T>(
   path: string,
   options: Request = {},
@@ -143,7 +143,7 @@ export async function authorized<T>(
   }
 }
 
-/** As `authorized`, for those who need only the body. */
+/** As `authorized`, for callers that need only the body. */
 export async function api<T>(path: string, options: Request = {}): Promise<T> {
   return (await authorized<T>(path, options)).data
 }

@@ -128,7 +128,7 @@ function Countdown({ auction, ended }: { auction: Auction; ended?: () => void })
   )
 }
 
-/** One auction. It is asked for again every few seconds; with an ETag, the answer is mostly that nothing changed. */
+/** One auction. It is fetched again every few seconds. With an ETag, most responses say that nothing has changed. */
 export function AuctionDetails({ id }: { id: string }) {
   const [auction, setAuction] = useState<Auction>()
   const [me, setMe] = useState<string>()

@@ -11,7 +11,7 @@ import { sendPicture } from './picture'
 
 const DURATIONS = [10, 60, 360, 1440, 4320, 10_080] as const
 const DEFAULT_DURATION = 1440
-/** Until an auction of the service has told its currency. */
+/** Shown until an auction of the service says which currency it uses. */
 const USUAL_CURRENCY = 'EUR'
 
 export function NewAuction() {
@@ -20,7 +20,7 @@ export function NewAuction() {
   useEffect(() => {
     api<AuctionPage>('/auctions', { query: { limit: 1 } }).then(
       ({ auctions }) => setCurrency(auctions[0]?.currency ?? USUAL_CURRENCY),
-      // Only the label is less exact.
+      // Then only the label may name the wrong currency.
       () => undefined,
     )
   }, [])

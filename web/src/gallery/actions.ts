@@ -30,7 +30,7 @@ async function each<T>(
         done.push({ filename, result: await run(filename) })
       } catch (failure) {
         error ??= failure
-        // A photo that is gone says nothing about the others.
+        // That a photo is gone says nothing about the others.
         if (!(failure instanceof Problem && failure.status === 404)) waiting.length = 0
       }
     }

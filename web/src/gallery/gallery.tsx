@@ -29,9 +29,9 @@ import { Viewer } from './viewer'
 
 const TITLES: Record<Source, Key> = { all: 'gallery.title', favourites: 'favourites.title', trash: 'trash.title' }
 const HOME: Record<Source, string> = { all: '/', favourites: '/favourites', trash: '/trash' }
-/** While the page is scrolled, what is missing is loaded this often, unless it flies by. */
+/** While the user scrolls, missing photos are loaded at this interval, unless they pass too fast to be seen. */
 const LOAD_MS = 120
-/** Screens in that time. Nobody sees photos that pass faster. */
+/** Screens per interval. Photos that pass faster cannot be seen. */
 const FLYING = 2
 const PENDING_MS = 3000
 const PENDING_LONGEST_MS = 30_000
@@ -337,7 +337,7 @@ function Drawn({ block, top, tabStop, query, select, open }: DrawnProps) {
   )
 }
 
-/** Keeps what is shown where it is when something above it changes its height. */
+/** Keeps the visible photos in place when something above them changes its height. */
 function useAnchor(scroller: { current: HTMLDivElement | null }, layout: Layout, scale: number): void {
   const before = useRef<{ layout: Layout; scale: number }>({ layout, scale })
   useLayoutEffect(() => {
@@ -351,7 +351,7 @@ function useAnchor(scroller: { current: HTMLDivElement | null }, layout: Layout,
   }, [layout, scale, scroller])
 }
 
-/** Loads what is shown but has not been loaded, waits for renditions, and renews URLs before they expire. */
+/** Loads visible photos that are missing, waits for renditions, and renews URLs before they expire. */
 function useLoading(photos: Library, blocks: Block[], view: View): void {
   const wait = useRef(PENDING_MS)
   const wanted = blocks.filter(({ kind }) => kind === 'filler').map(({ section }) => section)

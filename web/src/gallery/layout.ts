@@ -44,14 +44,14 @@ export interface Layout {
 export const GAP = 4
 const MONTH_HEIGHT = 48
 const DAY_HEIGHT = 36
-/** The ratio of most photos, for those whose dimensions are not known (yet). */
+/** The aspect ratio of most photos, for photos whose dimensions are not known (yet). */
 const USUAL_RATIO = 4 / 3
 const NARROWEST = 0.4
 const WIDEST = 3.5
 const PHOTOS_A_DAY = 12
 const DAYS_A_MONTH = 31
 
-/** The height that rows have about. */
+/** The approximate height of rows. */
 export function rowHeight(width: number): number {
   return width < 600 ? 120 : 200
 }
@@ -91,7 +91,7 @@ export function justify(photos: readonly Photo[], width: number, target: number)
   return rows
 }
 
-/** The height that photos which have not been loaded will take, about. */
+/** The estimated height of photos that have not been loaded. */
 export function estimate(count: number, width: number): number {
   const target = rowHeight(width)
   const perRow = Math.max(1, width / (target * USUAL_RATIO + GAP))

@@ -46,7 +46,7 @@ export class Library {
 
   constructor(readonly source: Source) {}
 
-  /** Asks which photos there are. What has been loaded and is still right stays. */
+  /** Asks which photos there are. What has been loaded and is still valid stays. */
   async open(): Promise<void> {
     this.error.value = undefined
     try {
@@ -300,7 +300,7 @@ export function photosDeleted(filenames: readonly string[]): void {
 
 let reopening: ReturnType<typeof setTimeout> | undefined
 
-/** Shows photos that have been added. Many at once, as uploads do, ask the API only now and then. */
+/** Shows photos that have been added. While many are added, as by uploads, the API is asked only now and then. */
 export function photosAdded(): void {
   reopening ??= setTimeout(() => {
     reopening = undefined

@@ -14,7 +14,7 @@ import { blurred } from './thumbhash'
 import { describe } from './tile'
 import { useZoom } from './zoom'
 
-/** What browsers show without a rendition of ours. */
+/** The types that browsers show without a rendition of ours. */
 const SHOWN_BY_BROWSERS = new Set(['jpg', 'png', 'gif', 'webp', 'avif', 'bmp'])
 const LARGEST_ORIGINAL = 60_000_000
 const RENDITION_MS = 3000

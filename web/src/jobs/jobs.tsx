@@ -26,7 +26,7 @@ async function exportAll(): Promise<void> {
   }
 }
 
-/** What the service unpacks or packs, newest first. */
+/** The user's jobs, newest first: archives that are unpacked, and exports. */
 export function Jobs() {
   const [cursor, setCursor] = useState<string | null>(null)
   const [jobs, setJobs] = useState<Job[]>()
@@ -105,7 +105,7 @@ function Progress({ job }: { job: Job }) {
   )
 }
 
-/** One job: how far it is, and what became of each entry. */
+/** One job: its progress, and the outcome of each entry. */
 export function JobPage({ id }: { id: string }) {
   const [job, setJob] = useState<Job>()
   const [error, setError] = useState<unknown>()
@@ -183,7 +183,7 @@ function Files({ job }: { job: Job }) {
   )
 }
 
-/** Each entry of an archive, by what became of it. */
+/** The entries of an archive, filtered by outcome. */
 function Report({ job }: { job: Job }) {
   const [outcome, setOutcome] = useState<Outcome | null>(null)
   const { items, error, more, loading } = usePages<Entry>(

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 
 /**
  * Calls `poll` now and again after the milliseconds that it returns, until it returns null. A hidden page waits until
- * it is shown. Returns what calls it at once.
+ * it is shown. Returns a function that calls it at once.
  */
 export function usePolling(poll: (signal: AbortSignal) => Promise<number | null>, inputs: unknown[]): () => void {
   const again = useRef<() => void>(() => undefined)

@@ -30,7 +30,7 @@ function all(now: number): Record<string, Remembered> {
   try {
     kept = JSON.parse(localStorage.getItem(STORED) ?? '{}')
   } catch {
-    // Somebody else wrote it. The uploads begin anew.
+    // Something else has written it. The uploads start again.
   }
   return Object.fromEntries(Object.entries(kept).filter(([, { at, id }]) => now - at < (id ? KEPT_MS : KEY_LASTS_MS)))
 }

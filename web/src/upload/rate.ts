@@ -7,7 +7,7 @@ export class Rate {
   /** Takes in how many bytes have been sent so far, at a time in milliseconds. */
   observe(bytes: number, at: number): void {
     const last = this.samples.at(-1)
-    // Less than before: a transfer was cancelled or began anew.
+    // Less than before: a transfer was cancelled or started again.
     if (last && bytes < last.bytes) this.samples.length = 0
     this.samples.push({ at, bytes })
     while ((this.samples[0]?.at ?? at) < at - WINDOW_MS) this.samples.shift()

@@ -179,7 +179,7 @@ async function run(item: Item): Promise<void> {
   }
 }
 
-/** Resolves when the network comes back; at once it does not, if it is there. */
+/** Resolves when the network comes back. While the network is there, the promise stays pending. */
 function untilOnline(): Promise<void> {
   return new Promise((resolve) => {
     if (!online.peek()) addEventListener('online', () => resolve(), { once: true })
@@ -286,13 +286,13 @@ async function sendPart(item: Item, upload: Upload, part: Part, progress: (bytes
   }
 }
 
-/** Sends a part to S3; the status. `fetch` does not tell how much it has sent. */
+/** Sends a part to S3; the status. Not with `fetch`, which does not report how much it has sent. */
 function put(part: Part, data: Blob, progress: (bytes: number) => void, stop: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('PUT', part.url)
     for (const [name, value] of Object.entries(part.headers ?? {})) {
-      // The browser sets the length itself, and allows no script to.
+      // The browser sets the length itself, and does not let scripts set it.
       if (name.toLowerCase() !== 'content-length') request.setRequestHeader(name, String(value))
     }
     request.upload.addEventListener('progress', (event) => progress(event.loaded))
