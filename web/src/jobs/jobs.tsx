@@ -217,7 +217,8 @@ function Report({ job }: { job: Job }) {
               </p>
               <p class="hint">
                 {t(`outcome.${entry.outcome}`)}
-                {entry.reason && ` · ${reason(entry.reason)}`}
+                {/* The reasons are about archives that are unpacked. An export's details say it all. */}
+                {entry.reason && job.type === 'unzip' && ` · ${reason(entry.reason)}`}
                 {entry.detail && ` · ${entry.detail}`}
               </p>
             </div>
