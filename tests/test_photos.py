@@ -420,7 +420,7 @@ def test_changes_at_once_are_all_counted(user: User) -> None:
 
 def test_a_photo_has_a_tag_until_it_changes(user: User) -> None:
     stored = user.upload(photo())
-    eventually(lambda: show(user, stored["filename"]).json()["rendition"], "ready", 120)
+    eventually(lambda: show(user, stored["filename"]).json()["rendition"], "ready", 300)
     response = show(user, stored["filename"])
     assert (response.status_code, at_first(response.json())) == (200, at_first(stored))
     tag = response.headers["etag"]

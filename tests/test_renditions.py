@@ -28,8 +28,8 @@ def get(user: User, stored: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def rendered(user: User, stored: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
-    """The photo, once it is no longer pending."""
+def rendered(user: User, stored: dict[str, Any], seconds: float = 300) -> dict[str, Any]:
+    """The photo, once it is no longer pending. Thousands of photos of other tests may be ahead of it."""
     eventually(lambda: get(user, stored)["rendition"] == "pending", False, seconds)
     return get(user, stored)
 
