@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from service import User
+from totp import Authenticator
 from web_app import Visit, fill_login
 
 PASSWORD = "correct-horse-7-battery"
@@ -63,6 +64,34 @@ def test_a_temporary_password_is_replaced_at_log_in(
     page.get_by_label("New password").fill("another-password-8")
     page.get_by_role("button", name="Set password and log in").click()
     expect(page.get_by_role("heading", name="Photos", exact=True)).to_be_visible()
+
+
+def test_a_second_factor_is_set_up_asked_for_and_turned_off(visit: Callable[..., Visit], user: User) -> None:
+    page = visit().log_in(user, "/account")
+    page.get_by_role("button", name="Set up or turn off").click()
+    expect(page.get_by_role("img", name="QR code of the key")).to_be_visible()
+    app = Authenticator(page.locator(".secret").inner_text().replace(" ", ""), reuse=True)
+    code = page.get_by_label("Code from the app")
+    code.fill(app.wrong_code())
+    page.get_by_role("button", name="Turn on").click()
+    expect(code).to_have_attribute("aria-invalid", "true")
+    code.fill(app.code())
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("The second factor is on.")).to_be_visible()
+
+    other = visit().open("/account")
+    fill_login(other, user.name, user.password)
+    code = other.get_by_label("Code from the app")
+    code.fill(app.wrong_code())
+    other.get_by_role("button", name="Log in").click()
+    expect(other.get_by_role("alert")).to_contain_text("did not match")
+    code.fill(app.code())
+    other.get_by_role("button", name="Log in").click()
+    other.get_by_role("button", name="Set up or turn off").click()
+    code.fill(app.code())
+    other.get_by_role("button", name="Turn off").click()
+    expect(other.get_by_text("The second factor is off.")).to_be_visible()
+    visit().log_in(user)
 
 
 def test_a_wrong_password_is_explained_and_the_address_survives_the_log_in(

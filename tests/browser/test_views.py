@@ -8,9 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+import contract
 from localcloud import demo
 from localcloud.examples import DEMO_PASSWORD, DEMO_USER
-from service import User
+from service import Settings, User
 from web_app import Visit, audit, shoot
 
 OUTSIDE = ("/login", "/signup", "/confirm?username=ann", "/forgot")
@@ -154,3 +155,15 @@ def test_a_lost_network_is_shown_until_it_is_back(visit: Callable[..., Visit], u
     expect(page.get_by_text("You are offline.")).to_be_visible()
     browser.context.set_offline(False)
     expect(page.get_by_text("You are offline.")).to_be_hidden()
+
+
+def test_the_page_of_the_api_shows_every_operation(visit: Callable[..., Visit], settings: Settings) -> None:
+    page = visit().open()
+    page.goto(f"{settings.base_url}/docs")
+    operations = page.locator(".opblock")
+    operations.first.wait_for()
+    paths = contract.document()["paths"].values()
+    assert operations.count() == sum(len(path) for path in paths)
+    log_in = page.locator("#operations-Users-login")
+    log_in.locator("button").first.click()
+    expect(log_in.get_by_text("Request body")).to_be_visible()
