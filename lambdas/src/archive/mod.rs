@@ -24,6 +24,7 @@ use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use rawzip::{ZipFileHeaderRecord, ZipSliceArchive};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Timeout, timeout_at},
@@ -31,7 +32,7 @@ use tokio::{
 
 use crate::{
     config::{ConfigError, optional},
-    photos::{Photo, PhotoType, StoreError},
+    photos::{Amount, PhotoType, StoreError},
 };
 use reader::{Reader, Unpacked};
 
@@ -66,7 +67,7 @@ impl Default for Limits {
             max_entry_bytes: 32 * 1024 * 1024,
             max_total_bytes: 512 * 1024 * 1024,
             max_in_flight_bytes: 48 * 1024 * 1024,
-            max_puts: 16,
+            max_puts: 64,
             put_time: Duration::from_secs(2),
         }
     }
@@ -104,78 +105,79 @@ pub enum ArchiveError {
     Overlapping,
 }
 
-/// Passes every photo of a ZIP archive to `store`, with its full path in the archive.
-///
-/// Returns by `deadline`. Unpacking stops [`Limits::put_time`] earlier, and unfinished calls of `store` are cancelled
-/// at the deadline. Entries not stored by then are reported as [`Failed::OutOfTime`]. The photo of a cancelled call may
-/// be stored nevertheless.
-///
-/// # Errors
-/// [`ArchiveError`], always before the first call of `store`. Later failures are in the report.
-pub async fn unpack<F, Fut>(
-    archive: Bytes,
-    limits: &Limits,
-    deadline: Instant,
-    store: F,
-) -> Result<Report, ArchiveError>
-where
-    F: Fn(String, PhotoType, Bytes) -> Fut,
-    Fut: Future<Output = Result<Photo, StoreError>>,
-{
-    let processed = process(archive, limits, deadline, |_, name, kind, bytes| store(name, kind, bytes)).await?;
-    Ok(Report::new(processed))
-}
+/// An archive in memory whose directory was read completely.
+pub struct Zip(ZipSliceArchive<Bytes>);
 
-/// As [`unpack`], with the index of each entry in the directory. The outcomes are in the order of the directory.
-///
-/// # Errors
-/// Those of [`unpack`].
-pub async fn process<F, Fut, P>(
-    archive: Bytes,
-    limits: &Limits,
-    deadline: Instant,
-    store: F,
-) -> Result<Vec<Processed<P>>, ArchiveError>
-where
-    F: Fn(usize, String, PhotoType, Bytes) -> Fut,
-    Fut: Future<Output = Result<P, StoreError>>,
-{
-    let archive = directory::find(archive, limits.max_entries)?;
-    let mut reader = Reader::new(&archive, limits, deadline.checked_sub(limits.put_time).unwrap_or(deadline));
+impl Zip {
+    /// Finds the archive in a file.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn open(file: Bytes, limits: &Limits) -> Result<Self, ArchiveError> {
+        directory::find(file, limits.max_entries).map(Self)
+    }
 
-    let mut puts = FuturesUnordered::new();
-    let mut processed = Vec::new();
-    // What follows the last readable record was checked when the archive was found.
-    for (at, record) in archive.entries().map_while(Result::ok).enumerate() {
-        while puts.len() >= limits.max_puts.max(1) {
-            processed.extend(puts.next().await);
-        }
-        let name = name::decode(&record);
-        let entry = name::shown(&name);
-        // While the reader yields or waits for room, the photos before this entry are stored.
-        let read = {
-            let mut reading = pin!(reader.read(&record, &name));
-            loop {
-                tokio::select! {
-                    biased;
-                    read = &mut reading => break read,
-                    Some(entry) = puts.next() => processed.push(entry),
+    /// What its photos take at most if its directory tells the truth. Other files count too: only their bytes tell
+    /// what they are.
+    #[must_use]
+    pub fn declared(&self, limits: &Limits) -> Amount {
+        let files = self.records().filter(|record| chunk::has_data(record, &name::decode(record)));
+        let sizes = files.map(|record| record.uncompressed_size_hint());
+        let possible = sizes.filter(|size| *size <= u64::from(limits.max_entry_bytes));
+        let sum = possible.fold(Amount::default(), |sum, size| sum.plus(Amount::photo(size)));
+        Amount { bytes: sum.bytes.min(limits.max_total_bytes), ..sum }
+    }
+
+    /// Passes every photo to `store`, with its index in the directory and its full path in the archive. The outcomes
+    /// are in the order of the directory.
+    ///
+    /// Returns by `deadline`. Unpacking stops [`Limits::put_time`] earlier, and unfinished calls of `store` are
+    /// cancelled at the deadline. Entries not stored by then are reported as [`Failed::OutOfTime`]. The photo of a
+    /// cancelled call may be stored nevertheless.
+    pub async fn unpack<F, Fut, P>(&self, limits: &Limits, deadline: Instant, store: F) -> Vec<Processed<P>>
+    where
+        F: Fn(usize, String, PhotoType, Bytes) -> Fut,
+        Fut: Future<Output = Result<P, StoreError>>,
+    {
+        let mut reader = Reader::new(&self.0, limits, deadline.checked_sub(limits.put_time).unwrap_or(deadline));
+        let mut puts = FuturesUnordered::new();
+        let mut processed = Vec::new();
+        for (at, record) in self.records().enumerate() {
+            while puts.len() >= limits.max_puts.max(1) {
+                processed.extend(puts.next().await);
+            }
+            let name = name::decode(&record);
+            let entry = name::shown(&name);
+            // While the reader yields or waits for room, the photos before this entry are stored.
+            let read = {
+                let mut reading = pin!(reader.read(&record, &name));
+                loop {
+                    tokio::select! {
+                        biased;
+                        read = &mut reading => break read,
+                        Some(entry) = puts.next() => processed.push(entry),
+                    }
                 }
+            };
+            match read {
+                Ok(Unpacked { kind, bytes, room }) => {
+                    let put = store(at, name, kind, bytes);
+                    puts.push(finish(at, entry, timeout_at(deadline, put), room));
+                }
+                Err(reason) => processed.push(Processed { at, entry, outcome: Err(reason) }),
             }
-        };
-        match read {
-            Ok(Unpacked { kind, bytes, room }) => {
-                let put = store(at, name, kind, bytes);
-                puts.push(finish(at, entry, timeout_at(deadline, put), room));
-            }
-            Err(reason) => processed.push(Processed { at, entry, outcome: Err(reason) }),
         }
+        while let Some(entry) = puts.next().await {
+            processed.push(entry);
+        }
+        processed.sort_unstable_by_key(|entry| entry.at);
+        processed
     }
-    while let Some(entry) = puts.next().await {
-        processed.push(entry);
+
+    /// What follows the last readable record was checked when the archive was opened.
+    fn records(&self) -> impl Iterator<Item = ZipFileHeaderRecord<'_>> {
+        self.0.entries().map_while(Result::ok)
     }
-    processed.sort_unstable_by_key(|entry| entry.at);
-    Ok(processed)
 }
 
 /// Waits until a photo is stored, then releases its room.

@@ -136,7 +136,8 @@ pub struct Processed<P> {
 
 impl Report {
     /// Makes a report of outcomes in the order of the directory.
-    pub(super) fn new(processed: Vec<Processed<Photo>>) -> Self {
+    #[must_use]
+    pub fn new(processed: Vec<Processed<Photo>>) -> Self {
         let mut report = Self::default();
         for Processed { entry, outcome, .. } in processed {
             match outcome {

@@ -14,7 +14,7 @@ use tokio::{runtime::Builder, task::yield_now};
 use zip::{AesMode, CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::{report::Reason, *};
-use crate::photos::{PhotoName, PhotoRecord};
+use crate::photos::{Photo, PhotoName, PhotoRecord};
 
 const MIB: usize = 1024 * 1024;
 
@@ -214,6 +214,17 @@ fn far() -> Instant {
     Instant::now() + Duration::from_hours(1)
 }
 
+/// Unpacks an archive as `/unzip` does.
+async fn unpack<F, Fut>(archive: Bytes, limits: &Limits, deadline: Instant, store: F) -> Result<Report, ArchiveError>
+where
+    F: Fn(String, PhotoType, Bytes) -> Fut,
+    Fut: Future<Output = Result<Photo, StoreError>>,
+{
+    let archive = Zip::open(archive, limits)?;
+    let processed = archive.unpack(limits, deadline, |_, name, kind, bytes| store(name, kind, bytes)).await;
+    Ok(Report::new(processed))
+}
+
 fn unpack_to(store: &Arc<Store>, archive: impl Into<Bytes>, limits: &Limits) -> Result<Report, ArchiveError> {
     let archive = archive.into();
     let put = |name, kind, bytes| store.put(name, kind, bytes);
@@ -276,7 +287,8 @@ fn unpack_as_job(archive: &Bytes, limits: &Limits) -> Result<Vec<Outcome>, Archi
             Ok(())
         };
         let limits = Limits { max_total_bytes: u64::MAX, ..*limits };
-        let processed = run(process(gathered, &limits, far(), store)).unwrap();
+        let gathered = Zip::open(gathered, &limits).unwrap();
+        let processed = run(gathered.unpack(&limits, far(), store));
         let mut bytes = bytes.into_inner().unwrap();
         assert_eq!(processed.len(), entries.len());
         for (entry, processed) in entries.iter().zip(processed) {
@@ -860,6 +872,21 @@ fn small_photos_are_stored_concurrently() {
     let limits = Limits { max_puts: 16, ..Limits::default() };
     assert_eq!(unpack_to(&store, build(&entries), &limits).unwrap().stored.len(), 100);
     assert_eq!(store.peak_puts.load(Ordering::SeqCst), 16);
+}
+
+#[test]
+fn what_photos_take_at_most_is_known_before_they_are_unpacked() {
+    let entries = [
+        Entry::new("a.jpg", &photo(1, 1_000)),
+        Entry::new("b.txt", &[0; 500]),
+        Entry::new("folder/", b""),
+        Entry { flags: 1, ..Entry::new("secret.jpg", &photo(2, 100)) },
+        Entry { size: u32::MAX, ..Entry::new("huge.jpg", &photo(3, 100)) },
+    ];
+    let declared = |limits: &Limits| Zip::open(build(&entries).into(), limits).unwrap().declared(limits);
+    assert_eq!(declared(&Limits::default()), Amount { bytes: 1_500, photos: 2 });
+    let limits = Limits { max_total_bytes: 1_200, ..Limits::default() };
+    assert_eq!(declared(&limits), Amount { bytes: 1_200, photos: 2 });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{
     worker::{Worker, WorkerError},
 };
 use crate::{
-    archive::{Failed, Inflated, Large, Limits, Listed, Plan, Reason, gather, list, process, ranges},
+    archive::{Failed, Inflated, Large, Limits, Listed, Plan, Reason, Zip, gather, list, ranges},
     photos::{Intake, LargePhoto, PhotoName, PhotoRecord, PhotoType, StoreError},
     storage::{CloudError, keys},
     users::UserKey,
@@ -137,12 +137,14 @@ impl Worker {
             return Ok(Vec::new());
         }
         let limits = Limits { max_entries: entries.len(), max_total_bytes: u64::MAX, ..Limits::default() };
+        let archive = Zip::open(archive, &limits);
+        let archive = archive.map_err(|error| CloudError::caused("a chunk cannot be read", error))?;
+        intake.expect(archive.declared(&limits)).await;
         let store = async |at: usize, name: String, kind: PhotoType, photo: Bytes| {
             let index = entries.get(at).map_or(0, |entry| entry.index);
             Box::pin(intake.store_once(first_name(work, index, &name, kind), step(plan), photo)).await
         };
-        let processed = process(archive, &limits, deadline, store).await;
-        let processed = processed.map_err(|error| CloudError::caused("a chunk cannot be read", error))?;
+        let processed = archive.unpack(&limits, deadline, store).await;
         let is_open = |reason: &Reason| matches!(reason, Reason::Failed(Failed::OutOfTime | Failed::Storage));
         if processed.len() != entries.len() || processed.iter().any(|one| one.outcome.as_ref().is_err_and(is_open)) {
             return Err(WorkerError::Incomplete);

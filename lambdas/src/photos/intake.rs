@@ -8,7 +8,8 @@ use tokio::{sync::Mutex, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError, library::BATCH,
+    Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError,
+    library::RECORDED_TOGETHER,
 };
 use crate::{
     storage::{CloudError, ErrorKind},
@@ -18,15 +19,16 @@ use crate::{
 };
 
 /// How much an intake reserves ahead at most.
-const MAX_AHEAD: Amount = Amount { bytes: 64 << 20, photos: 100 };
+const MAX_AHEAD: Amount = Amount { bytes: 64 << 20, photos: 500 };
 
 /// How long stored photos wait to be recorded together.
 const MAX_WAIT: Duration = Duration::from_millis(300);
 
 /// Stores the photos of one request within the user's quota.
 ///
-/// It reserves quota before it stores a byte. A request with many photos reserves for several of them at a time, and
-/// records them together, because requests that write the same user's usage must wait for each other.
+/// It reserves quota before it stores a byte. A request that [expects](Self::expect) many photos reserves for several
+/// of them at a time, and records them together, because requests that write the same user's usage must wait for each
+/// other.
 #[derive(Debug)]
 pub struct Intake<'a> {
     photos: &'a PhotoStore,
@@ -52,6 +54,8 @@ struct Account {
     reserved: Amount,
     /// The part of it that is not taken by a photo.
     free: Amount,
+    /// What is expected beyond that.
+    expected: Amount,
     /// Photos of this many bytes are refused, and larger ones too. Asking for each photo of an archive would take long.
     refused: Option<(u64, Exceeded)>,
 }
@@ -96,6 +100,11 @@ impl<'a> Intake<'a> {
             is_unsettled: AtomicBool::new(false),
             is_resumed,
         }
+    }
+
+    /// Notes what the photos to come take at most.
+    pub async fn expect(&self, amount: Amount) {
+        self.account.lock().await.expected = amount;
     }
 
     /// Stores a photo under a new name. A later call or [`Intake::finish`] records it.
@@ -152,10 +161,10 @@ impl<'a> Intake<'a> {
         let Ok(mut recorded) = self.recorded.try_lock() else { return };
         let batch: Vec<PhotoRecord> = {
             let mut stored = self.stored.lock().await;
-            if stored.len() < BATCH && recorded.elapsed() < MAX_WAIT {
+            if stored.len() < RECORDED_TOGETHER && recorded.elapsed() < MAX_WAIT {
                 return;
             }
-            let first = stored.len().min(BATCH);
+            let first = stored.len().min(RECORDED_TOGETHER);
             stored.drain(..first).collect()
         };
         if !batch.is_empty() {
@@ -172,10 +181,9 @@ impl<'a> Intake<'a> {
     async fn take(&self, amount: Amount) -> Result<(), StoreError> {
         let mut account = self.account.lock().await;
         if account.free.bytes < amount.bytes || account.free.photos < amount.photos {
-            // Each time as much again as so far, so that many photos need few reservations.
             let ahead = Amount {
-                bytes: account.reserved.bytes.min(MAX_AHEAD.bytes).max(amount.bytes),
-                photos: account.reserved.photos.min(MAX_AHEAD.photos).max(amount.photos),
+                bytes: account.expected.bytes.min(MAX_AHEAD.bytes).max(amount.bytes),
+                photos: account.expected.photos.min(MAX_AHEAD.photos).max(amount.photos),
             };
             if let Some((bytes, exceeded)) = account.refused
                 && amount.bytes >= bytes
@@ -186,6 +194,8 @@ impl<'a> Intake<'a> {
             let reserved = match library.reserve(self.user, self.quota, self.id, ahead).await {
                 Ok(()) => ahead,
                 Err(ReserveError::Exceeded(_)) => {
+                    // From now on, each photo reserves what it takes itself.
+                    account.expected = Amount::default();
                     library.release_expired(self.user).await?;
                     self.uploads.release_expired(self.user).await?;
                     match library.reserve(self.user, self.quota, self.id, amount).await {
@@ -200,6 +210,7 @@ impl<'a> Intake<'a> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            account.expected = account.expected.minus(reserved);
             account.reserved = account.reserved.plus(reserved);
             account.free = account.free.plus(reserved);
         }
@@ -214,9 +225,9 @@ impl<'a> Intake<'a> {
             return;
         }
         let (library, stored) = (self.uploads.library(), self.stored.into_inner());
-        let (batches, last) = stored.split_at(stored.len().saturating_sub(1) / BATCH * BATCH);
+        let (batches, last) = stored.split_at(stored.len().saturating_sub(1) / RECORDED_TOGETHER * RECORDED_TOGETHER);
         let mut is_settled = !self.is_unsettled.into_inner();
-        for batch in batches.chunks(BATCH) {
+        for batch in batches.chunks(RECORDED_TOGETHER) {
             if let Err(error) = library.settle(self.user, self.id, batch).await {
                 warn(&error, batch.len());
                 is_settled = false;

@@ -40,6 +40,10 @@ const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
 /// The maximum number of photos in one transaction: each takes up to three of the 100 writes that `DynamoDB` allows.
 pub(super) const BATCH: usize = 30;
 
+/// The maximum number of new photos in one transaction. Each takes two writes; two more are for months, since photos
+/// of one request count as taken when they were stored, and two for the usage and a reservation.
+pub(super) const RECORDED_TOGETHER: usize = 48;
+
 /// How many responses of up to 1 MB one page reads while a filter leaves out items of them. Each takes up to a second.
 const MAX_FILTERED: usize = 4;
 

@@ -7,7 +7,7 @@ use lambda_http::RequestExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    archive::{Limits, Report, unpack},
+    archive::{Limits, Report, Zip},
     config::Uploads,
     openapi::{Access, Operation},
     photos::{Intake, Photo, PhotoStore, Quota},
@@ -49,15 +49,18 @@ impl Route for Unzip {
         let user = self.auth.caller(request.headers()).await?;
         let deadline = deadline(&request);
         let upload = Upload::read(request, "archive", self.limit.max_bytes).await?;
+        let archive = Zip::open(upload.bytes, &self.limits)?;
         let intake = Intake::new(&self.photos, &self.uploads, self.quota, user.key());
-        let report = unpack(upload.bytes, &self.limits, deadline, async |name, kind, photo| {
-            intake.store(&name, kind, photo).await.map(Photo::from)
-        })
-        .await;
+        intake.expect(archive.declared(&self.limits)).await;
+        let processed = archive
+            .unpack(&self.limits, deadline, async |_, name: String, kind, photo| {
+                intake.store(&name, kind, photo).await.map(Photo::from)
+            })
+            .await;
         if timeout_at(deadline + RECORD_TIME, intake.finish()).await.is_err() {
             tracing::warn!("time ran out: events have to record photos");
         }
-        json(StatusCode::OK, &report?)
+        json(StatusCode::OK, &Report::new(processed))
     }
 }
 
