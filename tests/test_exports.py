@@ -58,7 +58,7 @@ def download(file: dict[str, Any]) -> bytes:
 
 def archives_of(user: User, job: Job, tmp_path: Path) -> list[zipfile.ZipFile]:
     """The archives of an export that is done, checked by two programs."""
-    done = finish(user, job, 120)
+    done = finish(user, job, 300)
     assert (done["state"], done["problem"]) == ("done", None), done
     found = []
     for number, file in enumerate(done["files"]):

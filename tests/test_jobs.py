@@ -68,7 +68,7 @@ def get(user: User, job: Job) -> Job:
     return found
 
 
-def finish(user: User, job: Job, seconds: float = 60) -> Job:
+def finish(user: User, job: Job, seconds: float = 180) -> Job:
     """Waits until a job is over."""
     deadline = time.monotonic() + seconds
     while (found := get(user, job))["state"] == "running":

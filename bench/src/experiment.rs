@@ -1,7 +1,7 @@
 //! Runs the experiments of a plan and collects their samples.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fs,
     path::PathBuf,
     time::{Duration, Instant},
@@ -9,12 +9,13 @@ use std::{
 
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use crate::{
     cloud::{Calls, Cloud},
     failure::Failure,
     lambda::{Function, Served},
-    plan::{Experiment, Kind, Plan, Work},
+    plan::{Experiment, Job, Kind, Plan, Work},
     process::Memory,
 };
 
@@ -85,6 +86,7 @@ impl<'a> Bench<'a> {
         let works = match experiment.kind {
             Kind::Start => self.starts(experiment).await?,
             Kind::Warm => self.warm(experiment).await?,
+            Kind::Job => self.jobs(experiment).await?,
         };
         Ok(Measured { name: experiment.name.clone(), kind: experiment.kind, works })
     }
@@ -135,6 +137,62 @@ impl<'a> Bench<'a> {
             (work.label.clone(), samples)
         };
         Ok(running.into_iter().map(finish).collect())
+    }
+
+    async fn jobs(&self, experiment: &Experiment) -> Result<BTreeMap<String, Samples>, Failure> {
+        let mut samples = BTreeMap::<String, Samples>::new();
+        for _ in 0..experiment.repetitions {
+            for work in &experiment.works {
+                if let Some(job) = &work.job {
+                    let samples = samples.entry(work.label.clone()).or_default();
+                    self.job(work, job, samples).await?;
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Delivers the messages of a job, each to a process that is free, until there are none left.
+    async fn job(&self, work: &Work, job: &Job, samples: &mut Samples) -> Result<(), Failure> {
+        let mut free = Vec::new();
+        for _ in 0..job.workers {
+            free.push(self.start(work).await?.0);
+        }
+        let event = work.events.first().and_then(|path| self.events.get(path)).cloned().unwrap_or_default();
+        let event = String::from_utf8_lossy(&event).into_owned();
+        let mut messages = VecDeque::from([job.message.clone()]);
+        let mut working = JoinSet::new();
+        let from = Instant::now();
+        loop {
+            while !messages.is_empty()
+                && let Some(mut function) = free.pop()
+            {
+                let message = serde_json::to_string(&messages.pop_front())?;
+                let event = Bytes::from(event.replace("\"{{message}}\"", &message));
+                working.spawn(async move { function.serve(event).await.map(|served| (function, served)) });
+            }
+            let Some(done) = working.join_next().await else { break };
+            let (function, Served { answer, .. }) = done.map_err(std::io::Error::other)??;
+            if !answer.ends_with(b"[]}") {
+                return Err(function.failure(&answer));
+            }
+            free.push(function);
+            messages.extend(self.cloud.take_messages());
+        }
+        let wall = from.elapsed();
+        let calls = self.cloud.take_calls();
+        let is_done = self.cloud.attribute(&job.item, "state").as_deref() == Some("done")
+            && self.cloud.attribute(&job.item, "stored") == Some(job.archive.entries.to_string());
+        match (free.first(), &calls.refused) {
+            (Some(function), Some(refused)) => Err(function.failure(format!("DynamoDB refused {refused}").as_bytes())),
+            (Some(function), None) if !is_done => Err(function.failure(b"the job has not stored every photo")),
+            _ => {
+                let cpu = free.iter().map(|function| Duration::from_nanos(function.cpu_ns())).sum();
+                samples.memory = free.iter().fold(samples.memory, |most, function| most.max(function.memory()));
+                samples.add_unit(wall, cpu, calls, 0);
+                Ok(())
+            }
+        }
     }
 
     async fn start(&self, work: &Work) -> Result<(Function, Start), Failure> {

@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     Start,
     /// One process for all repetitions. It does one unit of work before the first measured one.
     Warm,
+    /// The messages of a job, which several processes work on until there are none left.
+    Job,
 }
 
 /// A unit of work for a contender.
@@ -78,6 +80,28 @@ pub(crate) struct Work {
     /// Keys without objects in S3, where all others have one.
     #[serde(default)]
     pub(crate) absent: Vec<String>,
+    /// Only for [`Kind::Job`].
+    #[serde(default)]
+    pub(crate) job: Option<Job>,
+}
+
+/// A job that unpacks an archive.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Job {
+    /// The range key of its item in the table.
+    pub(crate) item: String,
+    /// Its first message. `{{message}}` in the event is replaced by a message, as a JSON string.
+    pub(crate) message: String,
+    pub(crate) archive: ArchiveSize,
+    /// The number of processes.
+    pub(crate) workers: usize,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub(crate) struct ArchiveSize {
+    pub(crate) entries: u64,
+    /// The size of each entry, which is not compressed.
+    pub(crate) entry_bytes: u32,
 }
 
 impl Plan {

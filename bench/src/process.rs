@@ -19,6 +19,13 @@ pub(crate) struct Memory {
     peak_kib: u64,
 }
 
+impl Memory {
+    /// The larger of both, value by value.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { resident_kib: self.resident_kib.max(other.resident_kib), peak_kib: self.peak_kib.max(other.peak_kib) }
+    }
+}
+
 impl Process {
     /// Starts a command and appends its output to `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> io::Result<Self> {

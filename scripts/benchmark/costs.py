@@ -83,15 +83,24 @@ def parts(
     billed = waiting + cpu * max(1, _MB_OF_A_PROCESSOR / memory)
     by_gateway = function not in workloads.WITHOUT_GATEWAY
     gateway_units = math.ceil(max(last["sent_bytes"], 1) / _GATEWAY_UNIT)
-    each = prices["calls"]
-    calls = sum(count * each.get(call, 0.0) for call, count in last["calls"].items())
-    reads, writes = last["half_reads"] / 2, last["writes"]
     return Parts(
         gateway_units * prices["http_api_request_512_kib"] if by_gateway else 0.0,
         _invocation(prices, memory, billed),
-        calls + reads * each["DynamoDB read unit"] + writes * each["DynamoDB write unit"],
+        _calls(last, prices),
         _LOG_BYTES / 1e9 * prices["log_gb"],
     )
+
+
+def job(passes: Sequence[Mapping[str, Any]], seconds: float, memory: int, prices: Mapping[str, Any]) -> float:
+    """The cost of a job whose workers, with so many MB of memory, are busy for so many seconds in all."""
+    return _calls(passes[-1], prices) + float(seconds * memory / 1024 * prices["lambda_gb_second_arm64"])
+
+
+def _calls(samples: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
+    each = prices["calls"]
+    calls = sum(count * each.get(call, 0.0) for call, count in samples["calls"].items())
+    reads, writes = samples["half_reads"] / 2, samples["writes"]
+    return float(calls + reads * each["DynamoDB read unit"] + writes * each["DynamoDB write unit"])
 
 
 def small_request(prices: Mapping[str, Any], memory: int, milliseconds: float) -> float:

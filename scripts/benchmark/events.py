@@ -68,6 +68,18 @@ def outdated() -> str:
     return _message("yourplace-bench-index", {"user": USER, "due": 1767225600000})
 
 
+def job_message(job: str, lane: int | None) -> str:
+    """A message about the user's job: the lane that goes on, or none to plan it."""
+    return json.dumps({"user": USER, "job": job, "lane": lane})
+
+
+def job(message: str) -> str:
+    """What the jobs queue delivers."""
+    return json.dumps(
+        events.sqs_messages("yourplace-bench-jobs", [("059f36b4-87a3-44ab-83d2-661975830a7d", message)])
+    )
+
+
 def _message(queue: str, body: Any) -> str:
     message = ("059f36b4-87a3-44ab-83d2-661975830a7d", json.dumps(body))
     return json.dumps(events.sqs_messages(queue, [message]))

@@ -64,6 +64,33 @@ class Photos:
         return item | ({"uploads": {"SS": list(uploads)}} if uploads else {})
 
 
+def job(job_id: str, upload_id: str, size: int, etag: str) -> Item:
+    """A job for an archive of so many bytes, which nobody has planned yet."""
+    texts = {
+        "filename": "photos.zip",
+        "state": "running",
+        "upload": upload_id,
+        "etag": etag,
+        "createdAt": "2026-01-01T00:00:00.000Z",
+    }
+    item = _key(f"job#{job_id}") | {name: {"S": text} for name, text in texts.items()}
+    return item | {"size": {"N": str(size)}}
+
+
+def usage_of_job(job_id: str, size: int) -> Item:
+    """The usage of a user who has no photos, but a running job for an archive of so many bytes."""
+    usage = _key("usage") | {"jobs": {"SS": [job_id]}}
+    numbers = {
+        "bytes": size,
+        "reservedBytes": size,
+        "photos": 0,
+        "reservedPhotos": 0,
+        "changes": 0,
+        "indexed": 0,
+    }
+    return usage | {name: {"N": str(value)} for name, value in numbers.items()}
+
+
 def record(name: str) -> str:
     """The range key of a photo's record."""
     return f"photo#{name}"

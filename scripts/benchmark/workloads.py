@@ -28,7 +28,8 @@ class Work:
     """A unit of work: its label in the tables, who does it, its events, and what it finds.
 
     The user has so many `photos`. The table contains `items` besides theirs, or instead of them, and not
-    the items whose range keys are `removed`. S3 has no objects with the keys `absent`.
+    the items whose range keys are `removed`. S3 has no objects with the keys `absent`. A `job`
+    is done by several processes, to which the only event delivers its messages.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Work:
     items: Sequence[library.Item] = ()
     removed: Sequence[str] = ()
     absent: Sequence[str] = ()
+    job: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Terraform:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
             "TF_IN_AUTOMATION": "1",
+            # Collects garbage less often: a quarter less time, for twice the memory.
+            "GOGC": "400",
             "TF_PLUGIN_CACHE_DIR": str(cache),
             "TF_DATA_DIR": str(data),
             "TF_CLI_ARGS": "-no-color",

@@ -5,6 +5,7 @@
 //! would refuse ends the measurement.
 
 mod answers;
+mod archive;
 mod dynamodb;
 mod expression;
 mod photos;
@@ -51,6 +52,8 @@ struct State {
 struct World {
     library: Table,
     bucket: Bucket,
+    /// The messages in the queue `jobs`.
+    messages: Vec<String>,
 }
 
 struct Call {
@@ -108,8 +111,21 @@ impl Cloud {
                 Table::range_key(&Value::Object(item.clone())).map_err(|error| Failure::Plan(error.to_string()))?;
             world.library.set(&key, Some(item));
         }
-        world.bucket.reset(photos, &work.absent);
+        world.bucket.reset(photos, &work.absent, work.job.as_ref().map(|job| job.archive));
+        world.messages.clear();
         Ok(())
+    }
+
+    /// Returns the messages that were sent to the queue `jobs` since the last time this was called.
+    pub(crate) fn take_messages(&self) -> Vec<String> {
+        std::mem::take(&mut locked(&self.state.world).messages)
+    }
+
+    /// The text or number in an attribute of an item of the table `library`.
+    pub(crate) fn attribute(&self, item: &str, name: &str) -> Option<String> {
+        let item = locked(&self.state.world).library.get(item)?;
+        let value = item.get(name)?;
+        Some(value.get("S").or_else(|| value.get("N"))?.as_str()?.to_owned())
     }
 
     /// Returns the calls since the last time this was called.
@@ -173,6 +189,9 @@ impl Front {
         if let Some(target) = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()) {
             let operation = operation(target);
             let sent = body(request).await;
+            if operation == "SQS SendMessageBatch" {
+                locked(&self.0.world).messages.extend(job_messages(&sent));
+            }
             let Some(action) = operation.strip_prefix("DynamoDB ") else {
                 let found = json_answer(StatusCode::OK, &answers::json(&operation, &self.0.token));
                 return served(operation, sent.len(), found);
@@ -188,11 +207,25 @@ impl Front {
             return served("SES SendEmail".to_owned(), sent.len(), answers::sent_mail());
         }
         let what = s3::Operation::of(&request);
+        if what.name == "PutObject" && what.is_document() {
+            let sent = body(request).await;
+            let length = sent.len();
+            let found = locked(&self.0.world).bucket.put_document(&what, sent);
+            return served("S3 PutObject".to_owned(), length, found);
+        }
         // Photos are discarded, so that the harness needs little time and no memory for them.
         let sent = discard(request).await;
         let found = locked(&self.0.world).bucket.answer(&what);
         served(format!("S3 {}", what.name), sent, found)
     }
+}
+
+/// The messages of a batch for the queue `jobs`.
+fn job_messages(batch: &[u8]) -> Vec<String> {
+    let batch: Value = serde_json::from_slice(batch).unwrap_or_default();
+    let is_of_jobs = batch.get("QueueUrl").and_then(Value::as_str).is_some_and(|url| url.contains("jobs"));
+    let entries = batch.get("Entries").and_then(Value::as_array).filter(|_| is_of_jobs).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.get("MessageBody")?.as_str()?.to_owned())).collect()
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> Answer {

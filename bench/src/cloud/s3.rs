@@ -1,12 +1,25 @@
 //! S3 with path-style URLs. Every object exists unless the plan says otherwise or a request has deleted it.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
-use hyper::{Method, Request, StatusCode, body::Bytes, header::HeaderValue};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Bytes,
+    header::{CONTENT_RANGE, HeaderValue},
+};
 use percent_encoding::percent_decode_str;
 
-use super::photos::{PHOTO_BYTES, Photos};
-use crate::server::{Answer, Content, answer};
+use super::{
+    archive::Archive,
+    photos::{PHOTO_BYTES, Photos},
+};
+use crate::{
+    plan::ArchiveSize,
+    server::{Answer, Content, answer},
+};
 
 /// The multipart upload whose only part has arrived. `scripts/benchmark/library.py` names it.
 const ARRIVED: &str = "arrived";
@@ -20,6 +33,10 @@ pub(super) struct Bucket {
     photos: Photos,
     /// Keys without objects.
     absent: BTreeSet<String>,
+    /// What was uploaded for a job.
+    archive: Option<Archive>,
+    /// The documents of jobs, which are the only objects that are kept.
+    documents: BTreeMap<String, Bytes>,
 }
 
 /// A request to S3, as far as the functions send them.
@@ -27,14 +44,18 @@ pub(super) struct Operation {
     pub(super) name: &'static str,
     key: String,
     query: String,
-    is_range: bool,
+    /// The first and the last byte.
+    range: Option<(u64, u64)>,
 }
 
 impl Operation {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let is_copy = request.headers().contains_key("x-amz-copy-source");
-        let is_range = request.headers().contains_key("range");
+        let range = request.headers().get("range").and_then(|range| {
+            let (from, to) = range.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
+            Some((from.parse().ok()?, to.parse().ok()?))
+        });
         let is_multipart = query.contains("uploadId=");
         let name = match *request.method() {
             Method::PUT if is_copy => "UploadPartCopy",
@@ -51,7 +72,12 @@ impl Operation {
         // After the bucket.
         let path = request.uri().path().trim_start_matches('/');
         let key = path.split_once('/').map_or("", |(_, key)| key);
-        Self { name, key: percent_decode_str(key).decode_utf8_lossy().into_owned(), query, is_range }
+        Self { name, key: percent_decode_str(key).decode_utf8_lossy().into_owned(), query, range }
+    }
+
+    /// Whether the object is a document of a job.
+    pub(super) fn is_document(&self) -> bool {
+        self.key.starts_with("jobs/")
     }
 
     fn parameter(&self, name: &str) -> Option<String> {
@@ -61,10 +87,21 @@ impl Operation {
 }
 
 impl Bucket {
-    /// A folder with so many photos, in a bucket without the objects `absent`.
-    pub(super) fn reset(&mut self, photos: Photos, absent: &[String]) {
-        self.photos = photos;
-        self.absent = absent.iter().cloned().collect();
+    /// A folder with so many photos and perhaps an archive, in a bucket without the objects `absent`.
+    pub(super) fn reset(&mut self, photos: Photos, absent: &[String], archive: Option<ArchiveSize>) {
+        let absent = absent.iter().cloned().collect();
+        *self = Self { photos, absent, archive: archive.map(Archive::new), documents: BTreeMap::new() };
+    }
+
+    /// Keeps a document.
+    pub(super) fn put_document(&mut self, operation: &Operation, document: Bytes) -> Answer {
+        self.documents.insert(operation.key.clone(), document);
+        self.answer(operation)
+    }
+
+    /// The archive, if the operation is about it.
+    fn archive(&self, operation: &Operation) -> Option<&Archive> {
+        self.archive.as_ref().filter(|_| operation.key.starts_with("incoming/"))
     }
 
     pub(super) fn answer(&mut self, operation: &Operation) -> Answer {
@@ -86,10 +123,16 @@ impl Bucket {
             }
             "HeadObject" => {
                 let mut head = answer(StatusCode::OK, "");
-                head.headers_mut().insert("content-length", PHOTO_BYTES.into());
+                let length = self.archive(operation).map_or(PHOTO_BYTES as u64, Archive::length);
+                head.headers_mut().insert("content-length", length.into());
                 head
             }
-            "GetObject" if operation.is_range => answer(StatusCode::PARTIAL_CONTENT, Bytes::from_static(&JPEG)),
+            "GetObject" if operation.is_document() => match self.documents.get(key) {
+                Some(document) => answer(StatusCode::OK, document.clone()),
+                None => answer(StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>"),
+            },
+            "GetObject" if self.archive(operation).is_some() => self.part(operation),
+            "GetObject" if operation.range.is_some() => answer(StatusCode::PARTIAL_CONTENT, Bytes::from_static(&JPEG)),
             "GetObject" => {
                 let (length, chunks) = self.photos.index();
                 let mut index = answer(StatusCode::OK, "").map(|_| Content::generated(length, chunks));
@@ -109,6 +152,20 @@ impl Bucket {
         headers.insert("etag", HeaderValue::from_static(ETAG));
         headers.insert("last-modified", HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
         answer
+    }
+
+    /// A range of the archive.
+    fn part(&self, operation: &Operation) -> Answer {
+        let (Some(archive), Some((from, last))) = (self.archive(operation), operation.range) else {
+            return answer(StatusCode::RANGE_NOT_SATISFIABLE, "");
+        };
+        let to = archive.length().min(last + 1);
+        let length = usize::try_from(to - from).unwrap_or(usize::MAX);
+        let bytes = archive.range(from, to);
+        let mut part = answer(StatusCode::PARTIAL_CONTENT, "").map(|_| Content::generated(length, bytes));
+        let range = HeaderValue::try_from(format!("bytes {from}-{}/{}", to - 1, archive.length()));
+        part.headers_mut().extend(range.ok().map(|range| (CONTENT_RANGE, range)));
+        part
     }
 
     /// The response of `ListObjectsV2`. A prefix without a trailing slash is taken for a complete key.
@@ -174,7 +231,7 @@ mod tests {
     #[test]
     fn pages_follow_each_other() {
         let mut bucket = Bucket::default();
-        bucket.reset(Photos { count: 3 }, &[]);
+        bucket.reset(Photos { count: 3 }, &[], None);
         let list = "/yourplace?list-type=2&max-keys=2&prefix=photos%2Fann%2F";
         let first = bucket.listing(&operation(Method::GET, list));
         assert_eq!(first.matches("<Key>").count(), 2);
