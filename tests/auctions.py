@@ -206,7 +206,7 @@ def queued(*mails: str | dict[str, Any]) -> dict[str, Any]:
     return events.sqs_messages("mail", [(str(at), body) for at, body in enumerate(bodies)])
 
 
-def wait_for(what: Callable[[], T], seconds: float = 30, often: float = 0.2) -> T:
+def wait_for(what: Callable[[], T], seconds: float = 120, often: float = 0.2) -> T:
     """Waits until `what()` is true, and returns it. `seconds` and `often` are in seconds."""
     deadline = time.monotonic() + seconds
     while not (found := what()):

@@ -82,7 +82,7 @@ def aws(settings: Settings) -> Callable[[str], Any]:
             config=Config(
                 retries={"mode": "standard"},
                 max_pool_connections=32,
-                read_timeout=90,
+                read_timeout=180,
                 s3={"addressing_style": "path"} if settings.local else {},
             ),
         )

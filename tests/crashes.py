@@ -132,7 +132,7 @@ class Victim:
             },
         )
         try:
-            log, _ = process.communicate(timeout=60)
+            log, _ = process.communicate(timeout=180)
         except subprocess.TimeoutExpired:
             process.kill()
             log, _ = process.communicate()
@@ -236,7 +236,7 @@ def _proxy(
             if hit and when == "before":
                 kill()
                 return
-            upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
+            upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=180)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
             upstream.request(self.command, self.path, body, headers)
             response = upstream.getresponse()

@@ -103,7 +103,7 @@ class Library:
         """The range keys of the user's items that begin with a prefix, in order."""
         return [item["item"]["S"] for item in self.items(user, prefix)]
 
-    def wait_until_right(self, users: Iterable[tuple[object, User]], seconds: float = 40) -> None:
+    def wait_until_right(self, users: Iterable[tuple[object, User]], seconds: float = 120) -> None:
         """Waits until records, usage and months of all users equal the bucket. Each user has a label."""
         left, deadline = list(users), time.monotonic() + seconds
         while left:

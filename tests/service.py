@@ -257,12 +257,12 @@ def words(response: httpx.Response) -> tuple[int, dict[str, Any]]:
 
 def sent_mails(settings: Settings) -> list[dict[str, Any]]:
     """Every email that the local cloud has sent, oldest first for each receiver, in MiniStack's own form."""
-    response = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=60)
+    response = httpx.get(f"{settings.endpoint}/_ministack/ses/messages", timeout=180)
     response.raise_for_status()
     return [mail for mails in response.json()["messages"].values() for mail in mails]
 
 
-def eventually(read: Callable[[], T], wanted: T, seconds: float = 30) -> T:
+def eventually(read: Callable[[], T], wanted: T, seconds: float = 120) -> T:
     """Reads until the value is the wanted one, for changes that follow by an event; returns it."""
     deadline = time.monotonic() + seconds
     while (found := read()) != wanted:
@@ -273,7 +273,7 @@ def eventually(read: Callable[[], T], wanted: T, seconds: float = 30) -> T:
     return found
 
 
-def client(base_url: str, timeout: float = 60, connections: int = 64) -> httpx.Client:
+def client(base_url: str, timeout: float = 180, connections: int = 64) -> httpx.Client:
     """A client that checks every response of the service against the OpenAPI document."""
     return httpx.Client(
         base_url=base_url,

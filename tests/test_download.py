@@ -237,5 +237,5 @@ def test_curl_saves_the_photo_under_its_name(
         f"filename={stored}",
         f"{settings.base_url}/download",
     ]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=30)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=180)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, photo())]

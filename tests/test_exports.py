@@ -46,7 +46,7 @@ def download(file: dict[str, Any]) -> bytes:
     half = file["size"] // 2
     parts = []
     for wanted in (f"bytes=0-{half - 1}", f"bytes={half}-"):
-        response = httpx.get(file["url"], headers={"Range": wanted}, timeout=120)
+        response = httpx.get(file["url"], headers={"Range": wanted}, timeout=180)
         assert response.status_code == 206, response.text
         assert response.headers["content-type"] == "application/zip"
         assert response.headers["content-disposition"] == f'attachment; filename="{file["filename"]}"'
@@ -213,7 +213,7 @@ def large_upload(user: User, data: bytes, name: str) -> dict[str, Any]:
     upload = user.post("/uploads", json={"filename": name, "size": len(data)}).json()
     for part in upload["parts"]:
         begin = (part["number"] - 1) * upload["part_size"]
-        httpx.put(part["url"], content=data[begin : begin + part["size"]], timeout=120).raise_for_status()
+        httpx.put(part["url"], content=data[begin : begin + part["size"]], timeout=180).raise_for_status()
     response = user.post(f"/uploads/{upload['id']}/complete")
     assert response.status_code == 201, response.text
     stored: dict[str, Any] = response.json()["photo"]

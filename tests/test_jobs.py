@@ -44,7 +44,7 @@ def send(user: User, archive: bytes, **members: object) -> dict[str, Any]:
     for part in upload["parts"]:
         begin = (part["number"] - 1) * upload["part_size"]
         content = archive[begin : begin + part["size"]]
-        assert httpx.put(part["url"], content=content, timeout=60).status_code == 200
+        assert httpx.put(part["url"], content=content, timeout=180).status_code == 200
     return upload
 
 

@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "move-folders"
 def run(settings: Settings, user: User, *arguments: str) -> str:
     """What the script prints."""
     command = [sys.executable, str(SCRIPT), "--stage", settings.stage, "--user", user.name, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -456,7 +456,7 @@ def test_a_photo_of_any_name_is_found_by_its_path(user: User, name: str) -> None
 def status_of(settings: Settings, user: User, path: str) -> int:
     """The status for any path below /photos/. The gateway itself refuses paths that have no route."""
     headers = {"Authorization": f"Bearer {user.id_token}"}
-    return httpx.get(f"{settings.base_url}/photos/{path}", headers=headers, timeout=60).status_code
+    return httpx.get(f"{settings.base_url}/photos/{path}", headers=headers, timeout=180).status_code
 
 
 @pytest.mark.parametrize(

@@ -412,7 +412,7 @@ class TestScript:
 
     def test_a_stage_that_does_not_exist_is_reported(self, repair: Repair) -> None:
         command: list[str | Path] = [sys.executable, SCRIPT, "--stage", "nowhere"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
         assert done.returncode == 1
         assert done.stderr.startswith("scripts/repair: AWS refused or did not respond: ")
 

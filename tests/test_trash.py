@@ -42,7 +42,7 @@ def trash(user: User, *filenames: str) -> None:
         assert (response.status_code, response.content) == (204, b""), response.text
 
 
-def eventually_in_trash(user: User, wanted: list[str], seconds: float = 30) -> None:
+def eventually_in_trash(user: User, wanted: list[str], seconds: float = 120) -> None:
     eventually(lambda: in_trash(user), wanted, seconds)
 
 

@@ -44,7 +44,7 @@ def chunk(upload: Upload, part: Upload, data: bytes) -> bytes:
 
 def send(part: Upload, content: bytes) -> httpx.Response:
     """PUTs a part as the contract says: to its URL, with no headers but those of the part."""
-    return httpx.put(part["url"], content=content, headers=part["headers"], timeout=60)
+    return httpx.put(part["url"], content=content, headers=part["headers"], timeout=180)
 
 
 def send_all(upload: Upload, data: bytes) -> None:

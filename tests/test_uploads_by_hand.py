@@ -44,7 +44,7 @@ def run(script: str, user: User, settings: Settings, folder: Path, data: bytes, 
         **variables,
     }
     command = ["bash", "-c", f"set -euo pipefail\n{script}"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -65,7 +65,7 @@ def test_the_documented_loop_continues_an_interrupted_upload(
 ) -> None:
     data = large_photo(2 * PART + 5)
     upload = user.post("/uploads", json={"filename": "big.jpg", "size": len(data)}).json()
-    arrived = httpx.put(upload["parts"][1]["url"], content=data[PART : 2 * PART], timeout=60)
+    arrived = httpx.put(upload["parts"][1]["url"], content=data[PART : 2 * PART], timeout=180)
     assert arrived.status_code == 200
     _, _, loop = documented()[1].split("\n", 2)
     run(loop, user, settings, tmp_path, data, ID=upload["id"])

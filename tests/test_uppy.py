@@ -52,7 +52,7 @@ class Uppy:
             *ending,
         ]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=180
         )
         assert not done.stderr, done.stderr
         printed = [json.loads(line) for line in done.stdout.splitlines()]

@@ -29,6 +29,9 @@ pub(super) struct Units {
     pub(super) writes: usize,
 }
 
+/// The writes that a transaction may have.
+const MAX_WRITES: usize = 100;
+
 type Result<T> = std::result::Result<T, Unsupported>;
 
 /// Performs an operation on the table that it names.
@@ -131,6 +134,9 @@ fn update(table: &mut Table, request: &Value) -> Result<Outcome> {
 
 fn transact(table: &mut Table, request: &Value) -> Result<Outcome> {
     let writes = request.get("TransactItems").and_then(Value::as_array).ok_or_else(|| unsupported(request))?;
+    if writes.len() > MAX_WRITES {
+        return Err(Unsupported(format!("a transaction with {} writes", writes.len())));
+    }
     let (mut changes, mut reasons, mut units) = (Vec::new(), Vec::new(), Units::default());
     for write in writes {
         let write = write.as_object().and_then(|write| write.iter().next());

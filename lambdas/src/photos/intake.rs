@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError,
-    library::RECORDED_TOGETHER,
+    library::recorded_together,
 };
 use crate::{
     storage::{CloudError, ErrorKind},
@@ -161,10 +161,10 @@ impl<'a> Intake<'a> {
         let Ok(mut recorded) = self.recorded.try_lock() else { return };
         let batch: Vec<PhotoRecord> = {
             let mut stored = self.stored.lock().await;
-            if stored.len() < RECORDED_TOGETHER && recorded.elapsed() < MAX_WAIT {
+            let first = recorded_together(&stored);
+            if first == stored.len() && recorded.elapsed() < MAX_WAIT {
                 return;
             }
-            let first = stored.len().min(RECORDED_TOGETHER);
             stored.drain(..first).collect()
         };
         if !batch.is_empty() {
@@ -225,13 +225,18 @@ impl<'a> Intake<'a> {
             return;
         }
         let (library, stored) = (self.uploads.library(), self.stored.into_inner());
-        let (batches, last) = stored.split_at(stored.len().saturating_sub(1) / RECORDED_TOGETHER * RECORDED_TOGETHER);
         let mut is_settled = !self.is_unsettled.into_inner();
-        for batch in batches.chunks(RECORDED_TOGETHER) {
+        let mut last = stored.as_slice();
+        loop {
+            let (batch, rest) = last.split_at(recorded_together(last));
+            if rest.is_empty() {
+                break;
+            }
             if let Err(error) = library.settle(self.user, self.id, batch).await {
                 warn(&error, batch.len());
                 is_settled = false;
             }
+            last = rest;
         }
         let settled = if is_settled {
             library.settle_last(self.user, self.id, last).await

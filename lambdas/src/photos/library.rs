@@ -40,9 +40,8 @@ const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
 /// The maximum number of photos in one transaction: each takes up to three of the 100 writes that `DynamoDB` allows.
 pub(super) const BATCH: usize = 30;
 
-/// The maximum number of new photos in one transaction. Each takes two writes; two more are for months, since photos
-/// of one request count as taken when they were stored, and two for the usage and a reservation.
-pub(super) const RECORDED_TOGETHER: usize = 48;
+/// The maximum number of writes in one transaction (`TransactWriteItems` in the `DynamoDB` API reference).
+const MAX_WRITES: usize = 100;
 
 /// How many responses of up to 1 MB one page reads while a filter leaves out items of them. Each takes up to a second.
 const MAX_FILTERED: usize = 4;
@@ -111,6 +110,17 @@ struct Page {
     has_more: bool,
     /// Where reading ended because a filter had left out too much. Records may follow.
     rest: Option<Item>,
+}
+
+/// How many of the first photos one transaction can record. Each takes two writes, and each month one; two more are for
+/// the usage and a reservation.
+pub(super) fn recorded_together(records: &[PhotoRecord]) -> usize {
+    let mut months = BTreeSet::new();
+    let writes = records.iter().zip(1..).map(|(record, photos)| {
+        months.insert(record.taken.at().month());
+        2 * photos + months.len() + 2
+    });
+    writes.take_while(|writes| *writes <= MAX_WRITES).count()
 }
 
 impl Library {
@@ -585,4 +595,36 @@ pub(super) fn gone_item(name: &PhotoName) -> String {
 
 fn reservation_item(id: Uuid) -> String {
     format!("{RESERVATION}{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Photos that were taken in these months, as their names say.
+    fn taken_in(months: &[u32]) -> Vec<PhotoRecord> {
+        let name = |month: &u32| format!("IMG_{}{:02}01_000000.jpg", 2020 + month / 12, 1 + month % 12);
+        let name = |month| PhotoName::new(&name(month), PhotoType::Jpg, Timestamp::UNIX_EPOCH);
+        months.iter().map(|month| PhotoRecord::new(name(month), 1)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn as_many_photos_are_recorded_together_as_a_transaction_takes(
+            months in proptest::collection::vec(0_u32..50, 0..120),
+        ) {
+            let together = recorded_together(&taken_in(&months));
+            let writes = |photos: usize| 2 * photos + BTreeSet::from_iter(&months[..photos]).len() + 2;
+            prop_assert!(writes(together) <= 100);
+            prop_assert!(together == months.len() || writes(together + 1) > 100);
+        }
+    }
+
+    #[test]
+    fn photos_of_one_month_need_the_fewest_transactions() {
+        assert_eq!(recorded_together(&taken_in(&[7; 60])), 48);
+        assert_eq!(recorded_together(&taken_in(&(0..60).collect::<Vec<_>>())), 32);
+    }
 }
