@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError,
-    library::recorded_together,
+    library::{BATCH, recorded_together},
 };
 use crate::{
     storage::{CloudError, ErrorKind},
@@ -161,8 +161,12 @@ impl<'a> Intake<'a> {
         let Ok(mut recorded) = self.recorded.try_lock() else { return };
         let batch: Vec<PhotoRecord> = {
             let mut stored = self.stored.lock().await;
+            let is_due = recorded.elapsed() >= MAX_WAIT;
+            if stored.len() < BATCH && !is_due {
+                return;
+            }
             let first = recorded_together(&stored);
-            if first == stored.len() && recorded.elapsed() < MAX_WAIT {
+            if first == stored.len() && !is_due {
                 return;
             }
             stored.drain(..first).collect()

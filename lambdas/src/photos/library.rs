@@ -37,11 +37,11 @@ const TOMBSTONE_LIFETIME: Duration = Duration::from_hours(30 * 24);
 /// How long a request may hold a reservation. It is longer than any function that stores photos can run.
 const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
 
-/// The maximum number of photos in one transaction: each takes up to three of the 100 writes that `DynamoDB` allows.
-pub(super) const BATCH: usize = 30;
-
 /// The maximum number of writes in one transaction (`TransactWriteItems` in the `DynamoDB` API reference).
 const MAX_WRITES: usize = 100;
+
+/// So many photos always fit into one transaction: each takes up to three of its [`MAX_WRITES`].
+pub(super) const BATCH: usize = 30;
 
 /// How many responses of up to 1 MB one page reads while a filter leaves out items of them. Each takes up to a second.
 const MAX_FILTERED: usize = 4;
