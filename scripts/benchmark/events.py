@@ -75,11 +75,12 @@ def job_message(job: str, lane: int | None) -> str:
 
 def job(message: str) -> str:
     """What the jobs queue delivers."""
-    return json.dumps(
-        events.sqs_messages("yourplace-bench-jobs", [("059f36b4-87a3-44ab-83d2-661975830a7d", message)])
-    )
+    return _delivered("yourplace-bench-jobs", message)
 
 
 def _message(queue: str, body: Any) -> str:
-    message = ("059f36b4-87a3-44ab-83d2-661975830a7d", json.dumps(body))
-    return json.dumps(events.sqs_messages(queue, [message]))
+    return _delivered(queue, json.dumps(body))
+
+
+def _delivered(queue: str, message: str) -> str:
+    return json.dumps(events.sqs_messages(queue, [("059f36b4-87a3-44ab-83d2-661975830a7d", message)]))

@@ -60,8 +60,7 @@ class Photos:
             "changes": self.count + changes,
             "indexed": self.count,
         }
-        item = _key("usage") | {name: {"N": str(value)} for name, value in numbers.items()}
-        return item | ({"uploads": {"SS": list(uploads)}} if uploads else {})
+        return _usage(numbers) | ({"uploads": {"SS": list(uploads)}} if uploads else {})
 
 
 def job(job_id: str, upload_id: str, size: int, etag: str) -> Item:
@@ -79,7 +78,6 @@ def job(job_id: str, upload_id: str, size: int, etag: str) -> Item:
 
 def usage_of_job(job_id: str, size: int) -> Item:
     """The usage of a user who has no photos, but a running job for an archive of so many bytes."""
-    usage = _key("usage") | {"jobs": {"SS": [job_id]}}
     numbers = {
         "bytes": size,
         "reservedBytes": size,
@@ -88,7 +86,7 @@ def usage_of_job(job_id: str, size: int) -> Item:
         "changes": 0,
         "indexed": 0,
     }
-    return usage | {name: {"N": str(value)} for name, value in numbers.items()}
+    return _usage(numbers) | {"jobs": {"SS": [job_id]}}
 
 
 def record(name: str) -> str:
@@ -117,6 +115,10 @@ def upload(upload_id: str) -> Item:
     }
     item = _key(f"upload#{upload_id}") | {name: {"S": text} for name, text in texts.items()}
     return item | {"size": {"N": str(PHOTO_BYTES)}}
+
+
+def _usage(numbers: Mapping[str, int]) -> dict[str, Any]:
+    return _key("usage") | {name: {"N": str(value)} for name, value in numbers.items()}
 
 
 def _key(item: str) -> dict[str, Any]:
