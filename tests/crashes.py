@@ -9,6 +9,7 @@ responding.
 import contextlib
 import http.client
 import io
+import itertools
 import json
 import os
 import signal
@@ -148,23 +149,26 @@ class Victim:
 def kills(
     victim: Victim, request: Callable[[User], dict[str, Any]], make: Callable[[], User]
 ) -> Iterator[tuple[str, User]]:
-    """Kills the function before and after each of its calls to AWS, each time for another user."""
-    step = 0
-    while True:
-        step += 1
-        for when in ("before", "after"):
-            user = make()
-            calls = victim.run_until(request(user), when, step)
-            if calls is None:
-                assert step > 1, "the function makes calls to AWS"
-                return
-            yield f"killed {when} call {step}: {calls}", user
+    """Kills the function before its first call to AWS and after each of its calls, each time for another
+    user.
+
+    A kill before a later call leaves what a kill after the previous call leaves.
+    """
+    calls = victim.run_until(request(user := make()), "before", 1)
+    assert calls, "the function makes calls to AWS"
+    yield f"killed before {calls}", user
+    for nth in itertools.count(1):
+        calls = victim.run_until(request(user := make()), "after", nth)
+        if calls is None:
+            return
+        yield f"killed after call {nth}: {calls}", user
 
 
 def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # It looks this often whether it should shut down, in seconds.
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     return server
 
 

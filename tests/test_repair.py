@@ -357,8 +357,8 @@ def test_calls_at_the_same_time_count_once(
 def test_photos_come_and_go_during_a_run(
     folder: Callable[[int], tuple[User, dict[str, int]]], bucket: Bucket, records: Records, repair: Repair
 ) -> None:
-    user, sizes = folder(300)
-    doomed = [name_of(number) for number in range(0, 300, 10)]
+    user, sizes = folder(120)
+    doomed = [name_of(number) for number in range(0, 120, 10)]
 
     def change() -> list[str]:
         added = []

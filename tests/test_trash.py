@@ -618,7 +618,7 @@ def test_emptying_that_dies_can_be_repeated(
     requests = Victim(backstage, "trash_empty", programs)
     users = list(kills(requests, lambda user: route(backstage, user, "DELETE /trash"), prepared))
     # Find the newest photo, note the time, send a message.
-    assert len(users) == 6
+    assert len(users) == 1 + 3
     for what, user in users:
         library.wait_until_right([(what, user)])
         # Where the message was lost, the schedule sends it.
@@ -647,7 +647,7 @@ def test_a_purge_that_dies_is_done_by_the_next_delivery(
         return user
 
     users = list(kills(Victim(backstage, "purge", programs), message, prepared))
-    assert len(users) >= 12
+    assert len(users) >= 1 + 6
     for what, user in users:
         assert backstage.invoke("purge", message(user)) == {"batchItemFailures": []}, what
         assert (user.names(), in_trash(user)) == ([user.target], []), what
