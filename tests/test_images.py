@@ -245,6 +245,7 @@ def test_the_first_photo_reaches_the_bucket_without_a_wait(
     eventually(lambda: index_of(user).photos(), listing(user))
 
 
+@pytest.mark.exclusive
 @pytest.mark.local_cloud
 def test_the_bucket_follows_within_a_minute_with_one_write_a_minute(
     make_user: MakeUser,
@@ -473,6 +474,8 @@ def test_the_largest_index_is_in_the_response(
             assert response.headers["etag"] == f'"{hashlib.md5(indexed.encode()).hexdigest()}"'
 
 
+# The local cloud sorts all of the user's records for each page, and responds to nobody meanwhile.
+@pytest.mark.exclusive
 @pytest.mark.local_cloud
 def test_a_larger_index_is_had_from_the_bucket(
     user: User, library: Library, backstage: auctions.Backstage, index_of: Callable[[User], Index]

@@ -603,6 +603,8 @@ def test_entries_that_share_one_piece_of_data_are_bounded(user: User) -> None:
     assert {item["reason"] for item in report.failed} <= {"damaged"}
 
 
+# S3 has seconds for each photo of 30 MiB.
+@pytest.mark.exclusive
 def test_a_bomb_of_overlapping_entries_is_bounded(user: User, bucket: Bucket) -> None:
     """Each of 900 entries is a valid file of 30 MiB, 26 GiB in total, in an archive of less than 1 MiB."""
     bomb = archives.quoted_overlap(photo()[:64], 30 * MIB, 900)
@@ -611,9 +613,7 @@ def test_a_bomb_of_overlapping_entries_is_bounded(user: User, bucket: Bucket) ->
     bucket.empty(f"photos/{user.id}/")
     assert len(report) == 900
     assert sum(item["size"] for item in report.stored) <= 512 * MIB
-    # A busy machine may not store 30 MiB in time.
-    reasons = {"damaged", "over-total", "out-of-time", "storage"}
-    assert {item["reason"] for item in report.failed} <= reasons
+    assert {item["reason"] for item in report.failed} <= {"damaged", "over-total", "out-of-time"}
 
 
 def test_a_bomb_of_large_entries_is_bounded(user: User) -> None:
