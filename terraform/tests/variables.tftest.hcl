@@ -19,7 +19,7 @@ run "values_of_another_form_are_refused" {
   command = plan
 
   variables {
-    dist_dir                 = run.fixtures.dist_dirs["service"]
+    dist_dir                 = run.fixtures.dist_dirs["one"]
     stage                    = "test-eu"
     region                   = "Frankfurt"
     architecture             = "arm"
@@ -46,7 +46,7 @@ run "an_unknown_authorizer_and_an_issuer_without_tls_are_refused" {
   command = plan
 
   variables {
-    dist_dir        = run.fixtures.dist_dirs["service"]
+    dist_dir        = run.fixtures.dist_dirs["one"]
     authorizer      = "none"
     trusted_issuers = [{ issuer = "http://tenant.example.com", audiences = ["a"], alias = "tenant" }]
   }
@@ -58,7 +58,7 @@ run "capitals_and_an_issuer_without_audience_are_refused" {
   command = plan
 
   variables {
-    dist_dir = run.fixtures.dist_dirs["service"]
+    dist_dir = run.fixtures.dist_dirs["one"]
     stage    = "Test"
     # AWS has no such retention.
     log_retention_days = 45
@@ -72,7 +72,7 @@ run "a_long_stage_and_an_alias_with_a_tilde_are_refused" {
   command = plan
 
   variables {
-    dist_dir = run.fixtures.dist_dirs["service"]
+    dist_dir = run.fixtures.dist_dirs["one"]
     # 17 letters.
     stage           = "abcdefghijklmnopq"
     trusted_issuers = [{ issuer = "https://tenant.example.com", audiences = ["a"], alias = "a~b" }]
@@ -85,7 +85,7 @@ run "the_stage_of_the_pipeline_and_one_alias_for_two_issuers_are_refused" {
   command = plan
 
   variables {
-    dist_dir        = run.fixtures.dist_dirs["service"]
+    dist_dir        = run.fixtures.dist_dirs["one"]
     stage           = "pipeline"
     trusted_issuers = [for host in ["a", "b"] : { issuer = "https://${host}.example.com", audiences = ["a"], alias = "same" }]
   }
@@ -97,7 +97,7 @@ run "a_protected_stage_without_an_address_for_alarms_is_refused" {
   command = plan
 
   variables {
-    dist_dir = run.fixtures.dist_dirs["service"]
+    dist_dir = run.fixtures.dist_dirs["one"]
     stage    = "prod"
   }
 
