@@ -28,10 +28,13 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 /// # Errors
 /// [`ConfigError::Missing`] if the region or the credentials are not in the environment.
 pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
+    let endpoint = endpoint();
+    // On a busy machine, a local cloud takes seconds for what AWS does in milliseconds.
+    let patience = if endpoint.is_some() { 6 } else { 1 };
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .read_timeout(Duration::from_secs(5))
-        .operation_timeout(Duration::from_secs(9))
+        .connect_timeout(Duration::from_secs(2) * patience)
+        .read_timeout(Duration::from_secs(5) * patience)
+        .operation_timeout(Duration::from_secs(9) * patience)
         .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -39,7 +42,7 @@ pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
         .credentials_provider(SharedCredentialsProvider::new(credentials()?))
         .http_client(http_client())
         .timeout_config(timeouts);
-    config.set_endpoint_url(endpoint());
+    config.set_endpoint_url(endpoint);
     Ok(config.build())
 }
 

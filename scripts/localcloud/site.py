@@ -35,7 +35,8 @@ _NOT_PASSED_ON = frozenset(
         b"transfer-encoding",
     }
 )
-_GATEWAY_SECONDS = 35
+# Longer than any function of a route may take.
+_GATEWAY_SECONDS = 65
 
 
 @dataclass(frozen=True)
