@@ -215,7 +215,7 @@ def _mistakes_are_refused(stage: Stage) -> str:
     """For each mistake, the plan fails and says what to do."""
     architecture = json.loads(stage.variables.read_text())["architecture"]
     incomplete = stage.folder / "incomplete"
-    shutil.copytree(stage.dist, incomplete)
+    shutil.copytree(stage.dist, incomplete, copy_function=os.link)
     (incomplete / architecture / "list.zip").unlink()
     mistakes = {
         "a wrong variable": ("stage=Test-1", "The stage must be"),
@@ -350,7 +350,7 @@ def _described(port: int) -> dict[str, Any]:
 
 def _a_new_route_touches_nothing_else(stage: Stage) -> str:
     """The plan for one more function in the manifest creates only what belongs to it, and changes nothing."""
-    with _changed_package(stage) as folder:
+    with _changed_package(stage, manifest.PATH.name) as folder:
         path = folder / manifest.PATH.name
         content = json.loads(path.read_text())
         added = {**content["functions"]["list"], "trigger": {"http": ["POST /added"]}}
@@ -365,7 +365,7 @@ def _a_new_route_touches_nothing_else(stage: Stage) -> str:
 
 
 def _new_code_deploys_one_function(stage: Stage) -> str:
-    with _changed_package(stage) as folder:
+    with _changed_package(stage, "list.zip") as folder:
         with zipfile.ZipFile(folder / "list.zip", "a") as archive:
             archive.comment = b"changed"
         changes = _changes(stage)
@@ -376,11 +376,15 @@ def _new_code_deploys_one_function(stage: Stage) -> str:
 
 
 @contextlib.contextmanager
-def _changed_package(stage: Stage) -> Iterator[Path]:
-    """The folder with the manifest and the zips, for a change that is undone afterwards."""
+def _changed_package(stage: Stage, changed: str) -> Iterator[Path]:
+    """The folder with the manifest and the zips, for a change of one file that is undone afterwards."""
     folder = next(stage.dist.iterdir())
     kept = folder.with_suffix(".kept")
-    shutil.copytree(folder, kept)
+    folder.rename(kept)
+    # Copies would be half a gigabyte. Only the file that changes must not be a link.
+    shutil.copytree(kept, folder, copy_function=os.link)
+    (folder / changed).unlink()
+    shutil.copy(kept / changed, folder / changed)
     try:
         yield folder
     finally:
