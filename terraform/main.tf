@@ -160,7 +160,7 @@ module "function" {
   architecture = var.architecture
   memory       = each.value.memory
   # On a busy machine, a local cloud takes seconds for what AWS does in milliseconds.
-  timeout = var.local_endpoint == null ? each.value.timeout : max(60, each.value.timeout)
+  timeout = var.local_endpoint == null ? each.value.timeout : max(45, each.value.timeout)
   # Lambda refuses a reservation that leaves less than 100 calls for all other functions.
   reserved_concurrency = var.account_concurrency == null ? null : try(each.value.reserved_concurrency, null)
   environment          = local.environments[each.key]

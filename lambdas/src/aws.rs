@@ -30,7 +30,7 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
     let endpoint = endpoint();
     // On a busy machine, a local cloud takes seconds for what AWS does in milliseconds.
-    let patience = if endpoint.is_some() { 6 } else { 1 };
+    let patience = if endpoint.is_some() { 4 } else { 1 };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2) * patience)
         .read_timeout(Duration::from_secs(5) * patience)

@@ -15,7 +15,7 @@ from support.manifest import Function, QueueTrigger
 _LOG_RETENTION_DAYS = 30
 # On a busy machine, a local cloud takes seconds for what AWS does in milliseconds. Terraform has the same
 # rule.
-_LEAST_TIMEOUT = 60
+_LEAST_TIMEOUT = 45
 _ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 _CODE_BUCKET = f"{PREFIX}-code"
 # The digest of the deployed program: comparing it is faster than zipping the program.
