@@ -3,8 +3,8 @@
 //!
 //! A request takes one path: `src/bin/<function>.rs` creates the clients, [`web`] reads the request and makes
 //! responses, [`handlers`] has the code of each route, and the domain modules ([`users`], [`photos`], [`archive`],
-//! [`uploads`], [`renditions`], [`index`], [`repair`], [`auctions`], [`mail`]) do the work on [`storage`]. The domain
-//! knows nothing about HTTP.
+//! [`uploads`], [`jobs`], [`renditions`], [`index`], [`repair`], [`auctions`], [`mail`]) do the work on [`storage`].
+//! The domain knows nothing about HTTP.
 
 pub mod archive;
 pub mod auctions;

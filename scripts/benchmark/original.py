@@ -1,7 +1,7 @@
 """The work as the original system did it: boto3, everything in memory, one call after the other.
 
-It leaves the token's check to the gateway, stores under the name that it is given, and asks nothing twice:
-what it does less than the Rust functions makes it faster, not slower.
+It leaves the check of the token to the gateway, and stores photos without a check that the name is free:
+doing less than the Rust functions makes it faster, not slower.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The plan that bench/ carries out, and what is to be known of machine and programs."""
+"""The plan that bench/ carries out, and a description of the machine and the programs."""
 
 import hashlib
 import json

@@ -193,7 +193,7 @@ def experiments(functions: Iterable[str], quick: bool) -> list[Experiment]:
 
 
 def _kept(experiment: Experiment, have: set[str]) -> Experiment | None:
-    """The experiment with the works of functions that are there; none when it has lost them all."""
+    """The experiment without the work of functions that were not built, or None if no function is left."""
 
     def is_function(work: Work) -> bool:
         return work.contender != "bare" and not work.contender.startswith("python ")

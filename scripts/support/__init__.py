@@ -1,1 +1,1 @@
-"""What the scripts share: the table of functions, builds and zips, tools and virtual environments."""
+"""What the scripts share: the manifest, builds and zips, tools and virtual environments."""

@@ -117,7 +117,7 @@ def run_inside(python: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on a file: one process at a time is in here."""
+    """Holds an exclusive lock on a file: only one process at a time runs the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

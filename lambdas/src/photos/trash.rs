@@ -1,9 +1,9 @@
 //! The trash.
 //!
 //! Emptying it has two steps. First, the item `usage` notes the time up to which the trash is being emptied, in
-//! `trashEmptied`. From then on, what was moved to the trash up to that time cannot be restored, and what follows gets
-//! a later time. So a photo that was restored is never deleted. Then a message in the queue `purge` stands for the
-//! work, and its consumer deletes the photos.
+//! `trashEmptied`. From then on, photos that were moved to the trash up to that time cannot be restored, and photos
+//! that are moved there afterwards get a later time. So a photo that was restored is never deleted. Then a message in
+//! the queue `purge` names the user, and its consumer deletes the photos.
 //!
 //! A schedule does the same for photos that have been in the trash for `TRASH_DAYS`. It finds their users by the index
 //! `trashes`, which has an entry for each user with photos in the trash. `trashSince` is no later than the time at

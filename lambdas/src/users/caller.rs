@@ -1,4 +1,5 @@
-//! Where a request comes from, for Cognito. With threat protection, Cognito judges attempts to log in by it.
+//! The client that sent a request, as Cognito needs it. With threat protection, Cognito assesses the risk of a log-in
+//! by its address and headers.
 
 use aws_sdk_cognitoidentityprovider::types::{ContextDataType, HttpHeader, UserContextDataType};
 

@@ -1,8 +1,8 @@
 //! Where a client keeps its refresh token: in the body of requests and responses, or in a cookie that scripts of a web
 //! page cannot read. The client chooses with the header `X-Session: cookie`.
 //!
-//! A page of another site cannot send this header without the consent of CORS, which no deployment gives. So a cookie
-//! never counts for a request that the user did not intend (CSRF). `SameSite=Strict` says the same to the browser.
+//! A page of another site can send this header only if CORS allows it, and no deployment does. So a cookie never counts
+//! for a request that the user did not intend (CSRF). `SameSite=Strict` has the same effect in the browser.
 
 use http::{HeaderValue, header};
 
