@@ -256,7 +256,7 @@ def code_for(inbox: Callable[[str], list[Any]]) -> Callable[..., str]:
     """code_for(address, mails=1): waits for that many emails; returns the code in the newest."""
 
     def read(address: str, mails: int = 1) -> str:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(received := inbox(address)) < mails:
             assert time.monotonic() < deadline, f"{len(received)} mails to {address}, not {mails}"
             time.sleep(0.05)

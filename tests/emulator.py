@@ -163,7 +163,9 @@ class Sandbox:
         event = events.authorization_request(events.http_request("GET /me", headers, stage="test"))
         started = time.monotonic()
         response = httpx.post(
-            f"http://127.0.0.1:{self.port}/2015-03-31/functions/authorize/invocations", json=event, timeout=60
+            f"http://127.0.0.1:{self.port}/2015-03-31/functions/authorize/invocations",
+            json=event,
+            timeout=180,
         )
         seconds = time.monotonic() - started
         return (response.json() if response.status_code == 200 else None), seconds

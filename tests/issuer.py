@@ -17,7 +17,7 @@ PASSWORD = "correct-horse-7-battery"
 class Issuer:
     def __init__(self, address: str) -> None:
         self.address = address
-        self._http = httpx.Client(base_url=address, timeout=60)
+        self._http = httpx.Client(base_url=address, timeout=180)
 
     # Its users
 
@@ -40,7 +40,7 @@ class Issuer:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        with httpx.Client(base_url=self.address, timeout=60) as browser:
+        with httpx.Client(base_url=self.address, timeout=180) as browser:
             asked = browser.get("/authorize/", params=request)
             assert asked.status_code == 302, asked.text
             form = {"username": name, "password": PASSWORD}

@@ -135,7 +135,7 @@ class TestOnce:
     ) -> None:
         auction = sold(seller, bidder, backstage)
         # The schedule runs every minute.
-        wait_for(lambda: len(inbox(seller.email)) == len(inbox(bidder.email)) == 1, seconds=90, often=1)
+        wait_for(lambda: len(inbox(seller.email)) == len(inbox(bidder.email)) == 1, seconds=180, often=1)
         assert show(seller, auction)["status"] == "CLOSED"
 
     def test_runs_at_once_send_each_mail_once(

@@ -502,7 +502,7 @@ def test_a_larger_index_is_had_from_the_bucket(
     made = redirected(user)
     assert urlsplit(made["url"]).path.endswith(f"/snapshots/{user.id}/1.json")
     ask_for_index(backstage, user)
-    eventually(lambda: library.usage(user)["indexed"], 1, 60)
+    eventually(lambda: library.usage(user)["indexed"], 1)
     stored = redirected(user)
     assert urlsplit(stored["url"]).path.endswith(f"/index/{user.id}/images.json")
     assert made["text"] == stored["text"]

@@ -219,7 +219,7 @@ def test_a_deployment_of_version_0_1_is_migrated(
     for user in users:
         assert_right(user, photos[user.id])
         # A message from before may have had the index written in the middle of the run, a minute ago at most.
-        eventually(lambda user=user: indexed(bucket, user), photos[user.id], seconds=90)  # type: ignore[misc]
+        eventually(lambda user=user: indexed(bucket, user), photos[user.id])  # type: ignore[misc]
     assert f"\n{many.id}: 1,203 records added\n" in printed
     assert f"\n{few.id}: 2 records added, 1 user record moved to the table\n" in printed
     assert {name: few.me()[name] for name in record} == record

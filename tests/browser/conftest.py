@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from web_app import Visit
 
 # Two browsers and the cloud share the processors.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")

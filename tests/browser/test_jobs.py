@@ -27,7 +27,7 @@ def test_an_archive_is_recognised_unpacked_and_reported(
     chooser.value.set_files(path)
     page.get_by_role("link", name="Report").click()
     expect(page.get_by_role("heading", name="Unpack holiday.zip")).to_be_visible()
-    expect(page.get_by_role("button", name="Stored (2)")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Stored (2)")).to_be_visible(timeout=180_000)
     expect(page.get_by_text(HOSTILE, exact=True)).to_be_visible()
     shoot(page, "archive")
     page.get_by_role("button", name="Skipped (1)").click()

@@ -107,7 +107,7 @@ def test_an_upload_continues_after_a_lost_network_and_a_reload_and_arrives_once(
     page.on("request", lambda request: resumed.append(request.url) if "partNumber=" in request.url else None)
     expect(page.get_by_role("heading", name="Unfinished uploads")).to_be_visible()
     choose(page, large)
-    expect(page.get_by_text("1 file uploaded.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 file uploaded.")).to_be_visible(timeout=180_000)
     numbers = {url.partition("partNumber=")[2].partition("&")[0] for url in resumed}
     assert numbers == {"2", "3"}
     (stored,) = user.photos()
