@@ -16,7 +16,6 @@ import pytest
 
 import auctions
 import functions as direct
-import library as tables
 import tokens
 from conftest import Bucket
 from crashes import Victim
@@ -474,46 +473,34 @@ def test_the_largest_index_is_in_the_response(
             assert response.headers["etag"] == f'"{hashlib.md5(indexed.encode()).hexdigest()}"'
 
 
-# The local cloud sorts all of the user's records for each page, and responds to nobody meanwhile.
-@pytest.mark.exclusive
 @pytest.mark.local_cloud
-def test_a_larger_index_is_had_from_the_bucket(
-    user: User, library: Library, backstage: auctions.Backstage, index_of: Callable[[User], Index]
-) -> None:
+def test_a_larger_index_is_had_from_the_bucket(user: User, library: Library, bucket: Bucket) -> None:
     """Of a snapshot, as long as the index in the bucket lags; then of that index."""
-
-    def record(number: int) -> dict[str, Any]:
-        # Two bytes each in JSON, so that fewer photos do.
-        title = '"' * 100
-        name = f"20261121T{number // 3_600_000:02}{number // 60_000 % 60:02}{number % 60_000:05}Z_{title}.jpg"
-        item = tables.record(user, name, 1_000_000_000_000, "2026-11-21T00:00:00")
-        # These indexes of the table play no part here.
-        return {name: value for name, value in item.items() if name not in tables.TIMELINES}
-
-    def size(item: dict[str, Any]) -> int:
-        name = item["item"]["S"].removeprefix("photo#")
-        entry = {"name": name, "type": "jpg", "size": int(item["size"]["N"])}
-        return len(json.dumps(entry, separators=(",", ":"))) + 1
-
-    count = MAX_BODY // size(record(0)) + 1
-    items = [record(number) for number in range(count)]
-    library.add(user, items)
-    assert index_of(user).read() is None
-    made = redirected(user)
-    assert urlsplit(made["url"]).path.endswith(f"/snapshots/{user.id}/1.json")
-    ask_for_index(backstage, user)
+    user.upload(photo())
     eventually(lambda: library.usage(user)["indexed"], 1)
-    stored = redirected(user)
-    assert urlsplit(stored["url"]).path.endswith(f"/index/{user.id}/images.json")
-    assert made["text"] == stored["text"]
-    assert len(stored["text"]) == sum(map(size, items)) + 1 > MAX_BODY
-    assert [item["name"] for item in json.loads(stored["text"])] == [
-        item["item"]["S"].removeprefix("photo#") for item in items
-    ]
-    assert made["etag"] == stored["etag"]
-    again = response_of(user, **{"If-None-Match": stored["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    assert response_of(user, **{"If-None-Match": '"x"'}).status_code == 303
+    # From so many photos on, the first request stores what it has read for those that follow.
+    library.set_usage(user, photos=10_000, changes=1_000)
+    made = response_of(user)
+    assert (made.status_code, made.json()) == (200, listing(user))
+    snapshot, index = f"snapshots/{user.id}/1000.json", f"index/{user.id}/images.json"
+    stored = bucket.client.get_object(Bucket=bucket.name, Key=snapshot)
+    assert (stored["Body"].read(), stored["ETag"]) == (made.content, made.headers["etag"])
+
+    larger = made.content[:-1] + b" " * MAX_BODY + b"]"
+    for key in (snapshot, index):
+        bucket.client.put_object(
+            Bucket=bucket.name,
+            Key=key,
+            Body=larger,
+            ContentType="application/json",
+            Metadata={"changes": "1000"},
+        )
+        found = redirected(user)
+        assert urlsplit(found["url"]).path.endswith(f"/{key}")
+        assert found["text"] == larger
+        again = response_of(user, **{"If-None-Match": found["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert response_of(user, **{"If-None-Match": '"x"'}).status_code == 303
 
 
 def redirected(user: User) -> dict[str, Any]:
