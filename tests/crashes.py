@@ -63,12 +63,12 @@ class Victim:
         _, calls, response = self._run(event, ANY, when, nth)
         return None if response else calls
 
-    def lose_response(self, event: dict[str, Any], call: str) -> tuple[list[str], Any]:
-        """Runs the function with an event, and loses AWS's response to its first `call`.
+    def lose_response(self, event: dict[str, Any], call: str, nth: int = 1) -> tuple[list[str], Any]:
+        """Runs the function with an event, and loses AWS's response to its nth `call`.
 
         Returns the function's calls, and its own response.
         """
-        _, calls, response = self._run(event, call, "after", 1, kills=False)
+        _, calls, response = self._run(event, call, "after", nth, kills=False)
         return calls, json.loads(response)
 
     def pause(self, event: dict[str, Any], at: str, do: Callable[[], object], nth: int = 1) -> Any:

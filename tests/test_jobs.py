@@ -451,6 +451,25 @@ def test_a_job_goes_on_after_a_kill_at_any_step(stage: Stage, make_user: MakeUse
             raise AssertionError("it never ended")
 
 
+@pytest.mark.parametrize("nth", [1, 2], ids=["lease", "count"])
+def test_a_lost_response_does_not_stop_a_lane(stage: Stage, user: User, library: Library, nth: int) -> None:
+    """The SDK repeats the update, and its condition no longer holds."""
+    job = stage.job(user, build([Entry(name, data) for name, data in FILES]))
+    # The plan dies when it would send the lane's message.
+    stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
+    calls, response = stage.running.lose_response(stage.event(user, job, 0), "UpdateItem", nth)
+    assert response == {"batchItemFailures": []}, calls
+    assert_whole(user, job, library, calls)
+
+
+def test_an_empty_archive_ends_though_its_plan_died(stage: Stage, user: User) -> None:
+    job = stage.job(user, build([]))
+    stage.running.run(stage.event(user, job, None), "UpdateItem", "after")
+    stage.send(user, job, None)
+    done = finish(user, job)
+    assert (done["state"], counts(done)) == ("done", (0, 0, 0, 0))
+
+
 def test_a_message_that_comes_twice_changes_nothing(stage: Stage, user: User, library: Library) -> None:
     job = stage.job(user, build([Entry(name, data) for name, data in FILES]))
     for lane in (None, None, 0, 0, 0, None):

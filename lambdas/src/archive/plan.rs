@@ -21,6 +21,12 @@ const CHUNK_ENTRIES: u32 = 500;
 /// The largest entry that is unpacked in memory.
 const IN_MEMORY: u64 = 32 << 20;
 
+/// The most bytes that deflate packs into one. An entry that declares more is damaged.
+const MOST_FROM_A_BYTE: u64 = 1_032;
+
+/// The most bytes of an entry's record in the directory: 46, and three fields of up to 65,535 (`APPNOTE.TXT`, 4.3.12).
+const RECORD_BYTES: u64 = 46 + 3 * 65_535;
+
 /// How the work on an archive is divided.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -54,7 +60,9 @@ impl Plan {
     pub fn directory(&self, chunk: usize) -> Option<(u64, u64)> {
         let from = self.chunks.get(chunk)?.directory;
         let to = self.chunks.get(chunk + 1).map_or(self.end, |next| next.directory);
-        Some((self.start + from, self.start + to))
+        // Anything may follow the last record.
+        let most = from.saturating_add(u64::from(self.chunks.get(chunk)?.entries) * RECORD_BYTES);
+        Some((self.start + from, self.start + to.min(most)))
     }
 }
 
@@ -108,7 +116,7 @@ impl Splitter {
                 let follows = start >= self.last_end && start - self.last_end <= GAP;
                 cost = if follows { end - self.last_end } else { GAP + end - start };
                 packed = record.compressed_size_hint();
-                unpacked = record.uncompressed_size_hint();
+                unpacked = record.uncompressed_size_hint().min(packed.saturating_mul(MOST_FROM_A_BYTE));
             }
             self.last_end = self.last_end.max(end);
         }

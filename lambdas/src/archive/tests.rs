@@ -389,6 +389,27 @@ fn an_archive_is_divided_by_entries_and_bytes() {
     assert_eq!(chunks(build(&[sized(10), unpacked, sized(10)])), [(0, 1, false), (1, 1, true), (2, 1, false)]);
 }
 
+#[test]
+fn an_entry_that_declares_more_than_it_can_unpack_to_is_not_large() {
+    let liar = |at: u32| Entry { size: 33 << 20, ..Entry::new(&format!("{at}.jpg"), &photo(at, 20)) };
+    let archive = Bytes::from(build(&(0..20).map(liar).collect::<Vec<_>>()));
+    let view = View::new(Cursor::new(archive.clone()), archive.len() as u64).find(100).unwrap();
+    assert_eq!(plan(&view, 100).unwrap().chunks.len(), 1);
+    let outcomes = unpack_as_job(&archive, &Limits::default()).unwrap();
+    assert!(outcomes.iter().all(|(_, outcome)| *outcome == Err(Failed::Damaged.into())));
+}
+
+#[test]
+fn what_follows_the_last_record_is_not_read() {
+    let archive = build(&[Entry::stored("a.jpg", &photo(1, 1_000))]);
+    let (files, end) = archive.split_at(last(&archive, b"PK\x05\x06"));
+    let archive = Bytes::from([files, &vec![0; MIB], end].concat());
+    let view = View::new(Cursor::new(archive.clone()), archive.len() as u64).find(1).unwrap();
+    let (from, to) = plan(&view, 1).unwrap().directory(0).unwrap();
+    assert!(to - from < MIB as u64 / 2, "{from} to {to}");
+    assert_eq!(unpack_as_job(&archive, &Limits::default()).unwrap().len(), 1);
+}
+
 fn unpack_all(archive: impl Into<Bytes>) -> (Result<Report, ArchiveError>, Puts) {
     let store = Arc::new(Store::default());
     let report = unpack_to(&store, archive, &Limits::default());

@@ -171,8 +171,10 @@ impl Jobs {
         let job = self.store.stop(user, id, &Stop::Cancelled).await?.ok_or(JobError::Ended)?;
         // If a message became a dead letter, this one goes on where it stopped.
         match &job.size {
-            Some(size) => queue.send_lanes(user, id, u32::try_from(size.lanes.len()).unwrap_or_default()).await?,
-            None => queue.send(&Task { user: user.clone(), job: id, lane: None }, Duration::ZERO).await?,
+            Some(size) if !size.is_complete() => {
+                queue.send_lanes(user, id, u32::try_from(size.lanes.len()).unwrap_or_default()).await?;
+            }
+            _ => queue.send(&Task { user: user.clone(), job: id, lane: None }, Duration::ZERO).await?,
         }
         Ok(job.view())
     }

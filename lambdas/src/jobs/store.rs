@@ -21,7 +21,7 @@ use crate::{
             required, required_number, send, text, time,
         },
     },
-    time::now,
+    time::{now, rfc3339},
     users::UserKey,
 };
 
@@ -146,8 +146,8 @@ impl JobStore {
         self.apply(update).await.map(|_| ())
     }
 
-    /// Takes the lease for a lane's next chunk. Returns whether another call had it before, which may have done a part
-    /// of the chunk. `None` if another call has it now, or if the lane is not at `done` any more.
+    /// Takes the lease for a lane's next chunk. Returns whether another call may have had it before, and done a part of
+    /// the chunk. `None` if another call has it now, or if the lane is not at `done` any more.
     pub(super) async fn begin(
         &self,
         user: &UserKey,
@@ -156,16 +156,19 @@ impl JobStore {
         done: u32,
     ) -> Result<Option<bool>, CloudError> {
         let now = now();
+        // The SDK repeats an update whose response was lost, so the lease may be this one. Its id tells.
+        let until = text(format!("{} {}", rfc3339(now + LEASE), Uuid::now_v7()));
         let update = self
             .update(user, id)
             .update_expression("SET #lease = :until")
             .condition_expression(
-                "#lane = :done AND #state = :running AND (attribute_not_exists(#lease) OR #lease <= :now)",
+                "#lane = :done AND #state = :running \
+                 AND (attribute_not_exists(#lease) OR #lease <= :now OR #lease = :until)",
             )
             .expression_attribute_names("#lease", format!("lease{lane}"))
             .expression_attribute_names("#lane", format!("lane{lane}"))
             .expression_attribute_values(":done", number(done.into()))
-            .expression_attribute_values(":until", time(now + LEASE))
+            .expression_attribute_values(":until", until)
             .expression_attribute_values(":now", time(now))
             .return_values(ReturnValue::UpdatedOld);
         match send(update).await {
@@ -174,8 +177,8 @@ impl JobStore {
         }
     }
 
-    /// Counts a lane's chunk as done, once. Returns the job, or `None` if another call has counted the chunk or the job
-    /// is over.
+    /// Counts a lane's chunk as done, once. Returns the job, or `None` if the chunk was counted before or the job is
+    /// over. It may have been counted by this call: the SDK repeats an update whose response was lost.
     pub(super) async fn complete(
         &self,
         user: &UserKey,

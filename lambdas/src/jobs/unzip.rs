@@ -8,15 +8,14 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    job::{Archive, Job},
+    job::Archive,
     report::{Line, Report},
-    worker::{Worker, WorkerError},
+    worker::{Step, Worker, WorkerError},
 };
 use crate::{
     archive::{Failed, Inflated, Large, Limits, Listed, Plan, Reason, Zip, gather, list, ranges},
     photos::{Intake, LargePhoto, PhotoName, PhotoRecord, PhotoType, StoreError},
     storage::{CloudError, keys},
-    users::UserKey,
 };
 
 /// How many ranges of an archive are read at once.
@@ -28,16 +27,11 @@ const PART_BYTES: usize = 16 << 20;
 /// How many names of each photo a repeated chunk looks up: the first one, and those that follow if a name was taken.
 const NAMES: i64 = 3;
 
-/// A chunk that is worked on.
+/// A chunk of an archive.
 pub(super) struct Work<'a> {
-    pub(super) user: &'a UserKey,
-    pub(super) job: &'a Job,
+    pub(super) step: &'a Step<'a>,
     pub(super) archive: &'a Archive,
     pub(super) plan: &'a Plan,
-    pub(super) chunk: u32,
-    /// Whether an earlier call may have done a part of it.
-    pub(super) is_redo: bool,
-    pub(super) deadline: Instant,
 }
 
 /// Why a large entry was not stored.
@@ -76,9 +70,9 @@ impl From<CloudError> for NotStored {
 impl Worker {
     /// Unpacks a chunk and stores its photos, each once. If the job is stopping, it only finds out what is stored.
     pub(super) async fn unzip(&self, work: &Work<'_>) -> Result<Report, WorkerError> {
-        let Work { user, job, archive, plan, chunk, .. } = *work;
+        let Work { step: Step { user, job, chunk, is_redo, .. }, archive, plan } = *work;
         let missing = || CloudError::unusable("the plan has no such chunk");
-        let at = usize::try_from(chunk).map_err(|_| missing())?;
+        let at = usize::try_from(*chunk).map_err(|_| missing())?;
         let planned = plan.chunks.get(at).ok_or_else(missing)?;
         let (from, to) = plan.directory(at).ok_or_else(missing)?;
         let length = archive.version.size.saturating_sub(plan.start);
@@ -87,9 +81,9 @@ impl Worker {
         let entries = list(&directory, planned.first, planned.entries, length)
             .map_err(|error| CloudError::caused("the directory cannot be read again", error))?;
 
-        let intake = Intake::resume(&self.photos, &self.uploads, self.quota, user, job.owner(chunk));
+        let intake = Intake::resume(&self.photos, &self.uploads, self.quota, user, job.owner(*chunk));
         let mut outcomes = BTreeMap::new();
-        if work.is_redo {
+        if *is_redo {
             for (index, record) in self.stored_before(work, &entries).await? {
                 intake.adopt(record.clone()).await;
                 outcomes.insert(index, Ok(record));
@@ -120,7 +114,7 @@ impl Worker {
         entries: &[Listed],
         intake: &Intake<'_>,
     ) -> Result<Vec<(u32, Result<PhotoRecord, Reason>)>, WorkerError> {
-        let Work { user, archive, plan, deadline, .. } = *work;
+        let Work { step: Step { user, deadline, .. }, archive, plan } = *work;
         let archive = {
             let key = keys::incoming(user, archive.upload);
             let ranges = ranges(entries, archive.version.size.saturating_sub(plan.start));
@@ -144,7 +138,7 @@ impl Worker {
             let index = entries.get(at).map_or(0, |entry| entry.index);
             Box::pin(intake.store_once(first_name(work, index, &name, kind), step(plan), photo)).await
         };
-        let processed = archive.unpack(&limits, deadline, store).await;
+        let processed = archive.unpack(&limits, *deadline, store).await;
         let is_open = |reason: &Reason| matches!(reason, Reason::Failed(Failed::OutOfTime | Failed::Storage));
         if processed.len() != entries.len() || processed.iter().any(|one| one.outcome.as_ref().is_err_and(is_open)) {
             return Err(WorkerError::Incomplete);
@@ -162,6 +156,10 @@ impl Worker {
         for entry in entries {
             let outcome = match Box::pin(self.stream(work, entry, intake)).await {
                 Ok(record) => Ok(record),
+                // The next delivery has the time that this attempt lacked.
+                Err(NotStored::Reason(Reason::Failed(Failed::OutOfTime))) if work.step.is_late => {
+                    return Err(WorkerError::Incomplete);
+                }
                 Err(NotStored::Reason(reason)) => Err(reason),
                 Err(NotStored::Error(error)) => return Err(error),
             };
@@ -172,7 +170,7 @@ impl Worker {
 
     /// Stores an entry that is too large for memory.
     async fn stream(&self, work: &Work<'_>, entry: &Listed, intake: &Intake<'_>) -> Result<PhotoRecord, NotStored> {
-        let Work { user, job, archive, plan, .. } = *work;
+        let Work { step: Step { user, job, chunk, deadline, .. }, archive, plan } = *work;
         let (key, length) = (keys::incoming(user, archive.upload), archive.version.size.saturating_sub(plan.start));
         let (from, to) = Large::header(entry).ok_or(Failed::Damaged)?;
         let first = self.objects.read_bytes(&key, &archive.version, plan.start + from, plan.start + to).await?;
@@ -185,7 +183,7 @@ impl Worker {
             },
             piece: Bytes::new(),
             inflated: Inflated::new(entry, self.max_entry_bytes),
-            deadline: work.deadline,
+            deadline: *deadline,
         };
         let mut part = Vec::with_capacity(PART_BYTES);
         while !packed.inflated.has_head() && packed.more(&mut part).await? {}
@@ -200,7 +198,7 @@ impl Worker {
         }
         let put = async {
             let name = first_name(work, entry.index, &entry.name, kind);
-            let mut photo = self.photos.start_large(user, name, step(plan), job.owner(work.chunk)).await?;
+            let mut photo = self.photos.start_large(user, name, step(plan), job.owner(*chunk)).await?;
             match send(&mut packed, &mut photo, part, entry).await {
                 Ok(()) => Ok(photo.complete(entry.size).await?),
                 Err(error) => {
@@ -225,7 +223,7 @@ impl Worker {
         for attempt in 0..NAMES {
             let time = |index| uploaded_at(work, index) + Duration::from_millis(later(work.plan, attempt));
             let times = (time(first.index), time(last.index));
-            for record in self.photos.of_owner(work.user, work.job.owner(work.chunk), times).await? {
+            for record in self.photos.of_owner(work.step.user, work.step.job.owner(work.step.chunk), times).await? {
                 let millis = record.name.uploaded_at().as_millisecond() - times.0.as_millisecond();
                 if let Ok(offset) = u32::try_from(millis) {
                     stored.entry(first.index + offset).or_insert(record);
@@ -245,7 +243,7 @@ impl Worker {
         let mut deleted = BTreeMap::new();
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(deleted) };
         let times = (uploaded_at(work, first.index), uploaded_at(work, last.index));
-        for name in self.uploads.library().deleted_between(work.user, times).await? {
+        for name in self.uploads.library().deleted_between(work.step.user, times).await? {
             let millis = name.uploaded_at().as_millisecond() - times.0.as_millisecond();
             let entry = usize::try_from(millis).ok().and_then(|at| entries.get(at));
             if let Some(entry) = entry.filter(|e| first_name(work, e.index, &e.name, name.kind()) == name) {
@@ -307,7 +305,7 @@ fn first_name(work: &Work<'_>, index: u32, original: &str, kind: PhotoType) -> P
 }
 
 fn uploaded_at(work: &Work<'_>, index: u32) -> Timestamp {
-    work.job.created_at + Duration::from_millis(index.into())
+    work.step.job.created_at + Duration::from_millis(index.into())
 }
 
 /// How much later the next name of an entry's photo is: after those of all other entries.

@@ -65,6 +65,8 @@ pub(super) struct Step<'a> {
     pub(super) chunk: u32,
     /// Whether an earlier call may have done a part of it.
     pub(super) is_redo: bool,
+    /// Whether an attempt before this one has taken some of the time.
+    pub(super) is_late: bool,
     pub(super) deadline: Instant,
 }
 
@@ -142,6 +144,7 @@ impl Worker {
         let done = match (&job.size, lane) {
             (None, _) if is_last_delivery => self.end(user, &job).await,
             (None, _) => self.plan(user, &job).await,
+            (Some(size), _) if size.is_complete() => self.end(user, &job).await,
             (Some(size), None) if !job.is_started => self.start(user, &job, size).await,
             (Some(_), None) => Ok(()),
             (Some(size), Some(lane)) => Box::pin(self.advance(user, &job, size, *lane, deadline)).await,
@@ -167,7 +170,7 @@ impl Worker {
         };
         let size = planned.size();
         self.store.plan(user, job.id, &size).await?;
-        if size.chunks == 0 {
+        if size.is_complete() {
             return self.end(user, job).await;
         }
         self.start(user, job, &size).await
@@ -205,9 +208,7 @@ impl Worker {
         lane: u32,
         deadline: Instant,
     ) -> Result<(), WorkerError> {
-        let Some(chunk) = size.next(lane) else {
-            return if size.is_complete() { self.end(user, job).await } else { Ok(()) };
-        };
+        let Some(chunk) = size.next(lane) else { return Ok(()) };
         let done = usize::try_from(lane).ok().and_then(|lane| size.lanes.get(lane)).copied().unwrap_or_default();
         let Some(is_redo) = self.store.begin(user, job.id, lane, done).await? else { return Ok(()) };
         let key = keys::plan(user, job.id);
@@ -217,11 +218,17 @@ impl Worker {
             }
             Subject::Photos { .. } => Planned::Export(self.objects.read_needed_document(&key).await?),
         };
-        let report = self.try_report(Step { user, job, planned: &planned, chunk, is_redo, deadline }).await?;
+        let step = Step { user, job, planned: &planned, chunk, is_redo, is_late: false, deadline };
+        let report = self.try_report(step).await?;
         let counts = report.counts(planned.bytes(chunk));
-        let Some(job) = self.store.complete(user, job.id, (lane, done), counts).await? else {
-            // Another delivery of the message has done the chunk, and continues the lane.
-            return Ok(());
+        let job = match self.store.complete(user, job.id, (lane, done), counts).await? {
+            Some(job) => job,
+            // If another delivery has counted the chunk, it continues the lane, and finds its lease. If this one has,
+            // nobody else does.
+            None => match self.store.get(user, job.id).await? {
+                Some(job) if job.state == JobState::Running => job,
+                _ => return Ok(()),
+            },
         };
         match &job.size {
             Some(size) if size.is_complete() => self.end(user, &job).await,
@@ -241,7 +248,7 @@ impl Worker {
                 Err(error) if !is_lost(step.job, &error) && Instant::now() + PAUSE < step.deadline => {
                     tracing::warn!(error = %Chain(&error), "a chunk is done again");
                     sleep(PAUSE).await;
-                    step.is_redo = true;
+                    (step.is_redo, step.is_late) = (true, true);
                 }
                 result => return result,
             }
@@ -251,15 +258,13 @@ impl Worker {
 
     /// Does a chunk and stores its report. If there is a report already, that one counts.
     async fn report(&self, step: &Step<'_>) -> Result<Report, WorkerError> {
-        let Step { user, job, planned, chunk, is_redo, deadline } = *step;
+        let Step { user, job, planned, chunk, is_redo, deadline, .. } = *step;
         let key = keys::report(user, job.id, chunk);
         if is_redo && let Some(report) = self.objects.read_document(&key).await? {
             return Ok(report);
         }
         let report = match planned {
-            Planned::Unzip(archive, plan) => {
-                Box::pin(self.unzip(&Work { user, job, archive, plan, chunk, is_redo, deadline })).await?
-            }
+            Planned::Unzip(archive, plan) => Box::pin(self.unzip(&Work { step, archive, plan })).await?,
             Planned::Export(plan) => {
                 let packed = timeout_at(deadline, Box::pin(self.pack(step, plan))).await;
                 packed.unwrap_or(Err(WorkerError::Incomplete))?

@@ -535,15 +535,20 @@ impl Library {
         vec![change.write(&self.table, user), Write::Update(reservation)]
     }
 
-    /// Ends a reservation of exactly `reserved`, of which `spent` is stored now.
+    /// Ends a reservation of exactly `reserved`, of which `spent` is stored now. The condition fails if that is more
+    /// than is reserved.
     fn end_reservation(&self, user: &UserKey, item: &str, reserved: Amount, spent: Amount, changes: u64) -> Vec<Write> {
         let delete = self
             .table
             .delete(item_key(user, item))
-            .condition_expression("#bytes = :bytes AND photos = :photos")
+            .condition_expression(
+                "#bytes = :bytes AND photos = :photos AND #bytes >= :spentBytes AND photos >= :spentPhotos",
+            )
             .expression_attribute_names("#bytes", "bytes")
             .expression_attribute_values(":bytes", number(reserved.bytes))
-            .expression_attribute_values(":photos", number(reserved.photos));
+            .expression_attribute_values(":photos", number(reserved.photos))
+            .expression_attribute_values(":spentBytes", number(spent.bytes))
+            .expression_attribute_values(":spentPhotos", number(spent.photos));
         let change = UsageChange {
             total: Delta::Subtract(reserved.minus(spent)),
             reserved: Delta::Subtract(reserved),

@@ -435,7 +435,7 @@ impl Objects {
     /// The body of an object, from byte `from` to byte `to` (exclusive), if it still is `version`.
     ///
     /// # Errors
-    /// Any [`CloudError`].
+    /// Any [`CloudError`]; [`ErrorKind::NotFound`] if the object is gone.
     pub async fn read_range(
         &self,
         key: &str,
@@ -443,9 +443,11 @@ impl Objects {
         from: u64,
         to: u64,
     ) -> Result<ByteStream, CloudError> {
-        let get = self.s3.get_object().bucket(&self.bucket).key(key).if_match(&version.etag);
         let last = to.min(version.size).saturating_sub(1);
-        Ok(get.range(format!("bytes={from}-{last}")).send().await?.body)
+        let get = self.s3.get_object().bucket(&self.bucket).key(key).if_match(&version.etag);
+        let get = get.range(format!("bytes={from}-{last}"));
+        let found = self.if_present(key, || get.clone().send()).await?;
+        Ok(found.ok_or_else(|| CloudError::of_kind(ErrorKind::NotFound, "an object is gone"))?.body)
     }
 
     /// As [`Objects::read_range`], read to its end.

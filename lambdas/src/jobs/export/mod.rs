@@ -37,7 +37,7 @@ use crate::{
     },
     users::UserKey,
 };
-use packing::{Division, LARGE_BYTES, LEAST_BYTES, MAX_PARTS, Packing, Part};
+use packing::{Division, END_OF_PARTS, LARGE_BYTES, LEAST_BYTES, MAX_PARTS, Packing, Part};
 use plan::{Listed, Planner};
 
 pub(super) use plan::ExportPlan;
@@ -194,11 +194,12 @@ impl Worker {
             return Ok(Report(listed.into_iter().map(line).collect()));
         }
 
+        let next = plan.chunks.get(at + 1).filter(|next| next.archive == planned.archive);
         let mut output = Output {
             objects: &self.objects,
             key: archive_key(user, job.id, planned.archive),
             upload,
-            packing: Packing::new(planned.first_part),
+            packing: Packing::new(planned.first_part, next.map_or(MAX_PARTS, |next| next.first_part)),
             parts: Vec::new(),
         };
         let (mut files, mut lines) = (Vec::new(), Vec::new());
@@ -227,7 +228,7 @@ impl Worker {
         }
         drop(photos);
 
-        let is_last = plan.chunks.get(at + 1).is_none_or(|next| next.archive != planned.archive);
+        let is_last = next.is_none();
         let unsent = output.packing.unsent();
         if !is_last && (1..LEAST_BYTES).contains(&unsent) {
             // The photos are so small, or so many were deleted, that S3 would refuse the part. No record of the
@@ -399,7 +400,8 @@ impl Worker {
         }
         drop(each);
         let key = archive_key(user, job.id, archive);
-        let mut output = Output { objects: &self.objects, key, upload, packing: Packing::new(MAX_PARTS), parts };
+        let packing = Packing::new(MAX_PARTS, END_OF_PARTS);
+        let mut output = Output { objects: &self.objects, key, upload, packing, parts };
         if let Some(chunk) = chunks.last().filter(|_| has_rest) {
             let missing = || CloudError::unusable("the rest of a chunk is missing");
             let rest = self.objects.get(&keys::rest(user, job.id, *chunk)).await?.ok_or_else(missing)?;

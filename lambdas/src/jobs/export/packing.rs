@@ -18,6 +18,7 @@ pub(super) const LARGE_BYTES: u64 = 2 * MIN_BYTES as u64;
 
 /// Part numbers below this are for photos. Those from here to 10,000 are for the end of the archive.
 pub(super) const MAX_PARTS: u32 = 9_001;
+pub(super) const END_OF_PARTS: u32 = 10_001;
 
 /// More bytes than the header of a photo has.
 const HEADER_BYTES: u64 = 1_024;
@@ -34,6 +35,8 @@ pub(super) struct Packing {
     buffer: Vec<u8>,
     /// The number of the next part.
     next: u32,
+    /// All numbers are below this one. The last part takes what is left, however much it is.
+    end: u32,
     /// The bytes so far, in parts or not.
     length: u64,
 }
@@ -55,9 +58,9 @@ pub(super) struct Division {
 }
 
 impl Packing {
-    /// Starts with this part number.
-    pub(super) const fn new(first: u32) -> Self {
-        Self { buffer: Vec::new(), next: first, length: 0 }
+    /// Uses the part numbers from `first` to `end` (exclusive).
+    pub(super) const fn new(first: u32, end: u32) -> Self {
+        Self { buffer: Vec::new(), next: first, end, length: 0 }
     }
 
     /// The bytes so far.
@@ -77,7 +80,7 @@ impl Packing {
 
     /// A part that is complete, if there is one.
     pub(super) fn full(&mut self) -> Option<Part> {
-        if self.buffer.len() < PART_BYTES + MIN_BYTES {
+        if self.buffer.len() < PART_BYTES + MIN_BYTES || self.next + 1 >= self.end {
             return None;
         }
         let rest = self.buffer.split_off(PART_BYTES);
@@ -134,7 +137,8 @@ mod tests {
 
     /// The numbers and sizes of the parts, and the bytes that are in none, if these photos are packed.
     fn packed(sizes: &[u64]) -> (Vec<(u32, u64)>, usize) {
-        let (mut packing, mut parts) = (Packing::new(5), Vec::new());
+        let end = 5 + parts_for(sizes.iter().sum(), sizes.len());
+        let (mut packing, mut parts) = (Packing::new(5, end), Vec::new());
         let size = |part: Part| (part.number, part.bytes.len() as u64);
         for photo in sizes {
             let before = packing.length();
@@ -159,6 +163,18 @@ mod tests {
             assert_eq!(packing.length() - before, 100 + photo);
         }
         (parts, packing.unsent())
+    }
+
+    #[test]
+    fn what_is_larger_than_planned_uses_no_number_of_the_next_chunk() {
+        let (mut packing, mut numbers) = (Packing::new(5, 8), Vec::new());
+        for _ in 0..10 {
+            packing.add(&vec![0; PART_BYTES]);
+            numbers.extend(std::iter::from_fn(|| packing.full()).map(|part| (part.number, part.bytes.len())));
+        }
+        let last = packing.last().unwrap();
+        numbers.push((last.number, last.bytes.len()));
+        assert_eq!(numbers, [(5, PART_BYTES), (6, PART_BYTES), (7, 8 * PART_BYTES)]);
     }
 
     proptest! {

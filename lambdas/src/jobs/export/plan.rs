@@ -22,6 +22,9 @@ const MAX_CHUNK_PHOTOS: usize = 2_500;
 /// they are packed.
 const ENOUGH_BYTES: u64 = 8 << 20;
 
+/// What a preview takes, about. Its record does not tell: see [`Packing`](super::packing::Packing) for larger ones.
+const PREVIEW_BYTES: u64 = 512 << 10;
+
 /// How an export is divided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::jobs) struct ExportPlan {
@@ -32,7 +35,7 @@ pub(in crate::jobs) struct ExportPlan {
     /// S3's ids of the multipart uploads of the archives.
     pub uploads: Vec<String>,
     pub photos: u64,
-    /// The bytes of all photos.
+    /// The bytes of all photos; of previews, an estimate.
     pub bytes: u64,
     pub chunks: Vec<ExportChunk>,
 }
@@ -93,9 +96,10 @@ impl Planner {
 
     /// Adds the next photo. Returns a chunk that is complete without it.
     pub(super) fn add(&mut self, record: &PhotoRecord) -> Option<Vec<Listed>> {
+        let size = if self.originals { record.size } else { PREVIEW_BYTES };
         let starts_archive = self.archive_bytes > 0
-            && (self.archive_bytes.saturating_add(record.size) > self.max_bytes
-                || self.next_part + parts_for(self.chunk_bytes + record.size, self.chunk.len() + 1) > MAX_PARTS);
+            && (self.archive_bytes.saturating_add(size) > self.max_bytes
+                || self.next_part + parts_for(self.chunk_bytes + size, self.chunk.len() + 1) > MAX_PARTS);
         let has_enough = self.chunk_bytes >= ENOUGH_BYTES && self.chunk.len() >= CHUNK_PHOTOS;
         let is_full = has_enough || self.chunk_bytes >= CHUNK_BYTES || self.chunk.len() >= MAX_CHUNK_PHOTOS;
         let complete = (starts_archive || is_full).then(|| self.close_chunk());
@@ -105,12 +109,12 @@ impl Planner {
         self.chunk.push(Listed {
             filename: record.name.to_string(),
             entry: self.paths.of(record, self.originals),
-            size: record.size,
+            size,
         });
-        self.chunk_bytes += record.size;
-        self.archive_bytes += record.size;
+        self.chunk_bytes += size;
+        self.archive_bytes += size;
         self.photos += 1;
-        self.bytes += record.size;
+        self.bytes += size;
         complete
     }
 
