@@ -383,8 +383,8 @@ def test_a_cursor_of_another_selection_shows_nothing_outside_this_one(
 # Months
 
 
-def test_a_new_user_has_no_months(caller: User) -> None:
-    assert (months(caller), page(caller)) == ([], {"photos": [], "cursor": None})
+def test_a_new_user_has_no_months(user: User) -> None:
+    assert (months(user), page(user)) == ([], {"photos": [], "cursor": None})
 
 
 def test_months_are_counted_newest_first(traveller: User) -> None:

@@ -462,12 +462,12 @@ def test_changes_at_once_lose_nothing(user: User, library: Library) -> None:
     shown = show(user, name)
     assert (shown["favourite"], shown["taken_at"]) == (True, "2001-02-03T04:05:06")
     assert (in_trash(user, favourite="true"), months(user)) == ([name], [])
-    library.assert_right(user)
+    library.wait_until_right([("", user)])
     with ThreadPoolExecutor(4) as pool:
         restored = list(pool.map(lambda _: restore(user, name).status_code, range(4)))
     assert (restored.count(200), set(restored)) == (1, {200, 404})
     assert months(user) == [("2001-02", 1)]
-    library.assert_right(user)
+    library.wait_until_right([("", user)])
 
 
 @pytest.mark.local_cloud
