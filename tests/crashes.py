@@ -112,6 +112,8 @@ class Victim:
             kill()
 
         runtime = _serve(_runtime(json.dumps(event).encode(), answered))
+        # It sleeps instead of handing out a second event. Nothing waits for that.
+        runtime.daemon_threads = True
         calls: list[str] = []
         proxy = _serve(_proxy(self.endpoint, calls, at, when, nth, kill if kills else lambda: None, do))
         process = subprocess.Popen(
@@ -139,8 +141,9 @@ class Victim:
             log, _ = process.communicate()
             raise AssertionError(f"it did not end; it called {calls}: {log.decode()}") from None
         finally:
-            runtime.shutdown()
-            proxy.shutdown()
+            for server in (runtime, proxy):
+                server.shutdown()
+                server.server_close()
         done = subprocess.CompletedProcess([str(self.program)], process.returncode, log.decode())
         assert process.returncode == -signal.SIGKILL, done.stdout
         return done, calls, b"".join(responses)
@@ -165,8 +168,9 @@ def kills(
 
 
 def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """A server whose `server_close` waits for the requests that it is handling."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server.daemon_threads = False
     # It looks this often whether it should shut down, in seconds.
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     return server
@@ -227,7 +231,11 @@ def _proxy(
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:  # killed at another call, while it was sending this one
+                self.close_connection = True
+                return
             with lock:
                 name = _name(self.command, self.headers, body)
                 calls.append(name)
@@ -246,7 +254,8 @@ def _proxy(
             response = upstream.getresponse()
             content = response.read()
             # The response to HEAD has the length of the object, and no body.
-            length = response.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
+            is_head = self.command == "HEAD"
+            content_length = response.headers["Content-Length"] if is_head else str(len(content))
             if hit:
                 kill()
                 return
@@ -254,7 +263,7 @@ def _proxy(
             for key, value in response.getheaders():
                 if key.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
                     self.send_header(key, value)
-            self.send_header("Content-Length", length)
+            self.send_header("Content-Length", content_length)
             self.end_headers()
             with contextlib.suppress(BrokenPipeError):  # killed at another call
                 self.wfile.write(content)

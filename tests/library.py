@@ -77,10 +77,8 @@ class Library:
         }
         return {month: count for month, count in counts.items() if count}
 
-    def assert_right(self, user: User, what: object = "") -> dict[str, int]:
-        """Checks that records, usage and all that follows from them equal the bucket; returns {name: size} of
-        the photos.
-        """
+    def assert_right(self, user: User, what: object = "") -> None:
+        """Checks that records, usage and all that follows from them equal the bucket."""
         stored = self.stored(user)
         assert self.recorded(user) == stored, what
         usage = self.usage(user)
@@ -97,7 +95,6 @@ class Library:
         for item in records:
             keys = {name: item[name]["S"] for name in (*TIMELINES, "position")}
             assert keys == _index_keys(user, item), what
-        return stored
 
     def keys(self, user: User, prefix: str) -> list[str]:
         """The range keys of the user's items that begin with a prefix, in order."""

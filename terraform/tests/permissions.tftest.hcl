@@ -115,4 +115,26 @@ run "a_function_may_do_what_its_entry_says_and_no_more" {
     })
     error_message = "The permissions differ from those of the manifest. What is deployed: ${jsonencode(output.policies)}"
   }
+
+  assert {
+    condition = alltrue([
+      for statements in values(output.policies) :
+      jsonencode(statements[0].Action) == jsonencode(["logs:CreateLogStream", "logs:PutLogEvents"]) &&
+      jsonencode(statements[0].Resource) == jsonencode(["arn:aws:logs:eu-central-1:123456789012:log-group:mock:*"])
+    ])
+    error_message = "A function may do more with logs than write its own."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statements in values(output.policies) : [
+        for statement in statements : concat(
+          [for action in statement.Action : !strcontains(action, "*")],
+          [for resource in statement.Resource : can(regex("^arn:[^*]+([/:]\\*)?$", resource))],
+          [statement.Effect == "Allow"],
+        )
+      ]
+    ]))
+    error_message = "A policy has a wildcard that is not the end of a prefix."
+  }
 }

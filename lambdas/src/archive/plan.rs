@@ -58,10 +58,10 @@ impl Plan {
     /// Where the records of a chunk are in the file; `None` if there is no such chunk.
     #[must_use]
     pub fn directory(&self, chunk: usize) -> Option<(u64, u64)> {
-        let from = self.chunks.get(chunk)?.directory;
+        let Chunk { directory: from, entries, .. } = *self.chunks.get(chunk)?;
         let to = self.chunks.get(chunk + 1).map_or(self.end, |next| next.directory);
         // Anything may follow the last record.
-        let most = from.saturating_add(u64::from(self.chunks.get(chunk)?.entries) * RECORD_BYTES);
+        let most = from.saturating_add(u64::from(entries) * RECORD_BYTES);
         Some((self.start + from, self.start + to.min(most)))
     }
 }

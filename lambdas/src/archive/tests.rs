@@ -263,12 +263,17 @@ fn assert_jobs_agree(archive: &Bytes, report: &Result<Report, ArchiveError>, lim
     assert_eq!(failed, all_failed.into_iter().map(|(name, why)| (name, why.into())).collect::<Vec<_>>());
 }
 
+fn planned(archive: &Bytes, max_entries: usize) -> Result<(View<Cursor<Bytes>>, Plan), ArchiveError> {
+    let view = View::new(Cursor::new(archive.clone()), archive.len() as u64).find(max_entries)?;
+    let plan = plan(&view, max_entries)?;
+    Ok((view, plan))
+}
+
 /// Unpacks an archive as a job does: it plans the work, gathers the bytes of each chunk, and unpacks them. Each entry
 /// is also unpacked piece by piece, as if it were too large for memory, and must have the same outcome.
 fn unpack_as_job(archive: &Bytes, limits: &Limits) -> Result<Vec<Outcome>, ArchiveError> {
     let length = archive.len() as u64;
-    let view = View::new(Cursor::new(archive.clone()), length).find(limits.max_entries)?;
-    let plan = plan(&view, limits.max_entries)?;
+    let (view, plan) = planned(archive, limits.max_entries)?;
     let slice = |from: u64, to: u64| {
         let at = |position: u64| usize::try_from(position).unwrap();
         archive.slice(at(from)..at(to.min(length)))
@@ -376,9 +381,7 @@ fn a_directory_in_another_order_than_the_data_is_read() {
 fn an_archive_is_divided_by_entries_and_bytes() {
     let small: Vec<_> = (0..1_100).map(|at| Entry::stored(&format!("{at}.jpg"), &photo(at, 20))).collect();
     let chunks = |archive: Vec<u8>| {
-        let length = archive.len() as u64;
-        let view = View::new(Cursor::new(Bytes::from(archive)), length).find(2_000).unwrap();
-        let plan = plan(&view, 2_000).unwrap();
+        let (_, plan) = planned(&archive.into(), 2_000).unwrap();
         plan.chunks.iter().map(|chunk| (chunk.first, chunk.entries, chunk.is_large)).collect::<Vec<_>>()
     };
     assert_eq!(chunks(build(&small)), [(0, 500, false), (500, 500, false), (1_000, 100, false)]);
@@ -393,8 +396,7 @@ fn an_archive_is_divided_by_entries_and_bytes() {
 fn an_entry_that_declares_more_than_it_can_unpack_to_is_not_large() {
     let liar = |at: u32| Entry { size: 33 << 20, ..Entry::new(&format!("{at}.jpg"), &photo(at, 20)) };
     let archive = Bytes::from(build(&(0..20).map(liar).collect::<Vec<_>>()));
-    let view = View::new(Cursor::new(archive.clone()), archive.len() as u64).find(100).unwrap();
-    assert_eq!(plan(&view, 100).unwrap().chunks.len(), 1);
+    assert_eq!(planned(&archive, 100).unwrap().1.chunks.len(), 1);
     let outcomes = unpack_as_job(&archive, &Limits::default()).unwrap();
     assert!(outcomes.iter().all(|(_, outcome)| *outcome == Err(Failed::Damaged.into())));
 }
@@ -404,8 +406,7 @@ fn what_follows_the_last_record_is_not_read() {
     let archive = build(&[Entry::stored("a.jpg", &photo(1, 1_000))]);
     let (files, end) = archive.split_at(last(&archive, b"PK\x05\x06"));
     let archive = Bytes::from([files, &vec![0; MIB], end].concat());
-    let view = View::new(Cursor::new(archive.clone()), archive.len() as u64).find(1).unwrap();
-    let (from, to) = plan(&view, 1).unwrap().directory(0).unwrap();
+    let (from, to) = planned(&archive, 1).unwrap().1.directory(0).unwrap();
     assert!(to - from < MIB as u64 / 2, "{from} to {to}");
     assert_eq!(unpack_as_job(&archive, &Limits::default()).unwrap().len(), 1);
 }

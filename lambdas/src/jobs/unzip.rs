@@ -70,9 +70,10 @@ impl From<CloudError> for NotStored {
 impl Worker {
     /// Unpacks a chunk and stores its photos, each once. If the job is stopping, it only finds out what is stored.
     pub(super) async fn unzip(&self, work: &Work<'_>) -> Result<Report, WorkerError> {
-        let Work { step: Step { user, job, chunk, is_redo, .. }, archive, plan } = *work;
+        let Work { archive, plan, .. } = *work;
+        let Step { user, job, chunk, is_redo, .. } = *work.step;
         let missing = || CloudError::unusable("the plan has no such chunk");
-        let at = usize::try_from(*chunk).map_err(|_| missing())?;
+        let at = usize::try_from(chunk).map_err(|_| missing())?;
         let planned = plan.chunks.get(at).ok_or_else(missing)?;
         let (from, to) = plan.directory(at).ok_or_else(missing)?;
         let length = archive.version.size.saturating_sub(plan.start);
@@ -81,9 +82,9 @@ impl Worker {
         let entries = list(&directory, planned.first, planned.entries, length)
             .map_err(|error| CloudError::caused("the directory cannot be read again", error))?;
 
-        let intake = Intake::resume(&self.photos, &self.uploads, self.quota, user, job.owner(*chunk));
+        let intake = Intake::resume(&self.photos, &self.uploads, self.quota, user, job.owner(chunk));
         let mut outcomes = BTreeMap::new();
-        if *is_redo {
+        if is_redo {
             for (index, record) in self.stored_before(work, &entries).await? {
                 intake.adopt(record.clone()).await;
                 outcomes.insert(index, Ok(record));
@@ -114,7 +115,8 @@ impl Worker {
         entries: &[Listed],
         intake: &Intake<'_>,
     ) -> Result<Vec<(u32, Result<PhotoRecord, Reason>)>, WorkerError> {
-        let Work { step: Step { user, deadline, .. }, archive, plan } = *work;
+        let Work { archive, plan, .. } = *work;
+        let Step { user, deadline, .. } = *work.step;
         let archive = {
             let key = keys::incoming(user, archive.upload);
             let ranges = ranges(entries, archive.version.size.saturating_sub(plan.start));
@@ -138,7 +140,7 @@ impl Worker {
             let index = entries.get(at).map_or(0, |entry| entry.index);
             Box::pin(intake.store_once(first_name(work, index, &name, kind), step(plan), photo)).await
         };
-        let processed = archive.unpack(&limits, *deadline, store).await;
+        let processed = archive.unpack(&limits, deadline, store).await;
         let is_open = |reason: &Reason| matches!(reason, Reason::Failed(Failed::OutOfTime | Failed::Storage));
         if processed.len() != entries.len() || processed.iter().any(|one| one.outcome.as_ref().is_err_and(is_open)) {
             return Err(WorkerError::Incomplete);
@@ -170,7 +172,8 @@ impl Worker {
 
     /// Stores an entry that is too large for memory.
     async fn stream(&self, work: &Work<'_>, entry: &Listed, intake: &Intake<'_>) -> Result<PhotoRecord, NotStored> {
-        let Work { step: Step { user, job, chunk, deadline, .. }, archive, plan } = *work;
+        let Work { archive, plan, .. } = *work;
+        let Step { user, job, chunk, deadline, .. } = *work.step;
         let (key, length) = (keys::incoming(user, archive.upload), archive.version.size.saturating_sub(plan.start));
         let (from, to) = Large::header(entry).ok_or(Failed::Damaged)?;
         let first = self.objects.read_bytes(&key, &archive.version, plan.start + from, plan.start + to).await?;
@@ -183,7 +186,7 @@ impl Worker {
             },
             piece: Bytes::new(),
             inflated: Inflated::new(entry, self.max_entry_bytes),
-            deadline: *deadline,
+            deadline,
         };
         let mut part = Vec::with_capacity(PART_BYTES);
         while !packed.inflated.has_head() && packed.more(&mut part).await? {}
@@ -198,7 +201,7 @@ impl Worker {
         }
         let put = async {
             let name = first_name(work, entry.index, &entry.name, kind);
-            let mut photo = self.photos.start_large(user, name, step(plan), job.owner(*chunk)).await?;
+            let mut photo = self.photos.start_large(user, name, step(plan), job.owner(chunk)).await?;
             match send(&mut packed, &mut photo, part, entry).await {
                 Ok(()) => Ok(photo.complete(entry.size).await?),
                 Err(error) => {
