@@ -11,6 +11,13 @@ locals {
   cloudfront      = "arn:${local.partition}:cloudfront::${local.account}"
   mail_identities = [for identity in local.mail_identity[*] : "${local.arn.ses}:identity/${identity}"]
 
+  # AWS gives user pools, distributions and event source mappings random ids. So these two tags say whose they are, which
+  # the provider gives them (`default_tags`). The stage is not enough: other projects in the account may have one named
+  # the same.
+  tags      = { Project = var.name, Stage = var.stage }
+  has_tags  = { for name, value in local.tags : "aws:ResourceTag/${name}" => value }
+  gets_tags = { for name, value in local.tags : "aws:RequestTag/${name}" => value }
+
   # One entry for each kind of resource in the root module. Plan and apply get `read`, only apply gets `write`.
   # scripts/terraform_checks/provider_calls.toml lists the calls that need these permissions. A test fails if one is
   # missing, and if one is not needed. Some reads have wildcards, because a new version of the provider may read one more
@@ -67,9 +74,9 @@ locals {
       write = ["lambda:TagResource", "lambda:UntagResource"]
       bound = ["lambda:*Tag*"]
       # Lambda does not tell these actions which function a mapping belongs to. A mapping that is being created has no
-      # tags yet. Mappings of other stages have their stage's tag, so they cannot be tagged again.
+      # tags yet. Those of other stages and projects have tags of theirs, so they cannot be tagged again.
       resources = ["${local.arn.lambda}:event-source-mapping:*"]
-      condition = { StringEqualsIfExists = { "aws:ResourceTag/Stage" = var.stage } }
+      condition = { StringEqualsIfExists = local.has_tags }
     },
     {
       sid   = "NewEventSources"
@@ -110,18 +117,17 @@ locals {
         "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool", "cognito-idp:UpdateUserPoolClient",
       ]
       bound = ["cognito-idp:AdminCreateUser", "cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolMfaConfig", "cognito-idp:*Tag*", "cognito-idp:DescribeUserPool", "cognito-idp:UpdateUserPool"]
-      # AWS gives a pool a random id. The tag restricts access to this stage. An imported pool must already have the
-      # tag.
+      # An imported pool must already have the tags.
       resources = ["${local.arn["cognito-idp"]}:userpool/*"]
-      condition = { StringEquals = { "aws:ResourceTag/Stage" = var.stage } }
+      condition = { StringEquals = local.has_tags }
     },
     {
       sid   = "NewUsers"
       read  = []
       write = ["cognito-idp:CreateUserPool"]
-      # `*`: a new pool has no ARN yet. It must be created with this stage's tag.
+      # `*`: a new pool has no ARN yet. It must be created with the stage's tags.
       resources = ["*"]
-      condition = { StringEquals = { "aws:RequestTag/Stage" = var.stage } }
+      condition = { StringEquals = local.gets_tags }
     },
     {
       sid       = "PhotoBucket"
@@ -192,7 +198,7 @@ locals {
       sid       = "Alarms"
       read      = ["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"]
       write     = ["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"]
-      resources = ["${local.arn.cloudwatch}:alarm:${local.prefix}-*", "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${local.prefix}*"]
+      resources = ["${local.arn.cloudwatch}:alarm:${local.prefix}-*", "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${local.prefix}"]
     },
     {
       sid       = "Budgets"
@@ -201,14 +207,21 @@ locals {
       resources = ["arn:${local.partition}:budgets::${local.account}:budget/${local.prefix}-*"]
     },
     {
-      sid   = "Distributions"
-      read  = ["cloudfront:GetDistribution", "cloudfront:ListTagsForResource"]
-      write = ["cloudfront:CreateDistribution", "cloudfront:DeleteDistribution", "cloudfront:UpdateDistribution", "cloudfront:TagResource", "cloudfront:UntagResource"]
-      bound = ["cloudfront:*Distribution", "cloudfront:*Tag*"]
-      # AWS gives a distribution a random id. One that is being created has no tags yet; those of other stages have their
-      # stage's tag.
+      sid       = "Distributions"
+      read      = ["cloudfront:GetDistribution", "cloudfront:ListTagsForResource"]
+      write     = ["cloudfront:DeleteDistribution", "cloudfront:UntagResource", "cloudfront:UpdateDistribution"]
+      bound     = ["cloudfront:*Distribution", "cloudfront:*Tag*"]
       resources = ["${local.cloudfront}:distribution/*"]
-      condition = { StringEqualsIfExists = { "aws:ResourceTag/Stage" = var.stage } }
+      condition = { StringEquals = local.has_tags }
+    },
+    {
+      sid   = "NewDistributions"
+      read  = []
+      write = ["cloudfront:CreateDistribution", "cloudfront:TagResource"]
+      # One that is being created has no tags yet. IAM cannot tell it from another one without tags, so a deployment could
+      # give that one this stage's tags.
+      resources = ["${local.cloudfront}:distribution/*"]
+      condition = { StringEqualsIfExists = local.has_tags }
     },
     {
       sid       = "DistributionFunctions"
@@ -389,9 +402,8 @@ resource "aws_iam_policy" "functions_boundary" {
             "cognito-idp:AdminDeleteUser", "cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge",
             "cognito-idp:DescribeUserPoolClient", "cognito-idp:ListUsers",
           ]
-          # AWS gives a pool a random id. The tag restricts access to this stage.
           Resource  = ["${local.arn["cognito-idp"]}:userpool/*"]
-          Condition = { StringEquals = { "aws:ResourceTag/Stage" = var.stage } }
+          Condition = { StringEquals = local.has_tags }
         },
       ],
       length(local.mail_identities) == 0 ? [] : [{
@@ -437,10 +449,15 @@ resource "aws_iam_policy" "deploy_boundary" {
           NotResource = ["${module.web_bucket.arn}/*"]
         },
       ],
-      # A managed policy may have at most 6,144 characters. So these have no Sids, and those with the same resources and
-      # conditions are merged.
-      [for same in values({ for bound in local.bounds : jsonencode([bound.Resource, bound.Condition]) => bound... }) : merge(
-        { Effect = "Allow", Action = flatten(same[*].Action), Resource = same[0].Resource },
+      # A managed policy may have at most 6,144 characters. So these have no Sids, and those with the same condition, or
+      # else with the same resources, are merged. Merging does not widen them: an action of one service does not act on
+      # the resources of another, and with `*` the condition says which resources.
+      [for same in values({ for bound in local.bounds : bound.Condition == null ? jsonencode(bound.Resource) : jsonencode(bound.Condition) => bound... }) : merge(
+        {
+          Effect   = "Allow"
+          Action   = flatten(same[*].Action)
+          Resource = contains(flatten(same[*].Resource), "*") ? ["*"] : distinct(flatten(same[*].Resource))
+        },
         { for key, value in { Condition = same[0].Condition } : key => value if value != null },
       )],
     )

@@ -23,6 +23,8 @@ CALLS = Path(__file__).with_name("provider_calls.toml")
 ATTEMPTS = Path(__file__).with_name("attempts.toml")
 _BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _RUN = "tests/policies.tftest.hcl"
+# The second one's name begins with the name of the stage `test`.
+_OTHER_STAGES = ("prod", "test2")
 _ACCOUNT = "123456789012"
 _REGION = "eu-central-1"
 _BUILD = 'module.pipeline.aws_iam_role_policy.build["{}"]'
@@ -104,11 +106,11 @@ class Document:
 def check_policies(terraform: Terraform) -> str:
     """Every call is allowed, no attempt is, and every permission is needed."""
     policies = planned_policies(terraform)
-    own, other = read_table("test"), read_table("prod")
+    own, others = read_table("test"), [read_table(stage) for stage in _OTHER_STAGES]
     attempts = list(read_attempts())
     problems = list(table_problems(own, reference()))
     problems += (problem for call in attempts for problem in call_problems(call, reference()))
-    documents = list(documents_of(policies, own, other, attempts))
+    documents = list(documents_of(policies, own, others, attempts))
     for document in documents:
         problems += document.problems()
         problems += key_problems(document.name, document.policy, reference())
@@ -129,7 +131,7 @@ def check_policies(terraform: Terraform) -> str:
 
 
 def read_table(stage: str, path: Path = CALLS) -> Table:
-    """The table for a stage of tests/policies.tftest.hcl."""
+    """The table for a stage."""
     content = _read(path, _values(stage))
     entries = {**content["resources"], **content["others"]}
     calls = [call for name, entry in entries.items() for call in _calls(name, entry)]
@@ -155,15 +157,19 @@ def read_attempts(path: Path = ATTEMPTS) -> Iterator[Call]:
 
 
 def _values(stage: str) -> dict[str, str]:
-    """The placeholders: what tests/policies.tftest.hcl and its settings make of a stage."""
+    """The placeholders: what tests/policies.tftest.hcl makes of a stage, or would make of `test2`."""
     return {
         "account": _ACCOUNT,
         "region": _REGION,
         "stage": stage,
         "prefix": f"yourplace-{stage}",
         "api": f"{stage}api",
-        "bucket": {"test": "photos", "prod": "photos-prod"}[stage],
-        "sender": {"test": "mail@test.example.org", "prod": "mail@example.net"}[stage],
+        "bucket": {"test": "photos", "prod": "photos-prod", "test2": "photos-2"}[stage],
+        "sender": {
+            "test": "mail@test.example.org",
+            "prod": "mail@example.net",
+            "test2": "mail@test2.example.org",
+        }[stage],
         "web_bucket": f"yourplace-{stage}-web-{_ACCOUNT}",
         "state_bucket": f"yourplace-state-{_ACCOUNT}-{_REGION}",
         "artifact_bucket": f"yourplace-pipeline-{_ACCOUNT}-{_REGION}",
@@ -228,13 +234,13 @@ def planned_policies(terraform: Terraform) -> dict[str, Policy]:
 
 
 def documents_of(
-    policies: Mapping[str, Policy], own: Table, other: Table, attempts: Sequence[Call]
+    policies: Mapping[str, Policy], own: Table, others: Sequence[Table], attempts: Sequence[Call]
 ) -> Iterator[Document]:
     """The policies of the stage `test` and of the builds.
 
     A role and its boundary must each refuse what belongs to another stage. So neither relies on the other.
     """
-    foreign = [call for call in other.calls if not call.refused and not call.shared]
+    foreign = [call for other in others for call in other.calls if not call.refused and not call.shared]
     for role, address in _POLICIES.items():
         allowed = [call for call in own.calls if not call.refused and role in call.roles]
         requests = [call.request for call in allowed]
