@@ -185,6 +185,12 @@ variable "mail_sender" {
     condition     = var.mail_sender != null || !strcontains(jsonencode(local.manifest), "{mail_")
     error_message = "A function sends mail: set mail_sender."
   }
+
+  # SES would accept it, and no email would ever go out.
+  validation {
+    condition     = var.local_endpoint != null || !endswith(coalesce(var.mail_sender, "-"), ".example")
+    error_message = "The sender is still the one of the example: set mail_sender to an address or a domain of yours."
+  }
 }
 
 variable "currency" {
@@ -291,6 +297,11 @@ variable "alarm_email" {
   validation {
     condition     = var.alarm_email != null || !local.protected
     error_message = "Nobody would learn of a fault: a protected stage needs alarm_email."
+  }
+
+  validation {
+    condition     = var.local_endpoint != null || !endswith(coalesce(var.alarm_email, "-"), ".example")
+    error_message = "The address for alarms is still the one of the example: set alarm_email to one of yours."
   }
 }
 

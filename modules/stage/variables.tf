@@ -36,6 +36,12 @@ variable "settings" {
     condition     = !can(regex("(?m)^mail_sender\\s*=\\s*\"[^\"]*[*?/]", var.settings))
     error_message = "mail_sender must be a single email address or domain, without wildcards."
   }
+
+  # Refused here, too: the deployment with these addresses comes an hour later.
+  validation {
+    condition     = !can(regex("(?m)^(mail_sender|alarm_email)\\s*=\\s*\"[^\"]*\\.example\"", var.settings))
+    error_message = "mail_sender and alarm_email are still those of the example: set them to addresses of yours."
+  }
 }
 
 variable "prefixes" {

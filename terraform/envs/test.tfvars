@@ -2,9 +2,10 @@ stage       = "test"
 region      = "eu-central-1"
 bucket_name = "yourplace"
 
-# The account's Lambda quota. Leave it out while it is lower: see "Concurrency" in docs/operations.md.
-account_concurrency = 1000
+# The account's Lambda quota, once AWS has raised it: a new account allows less, and then a deployment with this line
+# fails. See "Concurrency" in docs/operations.md.
+# account_concurrency = 1000
 
 # An address of yours, different for each stage: a stage creates its SES identity. SES sends a link to the address, and
-# no email goes out before somebody has opened it.
+# no email goes out before somebody has opened it. This one is refused.
 mail_sender = "no-reply@test.yourplace.example"

@@ -104,6 +104,18 @@ run "a_protected_stage_without_an_address_for_alarms_is_refused" {
   expect_failures = [var.alarm_email]
 }
 
+run "the_addresses_of_the_example_are_refused" {
+  command = plan
+
+  variables {
+    dist_dir    = run.fixtures.dist_dirs["one"]
+    mail_sender = "no-reply@test.yourplace.example"
+    alarm_email = "on-call@yourplace.example"
+  }
+
+  expect_failures = [var.mail_sender, var.alarm_email]
+}
+
 run "more_reservations_than_the_account_allows_are_refused" {
   command = plan
 

@@ -226,6 +226,22 @@ run "rejects_a_wildcard_as_the_sender" {
   expect_failures = [var.settings]
 }
 
+run "rejects_the_sender_of_the_example" {
+  command = plan
+  variables {
+    settings = "bucket_name = \"photos\"\nmail_sender = \"no-reply@yourplace.example\"\n"
+  }
+  expect_failures = [var.settings]
+}
+
+run "rejects_the_address_for_alarms_of_the_example" {
+  command = plan
+  variables {
+    settings = "bucket_name = \"photos\"\nalarm_email = \"on-call@yourplace.example\"\n"
+  }
+  expect_failures = [var.settings]
+}
+
 run "rejects_an_account_that_is_not_a_number" {
   command = plan
   variables {
