@@ -16,10 +16,15 @@ _READ = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sy
 _TERRAFORM = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$1" in
+  init) printf %s "$LOCK_FILE" > .terraform.lock.hcl ;;
   plan) echo "a plan" > deploy.tfplan; echo "Plan: 1 to add, 0 to change, 0 to destroy." ;;
   output) echo "$3.invalid" ;;
 esac
 """
+_ZIP = '    "zh:0ba0d5eb6e0c6a93",\n'
+_LOCK_FILE = f'provider "aws" {{\n  version = "6.28.0"\n  hashes = [\n{_ZIP}  ]\n}}\n'
+# The hash of the unpacked provider, which `terraform init` adds.
+_INITIALIZED = _LOCK_FILE.replace(_ZIP, f'    "h1:wzZdGs0FFmNqIgPyo9tKnGKJ37BGNSgwRrEXayL29+0=",\n{_ZIP}')
 
 
 def _sha256(file: Path) -> str:
@@ -42,7 +47,7 @@ class Buildspec(unittest.TestCase):
         self.base = Path(folder.name)
         self.source = self.base / "source"
         (self.source / "terraform").mkdir(parents=True)
-        (self.source / "terraform" / ".terraform.lock.hcl").touch()
+        (self.source / "terraform" / ".terraform.lock.hcl").write_text(_LOCK_FILE)
         shutil.copy(ROOT / "buildspec.yml", self.source)
         self.zips = self.base / "release"
         (self.zips / "web").mkdir(parents=True)
@@ -62,6 +67,7 @@ class Buildspec(unittest.TestCase):
             "ZIPS_SHA256": digest,
             "REBUILT_SHA256": digest,
             "PLAN_SHA256": _sha256(self.plan / "deploy.tfplan"),
+            "LOCK_FILE": _INITIALIZED,
         }
 
     def _program(self, path: Path, text: str) -> None:
@@ -185,6 +191,22 @@ class Buildspec(unittest.TestCase):
         (self.source / "terraform" / ".terraform.lock.hcl").unlink()
         for action in ("plan", "apply"):
             self._refuses(action, ".terraform.lock.hcl is missing")
+
+    def test_another_provider_than_that_of_the_lock_file_is_refused(self) -> None:
+        for changed in (
+            _INITIALIZED.replace("6.28.0", "6.29.0"),
+            _INITIALIZED.replace(_ZIP, ""),
+            _INITIALIZED.replace("zh:0b", "zh:ff"),
+        ):
+            for action in ("plan", "apply"):
+                with self.subTest(action, changed=changed):
+                    (self.source / "terraform" / ".terraform.lock.hcl").write_text(_LOCK_FILE)
+                    self.variables["LOCK_FILE"] = changed
+                    done = self._run(action)
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    self.assertIn("terraform init changed the lock file", done.stderr)
+                    for call in (self.base / "calls").read_text().splitlines():
+                        self.assertTrue(call.startswith("init "), call)
 
     def test_a_changed_buildspec_waits_for_an_administrator(self) -> None:
         with (self.source / "buildspec.yml").open("a") as file:

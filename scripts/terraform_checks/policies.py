@@ -21,7 +21,6 @@ from terraform_checks.terraform import Terraform
 
 CALLS = Path(__file__).with_name("provider_calls.toml")
 ATTEMPTS = Path(__file__).with_name("attempts.toml")
-_BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _RUN = "tests/policies.tftest.hcl"
 # The second one's name begins with the name of the stage `test`.
 _OTHER_STAGES = ("prod", "test2")
@@ -103,9 +102,12 @@ class Document:
                 yield f"{self.name} does not explicitly deny {call}"
 
 
-def check_policies(terraform: Terraform) -> str:
-    """Every call is allowed, no attempt is, and every permission is needed."""
-    policies = planned_policies(terraform)
+def check_policies(terraform: Terraform, copy: Path) -> str:
+    """Every call is allowed, no attempt is, and every permission is needed.
+
+    `copy` is a working copy whose bootstrap is initialized.
+    """
+    policies = planned_policies(terraform, copy / "terraform" / "bootstrap")
     own, others = read_table("test"), [read_table(stage) for stage in _OTHER_STAGES]
     attempts = list(read_attempts())
     problems = list(table_problems(own, reference()))
@@ -219,9 +221,9 @@ def resource_types() -> frozenset[str]:
     )
 
 
-def planned_policies(terraform: Terraform) -> dict[str, Policy]:
+def planned_policies(terraform: Terraform, bootstrap: Path) -> dict[str, Policy]:
     """The policies of the run in tests/policies.tftest.hcl, by resource address."""
-    done = terraform.run(_BOOTSTRAP, "test", "-json", "-verbose", f"-filter={_RUN}").expect()
+    done = terraform.run(bootstrap, "test", "-json", "-verbose", f"-filter={_RUN}").expect()
     for line in done.output.splitlines():
         event = json.loads(line) if line.startswith("{") else {}
         if event.get("type") == "test_plan":

@@ -19,13 +19,12 @@ from typing import Any
 from checks.deployments import LocalCloud, SecondIssuer, local_cloud, second_issuer, zips
 from checks.suite import run_suite
 from support import manifest
-from support.common import ROOT, Failure, virtual_environment
+from support.common import Failure, virtual_environment
 from terraform_checks import web_proof
 from terraform_checks.comparison import ALLOWED, differences
 from terraform_checks.terraform import WORK, Done, Terraform, find
+from terraform_checks.working_copy import initialize, working_copy
 
-_TERRAFORM = ROOT / "terraform"
-_BOOTSTRAP = _TERRAFORM / "bootstrap" / "stage"
 _REGION = "us-east-1"
 _STATE_BUCKET = "yourplace-state"
 _STATE_KEY = "test/terraform.tfstate"
@@ -75,6 +74,8 @@ class Stage:
     folder: Path
     cloud: LocalCloud
     issuer: SecondIssuer
+    root: Path
+    """The root module, in a working copy."""
 
     @property
     def endpoint(self) -> str:
@@ -101,7 +102,7 @@ class Stage:
 
     def run(self, *arguments: str) -> Done:
         """Runs a Terraform command on the root module."""
-        return self.terraform.run(_TERRAFORM, *arguments, environment=self.environment)
+        return self.terraform.run(self.root, *arguments, environment=self.environment)
 
     def plan(self, *arguments: str) -> Done:
         """Plans with the stage's variables, which `arguments` may override."""
@@ -148,7 +149,8 @@ def prove(terraform: Terraform, authorizer: str, show_policies: bool) -> Iterato
     folder.mkdir(parents=True)
     with second_issuer() as issuer, local_cloud(folder / "cloud") as cloud:
         cloud.start("--empty")
-        stage = Stage(terraform, folder, cloud, issuer)
+        root = working_copy(folder / "source") / "terraform"
+        stage = Stage(terraform, folder, cloud, issuer, root)
         _prepare(stage, authorizer)
         yield _a_bootstrapped_stage_is_used(stage)
         yield _mistakes_are_refused(stage)
@@ -208,7 +210,7 @@ def _prepare(stage: Stage, authorizer: str) -> None:
         "skip_metadata_api_check": "true",
     }
     options = (f"-backend-config={name}={value}" for name, value in backend.items())
-    stage.run("init", "-input=false", "-lockfile=readonly", *options).expect()
+    initialize(stage.terraform, stage.root, *options, environment=stage.environment)
 
 
 def _mistakes_are_refused(stage: Stage) -> str:
@@ -254,11 +256,12 @@ def _a_bootstrapped_stage_is_used(stage: Stage) -> str:
         f"-var=local_endpoint={stage.endpoint}",
     ]
     environment = {**stage.environment, "TF_DATA_DIR": str(stage.folder / "bootstrap-data")}
+    bootstrap = stage.root / "bootstrap" / "stage"
 
     def run(*arguments: str) -> Done:
-        return stage.terraform.run(_BOOTSTRAP, *arguments, environment=environment).expect()
+        return stage.terraform.run(bootstrap, *arguments, environment=environment).expect()
 
-    run("init", "-input=false", "-lockfile=readonly")
+    initialize(stage.terraform, bootstrap, environment=environment)
     run("apply", *options)
     deployment = run("output", "-json", state).json()["deployment"]["value"]
     changes = _changes(
@@ -279,8 +282,8 @@ def _apply_while_another_waits(stage: Stage) -> str:
     """The first apply holds the lock while it asks for approval, so a second one must be refused."""
     arguments = ("apply", f"-var-file={stage.variables}")
     first = subprocess.Popen(
-        stage.terraform.command(_TERRAFORM, *arguments),
-        env=stage.terraform.environment(_TERRAFORM, stage.environment),
+        stage.terraform.command(stage.root, *arguments),
+        env=stage.terraform.environment(stage.root, stage.environment),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

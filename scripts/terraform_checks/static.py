@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from support.common import ROOT, Failure, virtual_environment
 from terraform_checks.terraform import Terraform
+from terraform_checks.working_copy import LOCK, initialize, lock_files
 
 _FOLDERS = ("terraform", "modules")
 
@@ -22,13 +24,21 @@ def check_format() -> str:
     return "all files are formatted"
 
 
-def check_modules(terraform: Terraform) -> str:
-    """Every module is valid on its own, and its tests pass with a mocked provider."""
-    modules = configurations()
-    for folder in modules:
-        # A committed lock file must not change. Terraform would add the hash of this machine's provider.
-        lock = ["-lockfile=readonly"] if (folder / ".terraform.lock.hcl").is_file() else []
-        terraform.run(folder, "init", "-backend=false", "-input=false", *lock).expect()
+def check_modules(terraform: Terraform, copy: Path) -> str:
+    """Every module is valid on its own, and its tests pass with a mocked provider.
+
+    `copy` is a working copy. Its bootstrap is initialized then.
+    """
+    if len({lock.read_bytes() for lock in lock_files()}) != 1:
+        raise Failure("The lock files differ: copy terraform/.terraform.lock.hcl to the other folders.")
+    root, *others = configurations(copy)
+    initialize(terraform, root, "-backend=false")
+    for folder in others:
+        # The modules have no lock file, but must be tested with the provider that is deployed. With the hash
+        # that `init` has added, Terraform takes it from the cache.
+        shutil.copy(root / LOCK, folder)
+        terraform.run(folder, "init", "-backend=false", "-input=false").expect()
+    modules = [root, *others]
     # A test mostly uses one processor. Only `init` must not run twice at once: it fills one cache.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tests = sum(pool.map(lambda folder: _test_module(terraform, folder), modules))
@@ -43,7 +53,7 @@ def _test_module(terraform: Terraform, folder: Path) -> int:
     done = terraform.run(folder, "test").expect()
     passed = re.search(r"Success! (\d+) passed, 0 failed", done.output)
     if not passed:
-        raise Failure(f"The tests of {folder.relative_to(ROOT)} do not say that they passed:\n{done.output}")
+        raise Failure(f"The tests of {folder.name} do not say that they passed:\n{done.output}")
     return int(passed[1])
 
 
@@ -74,13 +84,13 @@ def check_security() -> str:
     return counts[0].lower()
 
 
-def configurations() -> list[Path]:
-    """The root module, what comes before it, and every other module."""
-    root = ROOT / "terraform"
+def configurations(copy: Path) -> list[Path]:
+    """The root module, what comes before it, and every other module, in a working copy."""
+    root = copy / "terraform"
     candidates = [
         root,
         root / "bootstrap",
         root / "bootstrap" / "stage",
-        *sorted((ROOT / "modules").iterdir()),
+        *sorted((copy / "modules").iterdir()),
     ]
     return [folder for folder in candidates if (folder / "main.tf").is_file()]
