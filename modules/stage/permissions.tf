@@ -379,7 +379,7 @@ resource "aws_iam_policy" "functions_boundary" {
         {
           Sid      = "Messages"
           Effect   = "Allow"
-          Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+          Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
           Resource = ["${local.arn.sqs}:${local.prefix}-*"]
         },
         {

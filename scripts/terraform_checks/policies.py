@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support import manifest
 from support.common import ROOT, Failure, virtual_environment
 from terraform_checks.iam import Policy, Request, allows, as_list, denies, matches
 from terraform_checks.terraform import Terraform
@@ -26,9 +27,11 @@ _RUN = "tests/policies.tftest.hcl"
 _OTHER_STAGES = ("prod", "test2")
 _ACCOUNT = "123456789012"
 _REGION = "eu-central-1"
+_FUNCTIONS = "functions_boundary"
 _BUILD = 'module.pipeline.aws_iam_role_policy.build["{}"]'
 _DEPLOY = 'module.stage["test"].aws_iam_role_policy.deploy["{}"]'
-# The policies of the stage `test` and of the builds that all stages share.
+# The policies of the stage `test` and of the builds that all stages share. `functions_boundary` is the most
+# that a role made by a deployment may do: one of a function, of a schedule, or of the releases.
 _POLICIES = {
     "reader": _DEPLOY.format("plan"),
     "deployer": _DEPLOY.format("apply"),
@@ -36,6 +39,7 @@ _POLICIES = {
     "apply_build": _BUILD.format("test-apply"),
     "test_build": _BUILD.format("test"),
     "release_build": _BUILD.format("release"),
+    _FUNCTIONS: 'module.stage["test"].aws_iam_policy.functions_boundary',
 }
 _BOUNDARY = 'module.stage["test"].aws_iam_policy.deploy_boundary'
 # The roles that have the boundary.
@@ -134,9 +138,11 @@ def check_policies(terraform: Terraform, copy: Path) -> str:
 
 def read_table(stage: str, path: Path = CALLS) -> Table:
     """The table for a stage."""
-    content = _read(path, _values(stage))
+    values = _values(stage)
+    content = _read(path, values)
     entries = {**content["resources"], **content["others"]}
     calls = [call for name, entry in entries.items() for call in _calls(name, entry)]
+    calls += _function_calls(values)
     return Table(calls, frozenset(content["resources"]), content["newer"])
 
 
@@ -206,6 +212,32 @@ def _calls(name: str, entry: Mapping[str, Any]) -> Iterator[Call]:
                     shared=bool(call.get("shared", entry.get("shared"))),
                     boundary=call.get("boundary", True),
                 )
+
+
+def _function_calls(values: Mapping[str, str]) -> Iterator[Call]:
+    """What the functions call, as the manifest says. The table has what modules/function adds to that."""
+    service = json.loads(manifest.PATH.read_text())
+    service_arn = "arn:aws:{}:{region}:{account}:{}".format
+    arns = {
+        "bucket_arn": f"arn:aws:s3:::{values['bucket']}",
+        "mail_identity_arn": service_arn("ses", f"identity/{values['sender']}", **values),
+        "user_pool_arn": service_arn("cognito-idp", f"userpool/{_REGION}_Ab1", **values),
+    }
+    for name in service["tables"]:
+        arns[f"{name}_table_arn"] = service_arn("dynamodb", f"table/{values['prefix']}-{name}", **values)
+    for name in service["queues"]:
+        arns[f"{name}_queue_arn"] = service_arn("sqs", f"{values['prefix']}-{name}", **values)
+        arns[f"{name}_dead_queue_arn"] = service_arn("sqs", f"{values['prefix']}-{name}-dead", **values)
+    tags = {"aws:ResourceTag/Project": "yourplace", "aws:ResourceTag/Stage": values["stage"]}
+    permissions = [entry for function in service["functions"].values() for entry in function["permissions"]]
+    called = {
+        (action, arn) for entry in permissions for action in entry["actions"] for arn in entry["resources"]
+    }
+    for action, pattern in sorted(called):
+        # One object instead of all objects below a prefix.
+        resource = re.sub(r"\$\{(\w+)\}", lambda match: arns[match[1]], pattern).replace("*", "a")
+        context = tags if action.startswith("cognito-idp:") else {}
+        yield Call(manifest.PATH.name, "create", Request(action, resource, context), (_FUNCTIONS,))
 
 
 def resource_types() -> frozenset[str]:

@@ -184,16 +184,6 @@ run "the_longest_names_fit_too" {
   }
 }
 
-run "the_functions_fit_their_boundary" {
-  assert {
-    condition = length(setsubtract(
-      flatten([for f in jsondecode(file("${path.module}/../../lambdas/service.json")).functions : [for p in f.permissions : p.actions]]),
-      flatten([for s in jsondecode(aws_iam_policy.functions_boundary.policy).Statement : s.Action]),
-    )) == 0
-    error_message = "service.json uses an action that functions_boundary (permissions.tf) does not allow. Decide whether every function may have it, then add it there."
-  }
-}
-
 run "rejects_overlapping_stage_names" {
   command = plan
   variables {
