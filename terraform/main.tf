@@ -237,12 +237,12 @@ module "release" {
   traffic              = var.release_traffic
   permissions_boundary = var.permissions_boundary_arn
 
-  # A route's function also answers with a 5xx that is no error to Lambda.
+  # A route's function can also return a 5xx that is no error to Lambda.
   functions = { for name, function in module.function : name => {
     name = function.name
     alarms = concat(
       [for kind in ["errors", "duration"] : module.alarms.names_by_key["${name}-${kind}"]],
-      can(local.functions[name].trigger.http) ? [module.alarms.names_by_key["api-5xx"]] : [],
+      can(local.functions[name].trigger.http) ? [module.alarms.release_5xx] : [],
     )
   } }
 }

@@ -6,6 +6,7 @@ locals {
   account = data.aws_caller_identity.current.account_id
   actions = [aws_sns_topic.alarms.arn]
   region  = data.aws_region.current.region
+  api     = { ApiId = var.api.id, Stage = var.api.stage }
 }
 
 resource "aws_sns_topic" "alarms" {
@@ -107,7 +108,7 @@ locals {
       description = "The API returned a server error. The access log says which route; read its function's log."
       namespace   = "AWS/ApiGateway"
       metric      = "5xx"
-      dimensions  = { ApiId = var.api.id, Stage = var.api.stage }
+      dimensions  = local.api
     }) },
     # S3 measures once a day.
     { "bucket-bytes" = merge(local.alarm, {
@@ -210,7 +211,53 @@ resource "aws_cloudwatch_metric_alarm" "api_4xx" {
       metric {
         namespace   = "AWS/ApiGateway"
         metric_name = metric_query.value.metric
-        dimensions  = { ApiId = var.api.id, Stage = var.api.stage }
+        dimensions  = local.api
+        stat        = metric_query.value.statistic
+        period      = 300
+      }
+    }
+  }
+}
+
+# For releases only, so nobody is notified. One 5xx must not end a release, nor must throttled calls, which the gateway
+# returns as a 503: any client could end every release then. Lambda counts them for all functions of the account.
+resource "aws_cloudwatch_metric_alarm" "release_5xx" {
+  alarm_name          = "${var.prefix}-release-5xx"
+  alarm_description   = "More than 1 %, and at least 5, of the requests in 5 minutes got a 5xx, without throttled calls. It ends a release."
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+
+  metric_query {
+    id          = "share"
+    expression  = "IF(failed >= 5, 100 * failed / requests, 0)"
+    label       = "Requests with a 5xx in percent"
+    return_data = true
+  }
+
+  metric_query {
+    id          = "failed"
+    expression  = "FILL(errors, 0) - FILL(throttles, 0)"
+    label       = "Requests with a 5xx, without throttled calls"
+    return_data = false
+  }
+
+  dynamic "metric_query" {
+    for_each = {
+      errors    = { namespace = "AWS/ApiGateway", metric = "5xx", statistic = "Sum", dimensions = local.api }
+      requests  = { namespace = "AWS/ApiGateway", metric = "Count", statistic = "SampleCount", dimensions = local.api }
+      throttles = { namespace = "AWS/Lambda", metric = "Throttles", statistic = "Sum", dimensions = null }
+    }
+
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
         stat        = metric_query.value.statistic
         period      = 300
       }

@@ -36,7 +36,7 @@ run "a_test_stage_is_watched_and_connected_but_not_protected" {
 
   assert {
     condition = toset(module.alarms.names) == toset(concat(
-      [for name in ["api-4xx", "api-5xx", "bucket-bytes", "mail-bounces", "mail-complaints", "process_auctions-stopped"] : "yourplace-test-${name}"],
+      [for name in ["api-4xx", "api-5xx", "bucket-bytes", "mail-bounces", "mail-complaints", "process_auctions-stopped", "release-5xx"] : "yourplace-test-${name}"],
       flatten([for name in keys(module.function) : [for kind in ["errors", "throttles", "duration"] : "yourplace-test-${name}-${kind}"]]),
       flatten([for name in keys(module.queue) : ["yourplace-test-${name}-dead-letters", "yourplace-test-${name}-age"]]),
     ))
@@ -46,9 +46,9 @@ run "a_test_stage_is_watched_and_connected_but_not_protected" {
   assert {
     condition = jsonencode(module.release[0].alarms) == jsonencode({ for name, function in module.function : name => sort(concat(
       ["yourplace-test-${name}-errors", "yourplace-test-${name}-duration"],
-      name == "bid" ? ["yourplace-test-api-5xx"] : [],
+      name == "bid" ? ["yourplace-test-release-5xx"] : [],
     )) })
-    error_message = "A release of a function does not end with the function's alarms, or one of a route with the API's server errors."
+    error_message = "A release of a function does not end with the function's alarms, or one of a route with too many server errors of the API."
   }
 
   assert {

@@ -64,6 +64,27 @@ run "the_api_is_watched" {
   }
 }
 
+run "a_release_ends_with_many_server_errors_but_not_with_throttled_calls" {
+  assert {
+    condition = {
+      for query in aws_cloudwatch_metric_alarm.release_5xx.metric_query :
+      query.id => coalesce(query.expression, try("${query.metric[0].metric_name} ${jsonencode(query.metric[0].dimensions)}", ""))
+      } == {
+      share     = "IF(failed >= 5, 100 * failed / requests, 0)"
+      failed    = "FILL(errors, 0) - FILL(throttles, 0)"
+      errors    = "5xx {\"ApiId\":\"api\",\"Stage\":\"test\"}"
+      requests  = "Count {\"ApiId\":\"api\",\"Stage\":\"test\"}"
+      throttles = "Throttles null"
+    }
+    error_message = "A client could end a release with throttled calls, or with a single 5xx; or many 5xx end none."
+  }
+
+  assert {
+    condition     = length(coalesce(aws_cloudwatch_metric_alarm.release_5xx.alarm_actions, [])) == 0
+    error_message = "Somebody is notified of what the alarm on single 5xx already reports."
+  }
+}
+
 run "a_queue_is_watched" {
   assert {
     condition = (
@@ -148,6 +169,7 @@ run "every_alarm_reaches_the_topic" {
     condition = toset(output.names) == toset([
       for name in [
         "api-4xx", "api-5xx", "bucket-bytes", "login-duration", "login-errors", "login-throttles", "mail-age", "mail-dead-letters", "process-stopped",
+        "release-5xx",
       ] : "yourplace-test-${name}"
     ])
     error_message = "An alarm is missing, or has another name."
@@ -216,11 +238,11 @@ run "the_costs_in_the_documentation_are_right" {
 
   assert {
     condition = (
-      sum([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.api_4xx]) :
+      sum([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.api_4xx, aws_cloudwatch_metric_alarm.release_5xx]) :
         max(1, length([for query in alarm.metric_query : query if length(query.metric) > 0]))
-      ]) == 3 * 2 + 2 * 1 + 1 * 1 + 3 + 1 + 2
+      ]) == 3 * 2 + 2 * 1 + 1 * 1 + 3 + 3 + 1 + 2
     )
-    error_message = "The alarms no longer have 3 metrics per function, 2 per queue, 1 per schedule, 3 for the API, 1 for the bucket and 2 for emails: correct docs/operations.md."
+    error_message = "The alarms no longer have 3 metrics per function, 2 per queue, 1 per schedule, 3 for the API, 3 for releases, 1 for the bucket and 2 for emails: correct docs/operations.md."
   }
 }
 
