@@ -94,4 +94,9 @@ resource "aws_wafv2_web_acl" "this" {
     metric_name                = var.name
     sampled_requests_enabled   = false
   }
+
+  # When the rules are removed, the distribution must let go of them first: AWS deletes none that are in use.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
