@@ -1,17 +1,47 @@
 """What the copy of the configuration has, and what `terraform init` may change in it."""
 
+import hashlib
+import platform
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 from unittest import mock
 
 from support.common import Failure
 from terraform_checks import working_copy
-from terraform_checks.terraform import Terraform
+from terraform_checks.terraform import Terraform, has_terraform
 
 _ZIP = '    "zh:0ba0d5eb6e0c6a93",\n'
 _UNPACKED = '    "h1:wzZdGs0FFmNqIgPyo9tKnGKJ37BGNSgwRrEXayL29+0=",\n'
 _COMMITTED = f'provider "aws" {{\n  version = "6.28.0"\n  hashes = [\n{_ZIP}  ]\n}}\n'
+_CONFIGURATION = """
+terraform {
+  required_providers {
+    fake = { source = "hashicorp/fake" }
+  }
+}
+resource "fake_thing" "this" {}
+"""
+_HEADER = """# This file is maintained automatically by "terraform init".
+# Manual edits may be lost in future updates.
+"""
+_LOCKED = """
+provider "registry.terraform.io/hashicorp/fake" {
+  version = "1.0.0"
+  hashes = [
+    "zh:%s",
+  ]
+}
+"""
+_MIRROR = """
+provider_installation {
+  filesystem_mirror {
+    path = "%s"
+  }
+}
+"""
+_MISMATCH = "does not match any of the checksums recorded in the dependency lock file"
 _INIT = '#!/bin/sh\nprintf %s "$WRITTEN" > "${2#-chdir=}/.terraform.lock.hcl"\n'
 
 
@@ -69,6 +99,46 @@ class WorkingCopy(unittest.TestCase):
         ):
             with self.subTest(written), self.assertRaisesRegex(Failure, "would change terraform/"):
                 self._initialize(written)
+
+
+@unittest.skipUnless(has_terraform(), "Terraform is not installed")
+class Hashes(unittest.TestCase):
+    """Terraform itself, with a provider that is only a file in a mirror and cannot run."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.base = Path(folder.name)
+        self.root = self.base / "root"
+        for name in ("root", "cache", "mirror/registry.terraform.io/hashicorp/fake"):
+            (self.base / name).mkdir(parents=True)
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        archive = f"terraform-provider-fake_1.0.0_{platform.system().lower()}_{machine}.zip"
+        path = self.base / "mirror" / "registry.terraform.io" / "hashicorp" / "fake" / archive
+        with zipfile.ZipFile(path, "w") as file:
+            program = zipfile.ZipInfo("terraform-provider-fake_v1.0.0")
+            program.external_attr = 0o755 << 16
+            file.writestr(program, "#!/bin/sh\nexit 1\n")
+        (self.root / "main.tf").write_text(_CONFIGURATION)
+        self.lock = self.root / working_copy.LOCK
+        self.lock.write_text(f"{_HEADER}{_LOCKED % hashlib.sha256(path.read_bytes()).hexdigest()}")
+        settings = self.base / "terraform.rc"
+        settings.write_text(_MIRROR % (self.base / "mirror"))
+        self.environment = {
+            "TF_CLI_CONFIG_FILE": str(settings),
+            "TF_PLUGIN_CACHE_DIR": str(self.base / "cache"),
+        }
+        self.terraform = Terraform("a mirror", ())
+
+    def test_the_hash_that_init_adds_is_what_later_commands_need(self) -> None:
+        committed = self.lock.read_text()
+        working_copy.initialize(self.terraform, self.root, environment=self.environment)
+        validate = self.terraform.run(self.root, "validate", environment=self.environment).expect(1)
+        self.assertIn("Failed to load plugin schemas", validate.output)
+
+        self.lock.write_text(committed)
+        validate = self.terraform.run(self.root, "validate", environment=self.environment).expect(1)
+        self.assertIn(_MISMATCH, " ".join(validate.output.split()))
 
 
 if __name__ == "__main__":
