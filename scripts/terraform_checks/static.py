@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.common import ROOT, Failure, virtual_environment
 from terraform_checks.terraform import Terraform
-from terraform_checks.working_copy import LOCK, initialize, lock_files
+from terraform_checks.working_copy import LOCK, check_lock_files, initialize
 
 _FOLDERS = ("terraform", "modules")
 
@@ -27,10 +27,9 @@ def check_format() -> str:
 def check_modules(terraform: Terraform, copy: Path) -> str:
     """Every module is valid on its own, and its tests pass with a mocked provider.
 
-    `copy` is a working copy. Its bootstrap is initialized then.
+    `copy` is a working copy, whose folders are initialized afterwards.
     """
-    if len({lock.read_bytes() for lock in lock_files()}) != 1:
-        raise Failure("The lock files differ: copy terraform/.terraform.lock.hcl to the other folders.")
+    check_lock_files()
     root, *others = configurations(copy)
     initialize(terraform, root, "-backend=false")
     for folder in others:

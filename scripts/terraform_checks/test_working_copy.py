@@ -86,6 +86,14 @@ class WorkingCopy(unittest.TestCase):
         self.assertFalse((self._copy() / "old.tf").exists())
         self.assertEqual((self.base / "docs" / "a.md").read_text(), "docs/a.md")
 
+    def test_lock_files_may_differ_only_in_hashes_of_unpacked_providers(self) -> None:
+        other = self.base / "terraform" / "bootstrap" / working_copy.LOCK
+        with mock.patch.object(working_copy, "ROOT", self.base):
+            other.write_text(_COMMITTED.replace(_ZIP, _UNPACKED + _ZIP))
+            working_copy.check_lock_files()
+            other.write_text(_COMMITTED.replace("6.28.0", "6.29.0"))
+            self.assertRaisesRegex(Failure, "The lock files differ", working_copy.check_lock_files)
+
     def test_init_may_add_the_hash_of_the_unpacked_provider(self) -> None:
         self._initialize(_COMMITTED.replace(_ZIP, _UNPACKED + _ZIP))
         self.assertEqual((self.base / "terraform" / working_copy.LOCK).read_text(), _COMMITTED)

@@ -49,6 +49,11 @@ def initialize(
         )
 
 
-def lock_files() -> list[Path]:
-    """The lock files of what an administrator or the pipeline applies."""
-    return sorted((ROOT / "terraform").glob(f"**/{LOCK}"))
+def check_lock_files() -> None:
+    """What an administrator applies must have the provider of the stages.
+
+    Whoever has run `terraform init` by hand has one more hash of an unpacked provider.
+    """
+    locks = (ROOT / "terraform").glob(f"**/{LOCK}")
+    if len({_UNPACKED.sub("", lock.read_text()) for lock in locks}) != 1:
+        raise Failure(f"The lock files differ: copy terraform/{LOCK} to the other folders.")
