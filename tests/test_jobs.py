@@ -481,19 +481,25 @@ def test_a_message_that_comes_twice_changes_nothing(stage: Stage, user: User, li
     assert_whole(user, job, library, "after the end")
 
 
+@pytest.mark.parametrize("is_taken", [False, True], ids=["first-name", "later-name"])
 def test_a_photo_that_is_deleted_before_its_chunk_is_repeated_stays_deleted(
-    stage: Stage, user: User, library: Library
+    stage: Stage, user: User, library: Library, bucket: Bucket, is_taken: bool
 ) -> None:
     job = stage.job(user, build([Entry(name, data) for name, data in FILES]))
+    if is_taken:
+        # Another photo has the name that the first entry's photo would get.
+        taken = "".join(sign for sign in job["created_at"] if sign not in "-:.") + "_a.jpg"
+        bucket.client.put_object(Bucket=bucket.name, Key=f"photos/{user.id}/{taken}", Body=jpeg_of(3_000, 9))
     stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
-    # The report is the only object that the function puts after the photos.
-    stage.running.run(stage.event(user, job, 0), "PUT", "before", nth=4)
+    # The report is the only object that the function puts after the photos. A taken name is one more attempt.
+    stage.running.run(stage.event(user, job, 0), "PUT", "before", nth=4 + is_taken)
     names = eventually(lambda: sorted(library.recorded(user)), sorted(library.stored(user)))
-    assert len(names) == 3
-    assert user.post("/delete", json={"file": names[0]}).status_code == 204
+    assert len(names) == 3 + is_taken
+    gone = names.pop(-1 if is_taken else 0)
+    assert user.post("/delete", json={"file": gone}).status_code == 204
     stage.send(user, job, 0)
     assert counts(finish(user, job)) == (4, 3, 1, 0)
-    assert sorted(library.stored(user)) == names[1:]
+    assert sorted(library.stored(user)) == names
     library.wait_until_right([("deleted", user)])
 
 

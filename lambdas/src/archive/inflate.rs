@@ -25,10 +25,10 @@ pub struct Large {
 }
 
 impl Large {
-    /// The bytes of the archive from which [`Large::open`] reads the header.
+    /// The bytes from which [`Large::open`] reads the header, from the start of the archive, which may end before.
     #[must_use]
     pub fn header(entry: &Listed) -> Option<(u64, u64)> {
-        entry.extent().map(|(start, end)| (start, end.min(start + HEADER_BYTES)))
+        entry.extent().map(|(start, _)| (start, start + HEADER_BYTES))
     }
 
     /// Reads the local header of an entry from the first bytes of its extent. `length` is that of the archive.

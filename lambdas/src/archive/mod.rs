@@ -33,6 +33,7 @@ use tokio::{
 use crate::{
     config::{ConfigError, optional},
     photos::{Amount, PhotoType, StoreError},
+    telemetry::Chain,
 };
 use reader::{Reader, Unpacked};
 
@@ -189,7 +190,7 @@ where
         Ok(Ok(photo)) => Ok(photo),
         Ok(Err(StoreError::Exceeded(_))) => Err(Failed::Quota.into()),
         Ok(Err(error)) => {
-            tracing::error!(%error, "a photo from an archive was not stored");
+            tracing::error!(error = %Chain(&error), "a photo from an archive was not stored");
             Err(Failed::Storage.into())
         }
         Err(_) => Err(Failed::OutOfTime.into()),

@@ -71,6 +71,8 @@ struct Entry {
     packed: Vec<u8>,
     method: u16,
     local_method: Option<u16>,
+    /// The extra fields of the local header. The directory has none.
+    local_extra: Vec<u8>,
     flags: u16,
     crc: u32,
     packed_size: u32,
@@ -95,6 +97,7 @@ impl Entry {
             packed: bytes.to_vec(),
             method: 0,
             local_method: None,
+            local_extra: Vec::new(),
             flags: 0,
             crc: crc.sum(),
             packed_size: length(bytes),
@@ -129,8 +132,9 @@ fn build(entries: &[Entry]) -> Vec<u8> {
                 archive.extend_from_slice(&word.to_le_bytes());
             }
             archive.extend_from_slice(&short(name).to_le_bytes());
-            archive.extend_from_slice(&[0; 2]);
+            archive.extend_from_slice(&short(&entry.local_extra).to_le_bytes());
             archive.extend_from_slice(name);
+            archive.extend_from_slice(&entry.local_extra);
             archive.extend_from_slice(&entry.packed);
         }
         directory.extend_from_slice(b"PK\x01\x02");
@@ -399,6 +403,13 @@ fn an_entry_that_declares_more_than_it_can_unpack_to_is_not_large() {
     assert_eq!(planned(&archive, 100).unwrap().1.chunks.len(), 1);
     let outcomes = unpack_as_job(&archive, &Limits::default()).unwrap();
     assert!(outcomes.iter().all(|(_, outcome)| *outcome == Err(Failed::Damaged.into())));
+}
+
+#[test]
+fn a_local_header_may_be_longer_than_its_data() {
+    let padded = |at| Entry { local_extra: vec![0; 65_532], ..Entry::new(&format!("{at}.jpg"), &photo(at, 1_000)) };
+    let report = unpack_to(&Arc::default(), build(&[padded(1), padded(2)]), &Limits::default()).unwrap();
+    assert_eq!(short_of(&report).0, ["1.jpg", "2.jpg"]);
 }
 
 #[test]

@@ -346,3 +346,17 @@ fn from_item(item: &Item) -> Result<Job, MalformedItem> {
         })?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_lease_outlasts_its_holder() {
+        let manifest: Value = serde_json::from_str(include_str!("../../service.json")).unwrap();
+        let timeout = manifest["functions"]["run_jobs"]["timeout"].as_u64().unwrap();
+        assert!(timeout < LEASE.as_secs());
+    }
+}

@@ -222,14 +222,11 @@ impl Worker {
         entries: &[Listed],
     ) -> Result<BTreeMap<u32, PhotoRecord>, WorkerError> {
         let mut stored = BTreeMap::new();
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(stored) };
         for attempt in 0..NAMES {
-            let time = |index| uploaded_at(work, index) + Duration::from_millis(later(work.plan, attempt));
-            let times = (time(first.index), time(last.index));
+            let Some(times) = times(work, entries, attempt) else { break };
             for record in self.photos.of_owner(work.step.user, work.step.job.owner(work.step.chunk), times).await? {
-                let millis = record.name.uploaded_at().as_millisecond() - times.0.as_millisecond();
-                if let Ok(offset) = u32::try_from(millis) {
-                    stored.entry(first.index + offset).or_insert(record);
+                if let Some(entry) = entry_at(entries, times.0, &record.name) {
+                    stored.entry(entry.index).or_insert(record);
                 }
             }
         }
@@ -244,13 +241,16 @@ impl Worker {
         entries: &[Listed],
     ) -> Result<BTreeMap<u32, PhotoRecord>, WorkerError> {
         let mut deleted = BTreeMap::new();
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(deleted) };
-        let times = (uploaded_at(work, first.index), uploaded_at(work, last.index));
-        for name in self.uploads.library().deleted_between(work.step.user, times).await? {
-            let millis = name.uploaded_at().as_millisecond() - times.0.as_millisecond();
-            let entry = usize::try_from(millis).ok().and_then(|at| entries.get(at));
-            if let Some(entry) = entry.filter(|e| first_name(work, e.index, &e.name, name.kind()) == name) {
-                deleted.insert(entry.index, PhotoRecord::new(name, entry.size));
+        for attempt in 0..NAMES {
+            let Some(times) = times(work, entries, attempt) else { break };
+            for name in self.uploads.library().deleted_between(work.step.user, times).await? {
+                // Other photos of the user may have had the same time.
+                let had = |e: &&Listed| {
+                    first_name(work, e.index, &e.name, name.kind()).later(attempt * step(work.plan)) == name
+                };
+                if let Some(entry) = entry_at(entries, times.0, &name).filter(had) {
+                    deleted.insert(entry.index, PhotoRecord::new(name, entry.size));
+                }
             }
         }
         Ok(deleted)
@@ -316,6 +316,15 @@ fn step(plan: &Plan) -> i64 {
     i64::from(plan.entries.max(1))
 }
 
-fn later(plan: &Plan, attempt: i64) -> u64 {
-    u64::try_from(attempt * step(plan)).unwrap_or_default()
+/// The times of the names that the first and the last of these entries get at an attempt, of which the first is 0.
+fn times(work: &Work<'_>, entries: &[Listed], attempt: i64) -> Option<(Timestamp, Timestamp)> {
+    let later = Duration::from_millis(u64::try_from(attempt * step(work.plan)).unwrap_or_default());
+    let time = |entry: &Listed| uploaded_at(work, entry.index) + later;
+    Some((time(entries.first()?), time(entries.last()?)))
+}
+
+/// The entry whose photo may have this name, if that of the first one has the time `first`.
+fn entry_at<'a>(entries: &'a [Listed], first: Timestamp, name: &PhotoName) -> Option<&'a Listed> {
+    let millis = name.uploaded_at().as_millisecond() - first.as_millisecond();
+    usize::try_from(millis).ok().and_then(|at| entries.get(at))
 }

@@ -123,7 +123,8 @@ export const de: Record<keyof typeof en, Text> = {
   'photo.select': '{name} auswählen',
   'photo.selected': '{photo}, ausgewählt',
   'trash.title': 'Papierkorb',
-  'trash.hint': 'Fotos im Papierkorb werden nach 30 Tagen gelöscht. Bis dahin belegen sie Speicherplatz.',
+  'trash.hint':
+    'Fotos im Papierkorb werden nach einiger Zeit gelöscht, meist nach 30 Tagen. Bis dahin belegen sie Speicherplatz.',
   'trash.empty': 'Der Papierkorb ist leer',
   'trash.emptyNow': 'Papierkorb leeren',
   'trash.confirmEmpty': 'Alles im Papierkorb endgültig löschen? Das lässt sich nicht rückgängig machen.',

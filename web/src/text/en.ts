@@ -122,7 +122,8 @@ export const en = {
   'photo.select': 'Select {name}',
   'photo.selected': '{photo}, selected',
   'trash.title': 'Trash',
-  'trash.hint': 'Photos in the trash are deleted after 30 days. Until then, they count towards your storage.',
+  'trash.hint':
+    'Photos in the trash are deleted after some time, usually 30 days. Until then, they count towards your storage.',
   'trash.empty': 'The trash is empty',
   'trash.emptyNow': 'Empty the trash',
   'trash.confirmEmpty': 'Delete everything in the trash permanently? This cannot be undone.',
