@@ -273,6 +273,19 @@ def eventually(read: Callable[[], T], wanted: T, seconds: float = 120) -> T:
     return found
 
 
+def rendered(user: User, stored: dict[str, Any], seconds: float = 300) -> dict[str, Any]:
+    """The photo, once it is no longer pending. Thousands of photos of other tests may be ahead of it."""
+
+    def photo() -> dict[str, Any]:
+        response = user.get(f"/photos/{stored['filename']}")
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+    eventually(lambda: photo()["rendition"] == "pending", False, seconds)
+    return photo()
+
+
 def client(base_url: str, timeout: float = 180, connections: int = 64) -> httpx.Client:
     """A client that checks every response of the service against the OpenAPI document."""
     return httpx.Client(

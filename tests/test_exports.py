@@ -18,10 +18,9 @@ from conftest import Bucket
 from crashes import Victim
 from library import Library
 from photos import encode, jpeg_of, large_photo, phone_exif, photo, picture
-from service import PHOTO_MEMBERS, User, assert_problem
+from service import PHOTO_MEMBERS, User, assert_problem, rendered
 from support.events import http_request
 from test_jobs import MIB, Job, Stage, counts, entries, finish, get, outcomes, sha256, submit
-from test_renditions import rendered
 
 pytestmark = pytest.mark.local_cloud
 

@@ -14,24 +14,11 @@ from PIL import Image
 
 from conftest import Bucket
 from photos import FORMATS, encode, has_metadata, looks_like, phone_exif, photo, picture
-from service import User, eventually
+from service import User, eventually, rendered
 from test_repair import Records
 
 #: What `photos.phone_exif` says.
 PLACE = {"latitude": 52.52, "longitude": 13.41}
-
-
-def get(user: User, stored: dict[str, Any]) -> dict[str, Any]:
-    response = user.get(f"/photos/{stored['filename']}")
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
-
-
-def rendered(user: User, stored: dict[str, Any], seconds: float = 300) -> dict[str, Any]:
-    """The photo, once it is no longer pending. Thousands of photos of other tests may be ahead of it."""
-    eventually(lambda: get(user, stored)["rendition"] == "pending", False, seconds)
-    return get(user, stored)
 
 
 def test_a_photo_is_shown_and_described_soon_after_its_upload(user: User) -> None:

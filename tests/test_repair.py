@@ -20,9 +20,8 @@ from conftest import Bucket
 from crashes import ANY, Victim
 from library import Library
 from photos import photo
-from service import User, eventually
+from service import User, eventually, rendered
 from support import events
-from test_renditions import rendered
 
 pytestmark = pytest.mark.local_cloud
 
