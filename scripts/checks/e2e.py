@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from pathlib import Path
 
 from checks.deployments import local_cloud, second_issuer, zips
 from checks.step import part
@@ -21,9 +22,14 @@ def build() -> str:
 
 def emulator() -> str:
     """A packaged function and the packaged extension, in an emulator that has the Extensions API."""
-    cargo_lambda = virtual_environment("package").with_name("cargo-lambda")
-    run_file("emulator", "tests/emulator.py", {"ZIPS": str(zips()), "CARGO_LAMBDA": str(cargo_lambda)})
+    run_emulator("emulator", zips())
     return "the function authorize with the extension, in `cargo lambda watch`"
+
+
+def run_emulator(name: str, folder: Path) -> None:
+    """Runs the tests of the extension with the zips in a folder. `name` names the report."""
+    cargo_lambda = virtual_environment("package").with_name("cargo-lambda")
+    run_file(name, "tests/emulator.py", {"ZIPS": str(folder), "CARGO_LAMBDA": str(cargo_lambda)})
 
 
 def e2e() -> str:
