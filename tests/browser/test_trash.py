@@ -40,9 +40,11 @@ def test_deleted_photos_are_in_the_trash_and_come_back(visit: Callable[..., Visi
     expect(page.locator("[data-photo]")).to_have_count(3)
 
     page.locator(f"[data-photo$='{NAMES[1]}']").click()
+    viewer = page.get_by_role("dialog")
+    expect(viewer.get_by_role("img", name=NAMES[1])).to_be_visible()
     page.keyboard.press("Delete")
     # The next photo is shown.
-    expect(page.get_by_role("dialog").get_by_role("img", name=NAMES[2])).to_be_visible()
+    expect(viewer.get_by_role("img", name=NAMES[2])).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("[data-photo]")).to_have_count(2)
     show(page, "Trash")
