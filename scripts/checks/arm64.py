@@ -16,7 +16,7 @@ _OUT = LOCAL / "arm64"
 
 
 def arm64() -> str:
-    """What each program needs of the system, that it starts and responds, the extension, and a photo."""
+    """What each program needs of the system, that it starts and responds, the extension, and photos."""
     if host_architecture() == "arm64":
         raise Skipped("this machine is an arm64 one, so the other steps run such programs")
     toolchain = Path(os.environ.get("ARM64_TOOLCHAIN") or _TOOLCHAIN) / "arm64-toolchain"
@@ -35,5 +35,5 @@ def arm64() -> str:
     run_emulator("arm64-emulator", emulated)
     with local_cloud(LOCAL / "cloud-arm64") as cloud:
         cloud.start("--zips", str(emulated), "--authorizer", "lambda")
-        run_file("arm64", "tests/programs.py", cloud.settings())
+        run_file("arm64", "tests/programs.py", {**cloud.settings(), "ZIPS": str(emulated)})
     return f"{len(zips)} zips built, checked, and run in an emulator"
