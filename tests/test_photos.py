@@ -411,7 +411,8 @@ def test_changes_at_once_are_all_counted(user: User) -> None:
         statuses = pool.map(lambda name: user.post("/delete", json={"file": name}).status_code, gone)
         assert set(statuses) == {204}
     left = Counter(item["taken_at"][:7] for item in stored[1::2])
-    assert dict(months(user)) == left
+    # If too many requests delete copies of one photo at once, an event removes the last records.
+    eventually(lambda: dict(months(user)), dict(left))
     assert sorted(names(user)) == sorted(item["filename"] for item in stored[1::2])
 
 

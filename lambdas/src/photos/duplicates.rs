@@ -21,7 +21,7 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         presign::Presigner,
-        table::{Item, MalformedItem, Write, item_key, number, required, required_number, text},
+        table::{Item, MalformedItem, Write, item_key, number, pause, required, required_number, text},
     },
     users::UserKey,
 };
@@ -152,7 +152,7 @@ impl Library {
     }
 
     async fn group_copy(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let record = self.get(user, name).await?;
             let Some(record) = record.filter(|record| record.shared_hash().is_some()) else { return Ok(false) };
             let (condition, names, values) = unchanged(&record);
@@ -163,6 +163,7 @@ impl Library {
             if self.table().transact(writes).await?.is_none() {
                 return Ok(true);
             }
+            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photos with the same bytes kept changing"))
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     storage::{
         CloudError, ErrorKind,
-        table::{Write, item_key},
+        table::{Write, item_key, pause},
     },
     time::now,
     users::UserKey,
@@ -168,7 +168,7 @@ impl Library {
         name: &PhotoName,
         edit: &Edit<'_>,
     ) -> Result<Option<PhotoRecord>, CloudError> {
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let Some(old) = self.get(user, name).await? else { return Ok(None) };
             let emptied = match edit {
                 Edit::Trash | Edit::Restore => self.usage(user).await?.emptied,
@@ -182,6 +182,7 @@ impl Library {
             if self.replace(user, &old, Some(&new)).await? {
                 return Ok(Some(new));
             }
+            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
     }

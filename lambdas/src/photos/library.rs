@@ -18,8 +18,8 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, read_all, required,
-            required_number, text,
+            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, pause, read_all,
+            required, required_number, text,
         },
     },
     time::now,
@@ -47,7 +47,7 @@ pub(super) const BATCH: usize = 30;
 const MAX_FILTERED: usize = 4;
 
 /// The maximum number of attempts of a transaction whose items change between reading and writing them.
-pub(super) const MAX_ATTEMPTS: usize = 10;
+pub(super) const MAX_ATTEMPTS: u32 = 10;
 
 /// The photos of all users in the table `library`. The items of a user's partition are:
 /// - `photo#{filename}`: a [`PhotoRecord`];
@@ -435,7 +435,7 @@ impl Library {
     /// # Errors
     /// Any [`CloudError`].
     pub(crate) async fn remove(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let record = self.get(user, name).await?;
             let is_done = if let Some(record) = &record {
                 self.replace(user, record, None).await?
@@ -446,6 +446,7 @@ impl Library {
             if is_done {
                 return Ok(record.is_some());
             }
+            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
     }

@@ -23,7 +23,7 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, is_past, item_key, number, optional,
+            Item, MalformedItem, Table, Write, epoch_seconds, is_past, item_key, number, optional, pause,
             required as attribute, required_number, send, text, time,
         },
     },
@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The maximum number of attempts to record a photo while other photos with the same bytes come and go.
-const MAX_ATTEMPTS: usize = 10;
+const MAX_ATTEMPTS: u32 = 10;
 
 /// How long an idempotency key is kept.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
@@ -500,7 +500,7 @@ impl UploadStore {
         let own = writes.len();
         writes.extend(self.library.record_writes(user, &[record]));
         let recorded = writes.len();
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let mut writes = writes.clone();
             writes.extend(self.library.hash_writes(user, &record.name, None, record.sha256.as_deref()).await?);
             let Some(failed) = self.table().transact(writes).await? else { return Ok(None) };
@@ -508,7 +508,7 @@ impl UploadStore {
                 Some(at) if at < own => return Ok(Some(OwnWrite::Failed)),
                 Some(at) if at < recorded => return Ok(Some(OwnWrite::Held)),
                 // Another photo with the same bytes came or went meanwhile.
-                _ => {}
+                _ => pause(attempt).await,
             }
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "photos with the same bytes kept changing"))
