@@ -159,8 +159,8 @@ module "function" {
   zip          = "${local.package}/${each.key}.zip"
   architecture = var.architecture
   memory       = each.value.memory
-  # On a busy machine, a local cloud takes seconds for what AWS does in milliseconds. But a function must end before its
-  # lease of 60 seconds does.
+  # On a busy machine, a local cloud takes seconds for what AWS does in milliseconds. 45 stays below the shortest lease,
+  # 60 seconds.
   timeout = var.local_endpoint == null ? each.value.timeout : max(45, each.value.timeout)
   # Lambda refuses a reservation that leaves less than 100 calls for all other functions.
   reserved_concurrency = var.account_concurrency == null ? null : try(each.value.reserved_concurrency, null)

@@ -220,34 +220,27 @@ resource "aws_cloudwatch_metric_alarm" "api_4xx" {
 }
 
 # For releases only, so nobody is notified. One 5xx must not end a release, nor must throttled calls, which the gateway
-# returns as a 503: any client could end every release then. Lambda counts them for all functions of the account.
+# returns as a 503: any client could end every release then. Lambda counts them for all functions of the account. It is no
+# share of the requests: a new version gets few of them at first.
 resource "aws_cloudwatch_metric_alarm" "release_5xx" {
   alarm_name          = "${var.prefix}-release-5xx"
-  alarm_description   = "More than 1 %, and at least 5, of the requests in 5 minutes got a 5xx, without throttled calls. It ends a release."
+  alarm_description   = "At least 5 requests in 5 minutes got a 5xx, without throttled calls. It ends a release."
   evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 5
   treat_missing_data  = "notBreaching"
-
-  metric_query {
-    id          = "share"
-    expression  = "IF(failed >= 5, 100 * failed / requests, 0)"
-    label       = "Requests with a 5xx in percent"
-    return_data = true
-  }
 
   metric_query {
     id          = "failed"
     expression  = "FILL(errors, 0) - FILL(throttles, 0)"
     label       = "Requests with a 5xx, without throttled calls"
-    return_data = false
+    return_data = true
   }
 
   dynamic "metric_query" {
     for_each = {
-      errors    = { namespace = "AWS/ApiGateway", metric = "5xx", statistic = "Sum", dimensions = local.api }
-      requests  = { namespace = "AWS/ApiGateway", metric = "Count", statistic = "SampleCount", dimensions = local.api }
-      throttles = { namespace = "AWS/Lambda", metric = "Throttles", statistic = "Sum", dimensions = null }
+      errors    = { namespace = "AWS/ApiGateway", metric = "5xx", dimensions = local.api }
+      throttles = { namespace = "AWS/Lambda", metric = "Throttles", dimensions = null }
     }
 
     content {
@@ -258,7 +251,7 @@ resource "aws_cloudwatch_metric_alarm" "release_5xx" {
         namespace   = metric_query.value.namespace
         metric_name = metric_query.value.metric
         dimensions  = metric_query.value.dimensions
-        stat        = metric_query.value.statistic
+        stat        = "Sum"
         period      = 300
       }
     }

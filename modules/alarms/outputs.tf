@@ -19,6 +19,6 @@ output "names_by_key" {
 }
 
 output "release_5xx" {
-  description = "The name of the alarm on the share of server errors, which ends a release"
+  description = "The name of the alarm on the number of server errors, which ends a release"
   value       = aws_cloudwatch_metric_alarm.release_5xx.alarm_name
 }

@@ -13,8 +13,8 @@ from support import build
 from support.manifest import Function, QueueTrigger
 
 _LOG_RETENTION_DAYS = 30
-# On a busy machine, a local cloud takes seconds for what AWS does in milliseconds. But a function must end
-# before its lease of 60 seconds does. Terraform has the same rule.
+# On a busy machine, a local cloud takes seconds for what AWS does in milliseconds. 45 stays below the
+# shortest lease, 60 seconds. Terraform has the same rule.
 _LEAST_TIMEOUT = 45
 _ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 _CODE_BUCKET = f"{PREFIX}-code"

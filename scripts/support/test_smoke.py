@@ -88,9 +88,9 @@ def _smoke(url: str, *more: str, seconds: float = 0.1) -> "subprocess.CompletedP
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
-def _canary(answers: Answers) -> "subprocess.CompletedProcess[str]":
+def _canary(answers: Answers, seconds: float = 0.1) -> "subprocess.CompletedProcess[str]":
     with _server({**_CANARY, **answers}) as url:
-        return _smoke(url, "--pool", "eu-central-1_Ab1", "--region", "eu-central-1")
+        return _smoke(url, "--pool", "eu-central-1_Ab1", "--region", "eu-central-1", seconds=seconds)
 
 
 class Smoke(unittest.TestCase):
@@ -122,8 +122,8 @@ class Smoke(unittest.TestCase):
 
 
 class Canary(unittest.TestCase):
-    def _passes(self, answers: Answers) -> None:
-        done = _canary(answers)
+    def _passes(self, answers: Answers, seconds: float = 0.1) -> None:
+        done = _canary(answers, seconds)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def _fails(self, answers: Answers) -> str:
@@ -132,7 +132,7 @@ class Canary(unittest.TestCase):
         return done.stderr
 
     def test_a_photo_may_be_listed_late(self) -> None:
-        self._passes({_LIST: [(200, {"photos": []}), (200, {"photos": [_PHOTO]})]})
+        self._passes({_LIST: [(200, {"photos": []}), (200, {"photos": [_PHOTO]})]}, seconds=10)
 
     def test_a_photo_that_is_never_listed_fails(self) -> None:
         failure = self._fails({_LIST: [(200, {"photos": []})]})
@@ -143,6 +143,15 @@ class Canary(unittest.TestCase):
         requests = (_LIST, "POST /stage/download", "POST /stage/delete")
         answers: Answers = {request: [503, *_CANARY[request]] for request in requests}
         self._passes({**answers, "POST /stage/login": [401, 503, (409, {"session": "s"})]})
+
+    def test_one_429_of_any_call_passes(self) -> None:
+        requests = ("POST /stage/login/new_password", "POST /stage/upload_single_photo", _LIST)
+        answers: Answers = {request: [429, *_CANARY[request]] for request in requests}
+        self._passes({**answers, "POST /stage/login": [401, 429, (409, {"session": "s"})]})
+
+    def test_a_response_without_what_it_must_have_fails(self) -> None:
+        failure = self._fails({"POST /stage/login/new_password": [(200, {})]})
+        self.assertIn("is left in the pool", failure)
 
     def test_a_photo_may_be_deleted_although_the_response_was_a_5xx(self) -> None:
         self._passes({"POST /stage/delete": [503, 404]})

@@ -50,9 +50,10 @@ def initialize(
 
 
 def check_lock_files() -> None:
-    """What an administrator applies must have the provider of the stages.
+    """Fails if the lock files differ in more than hashes of unpacked providers.
 
-    Whoever has run `terraform init` by hand has one more hash of an unpacked provider.
+    So what an administrator applies has the provider of the stages. Whoever has run `terraform init` by hand
+    has one more such hash.
     """
     locks = (ROOT / "terraform").glob(f"**/{LOCK}")
     if len({_UNPACKED.sub("", lock.read_text()) for lock in locks}) != 1:

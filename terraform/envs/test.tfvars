@@ -2,10 +2,10 @@ stage       = "test"
 region      = "eu-central-1"
 bucket_name = "yourplace"
 
-# The account's Lambda quota, once AWS has raised it: a new account allows less, and then a deployment with this line
-# fails. See "Concurrency" in docs/operations.md.
+# The account's Lambda quota, once AWS has raised it. With this line, a deployment fails in a new account, whose quota is
+# lower. See "Concurrency" in docs/operations.md.
 # account_concurrency = 1000
 
 # An address of yours, different for each stage: a stage creates its SES identity. SES sends a link to the address, and
-# no email goes out before somebody has opened it. This one is refused.
+# no email goes out before somebody has opened it. The placeholder is refused.
 mail_sender = "no-reply@test.yourplace.example"

@@ -25,13 +25,13 @@ pub struct Large {
 }
 
 impl Large {
-    /// The bytes from which [`Large::open`] reads the header, from the start of the archive, which may end before.
+    /// Where [`Large::open`] finds the header, as offsets in the archive, which may end before the second.
     #[must_use]
     pub fn header(entry: &Listed) -> Option<(u64, u64)> {
         entry.extent().map(|(start, _)| (start, start + HEADER_BYTES))
     }
 
-    /// Reads the local header of an entry from the first bytes of its extent. `length` is that of the archive.
+    /// Reads the local header of an entry from the bytes that start with it. `length` is that of the archive.
     ///
     /// # Errors
     /// Why the entry cannot be read.

@@ -21,7 +21,7 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         presign::Presigner,
-        table::{Item, MalformedItem, Write, item_key, number, pause, required, required_number, text},
+        table::{Item, MalformedItem, Write, item_key, number, pause_before, required, required_number, text},
     },
     users::UserKey,
 };
@@ -153,6 +153,7 @@ impl Library {
 
     async fn group_copy(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
         for attempt in 0..MAX_ATTEMPTS {
+            pause_before(attempt).await;
             let record = self.get(user, name).await?;
             let Some(record) = record.filter(|record| record.shared_hash().is_some()) else { return Ok(false) };
             let (condition, names, values) = unchanged(&record);
@@ -163,7 +164,6 @@ impl Library {
             if self.table().transact(writes).await?.is_none() {
                 return Ok(true);
             }
-            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photos with the same bytes kept changing"))
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     storage::{
         CloudError, ErrorKind,
-        table::{Write, item_key, pause},
+        table::{Write, item_key, pause_before},
     },
     time::now,
     users::UserKey,
@@ -169,6 +169,7 @@ impl Library {
         edit: &Edit<'_>,
     ) -> Result<Option<PhotoRecord>, CloudError> {
         for attempt in 0..MAX_ATTEMPTS {
+            pause_before(attempt).await;
             let Some(old) = self.get(user, name).await? else { return Ok(None) };
             let emptied = match edit {
                 Edit::Trash | Edit::Restore => self.usage(user).await?.emptied,
@@ -182,7 +183,6 @@ impl Library {
             if self.replace(user, &old, Some(&new)).await? {
                 return Ok(Some(new));
             }
-            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
     }

@@ -18,8 +18,8 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, pause, read_all,
-            required, required_number, text,
+            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, pause_before,
+            read_all, required, required_number, text,
         },
     },
     time::now,
@@ -436,6 +436,7 @@ impl Library {
     /// Any [`CloudError`].
     pub(crate) async fn remove(&self, user: &UserKey, name: &PhotoName) -> Result<bool, CloudError> {
         for attempt in 0..MAX_ATTEMPTS {
+            pause_before(attempt).await;
             let record = self.get(user, name).await?;
             let is_done = if let Some(record) = &record {
                 self.replace(user, record, None).await?
@@ -446,7 +447,6 @@ impl Library {
             if is_done {
                 return Ok(record.is_some());
             }
-            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the photo's record kept changing"))
     }

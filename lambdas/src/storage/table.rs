@@ -236,9 +236,15 @@ pub async fn send(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, S
     update.send().await
 }
 
-/// Waits after an attempt, of which the first is 0: longer after each, and for a random time, so that two writers do not
-/// meet again.
-pub async fn pause(attempt: u32) {
+/// Waits before an attempt to write what others write, too. The first attempt, 0, does not wait.
+pub async fn pause_before(attempt: u32) {
+    if let Some(last) = attempt.checked_sub(1) {
+        pause(last).await;
+    }
+}
+
+/// Waits longer after each attempt, and for a random time, so that two writers do not meet again.
+async fn pause(attempt: u32) {
     let longest = 20_u128 << attempt.min(5);
     let random = Uuid::now_v7().as_u128() % longest;
     tokio::time::sleep(Duration::from_millis(u64::try_from(random).unwrap_or(u64::MAX))).await;

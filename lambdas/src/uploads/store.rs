@@ -23,7 +23,7 @@ use crate::{
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, is_past, item_key, number, optional, pause,
+            Item, MalformedItem, Table, Write, epoch_seconds, is_past, item_key, number, optional, pause_before,
             required as attribute, required_number, send, text, time,
         },
     },
@@ -501,6 +501,7 @@ impl UploadStore {
         writes.extend(self.library.record_writes(user, &[record]));
         let recorded = writes.len();
         for attempt in 0..MAX_ATTEMPTS {
+            pause_before(attempt).await;
             let mut writes = writes.clone();
             writes.extend(self.library.hash_writes(user, &record.name, None, record.sha256.as_deref()).await?);
             let Some(failed) = self.table().transact(writes).await? else { return Ok(None) };
@@ -508,7 +509,7 @@ impl UploadStore {
                 Some(at) if at < own => return Ok(Some(OwnWrite::Failed)),
                 Some(at) if at < recorded => return Ok(Some(OwnWrite::Held)),
                 // Another photo with the same bytes came or went meanwhile.
-                _ => pause(attempt).await,
+                _ => {}
             }
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "photos with the same bytes kept changing"))

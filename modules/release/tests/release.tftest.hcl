@@ -18,7 +18,7 @@ override_resource {
 variables {
   name = "yourplace-test"
   functions = {
-    login = { name = "yourplace-test-login", alarms = ["yourplace-test-login-errors", "yourplace-test-api-5xx"] }
+    login = { name = "yourplace-test-login", alarms = ["yourplace-test-login-errors", "yourplace-test-release-5xx"] }
   }
 }
 
@@ -37,7 +37,7 @@ run "an_alarm_ends_a_release_and_takes_it_back" {
     condition = (
       aws_codedeploy_deployment_group.this["login"].alarm_configuration[0].enabled &&
       aws_codedeploy_deployment_group.this["login"].alarm_configuration[0].ignore_poll_alarm_failure != true &&
-      output.alarms["login"] == toset(["yourplace-test-login-errors", "yourplace-test-api-5xx"])
+      output.alarms["login"] == toset(["yourplace-test-login-errors", "yourplace-test-release-5xx"])
     )
     error_message = "The function's alarms are not watched."
   }

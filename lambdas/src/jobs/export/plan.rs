@@ -22,7 +22,7 @@ const MAX_CHUNK_PHOTOS: usize = 2_500;
 /// they are packed.
 const ENOUGH_BYTES: u64 = 8 << 20;
 
-/// What a preview takes, about. Its record does not tell: see [`Packing`](super::packing::Packing) for larger ones.
+/// The assumed size of a preview: its record has none. [`Packing`](super::packing::Packing) copes with others.
 const PREVIEW_BYTES: u64 = 512 << 10;
 
 /// How an export is divided.
