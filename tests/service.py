@@ -58,6 +58,8 @@ FOUND_LATER = {
 #: The quota of a new user, by default.
 EMPTY_QUOTA = {"bytes": 50 << 30, "used": 0, "reserved": 0, "photos": 500_000, "photos_used": 0}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+#: In the 503 of a request whose token cannot be checked.
+NO_KEYS = b"The token cannot be checked at the moment"
 T = TypeVar("T")
 TOKEN_ROUTES = ("/upload_single_photo", "/unzip", "/list", "/download", "/delete")
 
@@ -286,12 +288,27 @@ def rendered(user: User, stored: dict[str, Any], seconds: float = 300) -> dict[s
     return photo()
 
 
+class _Patient(httpx.HTTPTransport):
+    """Repeats a request whose token could not be checked, because its issuer's keys did not come in time.
+
+    On a busy machine, a local cloud sometimes takes seconds for them.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(4):
+            response = super().handle_request(request)
+            if response.status_code != 503 or NO_KEYS not in response.read():
+                break
+            time.sleep(float(response.headers["retry-after"]))
+        return response
+
+
 def client(base_url: str, timeout: float = 180, connections: int = 64) -> httpx.Client:
     """A client that checks every response of the service against the OpenAPI document."""
     return httpx.Client(
         base_url=base_url,
         timeout=timeout,
-        limits=httpx.Limits(max_connections=connections),
+        transport=_Patient(limits=httpx.Limits(max_connections=connections)),
         event_hooks={"response": [contract.hook(CONTRACT, base_url)]},
     )
 

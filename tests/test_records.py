@@ -151,17 +151,28 @@ def test_late_events_change_nothing(
             for number, name in enumerate(names[user][::3]):
                 delete(user, name) if number % 2 else remove(bucket, user, name)
 
+    def deliver(batch: dict[str, Any]) -> bool:
+        """Delivers messages that failed again, as the queue does; whether all succeeded in the end."""
+        records = batch["Records"]
+        for _ in range(5):
+            failures = backstage.invoke("record_photos", {"Records": records})["batchItemFailures"]
+            failed = {failure["itemIdentifier"] for failure in failures}
+            records = [record for record in records if record["messageId"] in failed]
+            if not records:
+                return True
+        return False
+
     started = time.monotonic()
     with ThreadPoolExecutor(5) as pool:
         deleting = pool.submit(take_away)
-        results = list(pool.map(lambda batch: backstage.invoke("record_photos", batch), batches))
+        results = list(pool.map(deliver, batches))
         deleting.result()
     # Once more when all is over.
     again = chance.sample(batches, 10)
     with ThreadPoolExecutor(4) as pool:
-        results += pool.map(lambda batch: backstage.invoke("record_photos", batch), again)
+        results += pool.map(deliver, again)
     seconds = time.monotonic() - started
-    assert all(result == {"batchItemFailures": []} for result in results)
+    assert all(results)
     record_property(f"seconds for {count} events", round(seconds, 1))
 
     library.wait_until_right([("ann", ann), ("bob", bob)])
