@@ -1,6 +1,5 @@
 """The trash, and other changes of stored photos."""
 
-import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from conftest import Bucket
 from crashes import Victim, kills
 from library import Library
 from photos import photo
-from service import TIME, User, assert_problem, at_first, eventually
+from service import TIME, User, assert_problem, at_first, eventually, upload_known
 from support import events
 
 MakeUser = Callable[[], User]
@@ -82,19 +81,6 @@ def indexed(user: User) -> list[str]:
 
 def upload(user: User, *titles: str) -> list[str]:
     return [user.upload(photo("jpg", at), f"{title}.jpg")["filename"] for at, title in enumerate(titles)]
-
-
-def upload_known(user: User, data: bytes, title: str = "copy") -> dict[str, Any]:
-    """Uploads a photo whose checksum the service knows at once, because the client states it."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    declared = {"filename": f"{title}.jpg", "size": len(data), "sha256": sha256}
-    created = user.post("/uploads", json=declared).json()
-    assert httpx.put(created["parts"][0]["url"], content=data).status_code == 200
-    response = user.post(f"/uploads/{created['id']}/complete")
-    assert response.status_code == 201, response.text
-    stored: dict[str, Any] = response.json()["photo"]
-    assert stored["sha256"] == sha256
-    return stored
 
 
 # Changes

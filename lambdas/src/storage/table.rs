@@ -94,6 +94,7 @@ impl Table {
     async fn get_some(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, CloudError> {
         let mut items = Vec::new();
         for attempt in 0..MAX_ATTEMPTS {
+            pause_before(attempt).await;
             let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let request = request.map_err(|error| CloudError::caused("a read cannot be built", error))?;
             let response = self.client.batch_get_item().request_items(&self.name, request).send().await?;
@@ -103,7 +104,6 @@ impl Table {
             if keys.is_empty() {
                 return Ok(items);
             }
-            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "the table returned only some of the items"))
     }
@@ -118,6 +118,7 @@ impl Table {
         // Distinguishes a retry by the SDK from another transaction.
         let token = Uuid::now_v7().to_string();
         for attempt in 0..MAX_ATTEMPTS {
+            pause_before(attempt).await;
             let transaction = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
             let Err(error) = transaction.client_request_token(&token).send().await else { return Ok(None) };
             let Some(reasons) = cancellation(&error) else { return Err(error.into()) };
@@ -128,7 +129,6 @@ impl Table {
             if !RETRYABLE.iter().any(|code| reasons.iter().any(|reason| is(reason, code))) {
                 return Err(error.into());
             }
-            pause(attempt).await;
         }
         Err(CloudError::of_kind(ErrorKind::Throttled, "other requests kept writing the same items"))
     }
@@ -228,24 +228,21 @@ pub async fn read_all(query: QueryFluentBuilder) -> Result<Vec<Item>, CloudError
 /// Those of the update.
 pub async fn send(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
     for attempt in 0..MAX_ATTEMPTS {
+        pause_before(attempt).await;
         match update.clone().send().await {
-            Err(error) if error.code() == Some("TransactionConflictException") => pause(attempt).await,
+            Err(error) if error.code() == Some("TransactionConflictException") => {}
             result => return result,
         }
     }
+    pause_before(MAX_ATTEMPTS).await;
     update.send().await
 }
 
-/// Waits before an attempt to write what others write, too. The first attempt, 0, does not wait.
+/// Waits before an attempt, unless it is the first, 0: for a random time, so that two writers do not meet again, and
+/// longer each time, up to 0.64 s.
 pub async fn pause_before(attempt: u32) {
-    if let Some(last) = attempt.checked_sub(1) {
-        pause(last).await;
-    }
-}
-
-/// Waits longer after each attempt, and for a random time, so that two writers do not meet again.
-async fn pause(attempt: u32) {
-    let longest = 20_u128 << attempt.min(5);
+    let Some(repeat) = attempt.checked_sub(1) else { return };
+    let longest = 20_u128 << repeat.min(5);
     let random = Uuid::now_v7().as_u128() % longest;
     tokio::time::sleep(Duration::from_millis(u64::try_from(random).unwrap_or(u64::MAX))).await;
 }
