@@ -86,7 +86,7 @@ def _service(store: Store, zips: Path | None) -> Iterator[Mapping[str, str]]:
     if zips:
         programs = {name: zips / f"{name}.zip" for name in names}
     else:
-        programs = build.pick(names, build.build_for_host(release=True))
+        programs = build.pick(names, build.package_for_host())
     folder, port = process.Folder(LOCAL / "bench-uploads"), free_port()
     process.stop(folder)
     folder.path.mkdir(parents=True, exist_ok=True)

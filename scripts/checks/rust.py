@@ -4,23 +4,20 @@ Clippy compiles as rustc does. A check of its own would need the dependencies on
 """
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
+from support.build import DEVELOPMENT, clippy_environment
 from support.common import ROOT, Failure, need_cargo, need_tool
 
 #: The functions' programs have no tests. To build each as a test would take minutes.
 TESTS = ("--lib", "--test", "*")
-# With the integration tests, the dependencies have the same features as for the unit tests. Otherwise half of
-# them would be built twice.
-_PROGRAMS = ("--bins", "--examples", "--test", "*")
 
 
 def environment() -> dict[str, str]:
     """The environment in which cargo compiles this workspace with Clippy."""
-    driver = need_tool("clippy-driver", "Run `rustup component add clippy`, and run this again.")
-    return {**os.environ, "RUSTC_WORKSPACE_WRAPPER": driver}
+    need_tool("clippy-driver", "Run `rustup component add clippy`, and run this again.")
+    return clippy_environment()
 
 
 def build() -> dict[str, Path]:
@@ -28,16 +25,16 @@ def build() -> dict[str, Path]:
 
     They contain the test helpers of `layer-jwt`, which nothing in them calls. A warning is a Failure.
     """
-    return _compile("build", *_PROGRAMS)
+    return _compile("build", *DEVELOPMENT)
 
 
 def build_tests() -> None:
     """Builds the unit tests and the integration tests. A warning is a Failure."""
-    _compile("test", "--no-run", *TESTS)
+    _compile("test", "--workspace", "--no-run", *TESTS)
 
 
 def _compile(command: str, *options: str) -> dict[str, Path]:
-    arguments = [need_cargo(), command, "--workspace", "--locked", *options, "--message-format", "json"]
+    arguments = [need_cargo(), command, "--locked", *options, "--message-format", "json"]
     programs, warnings = {}, 0
     with subprocess.Popen(
         arguments, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True

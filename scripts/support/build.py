@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -18,6 +19,10 @@ LAYER = "layer-jwt"
 #: The folder of a package with the web app.
 APP = "web"
 
+#: What development builds contain. With the integration tests, the dependencies have the same features as for
+#: the unit tests. Otherwise half of them would be built twice.
+DEVELOPMENT = ("--workspace", "--bins", "--examples", "--test", "*")
+
 # The earliest time that a zip can contain, the same in every build.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_755 = 0o100755 << 16
@@ -26,12 +31,18 @@ _MADE_BY_UNIX = 3
 _DIGESTS = "SHA256SUMS"
 
 
-def build_for_host(*, release: bool = False) -> dict[str, Path]:
-    """Builds all that is deployed, for this machine; the program of each function and extension.
+def clippy_environment() -> dict[str, str]:
+    """The environment in which cargo compiles this workspace with Clippy, if that is installed."""
+    driver = shutil.which("clippy-driver")
+    return {**os.environ, "RUSTC_WORKSPACE_WRAPPER": driver} if driver else dict(os.environ)
 
-    A debug build takes a third of the time of a release build.
+
+def build_for_development() -> dict[str, Path]:
+    """Builds debug programs for this machine; the program of each function and extension, by name.
+
+    `scripts/test` builds with the same options, so neither builds again what the other has built.
     """
-    return _build(["--bins"], release)
+    return _build(DEVELOPMENT, False, clippy_environment())
 
 
 def package_for_host(
@@ -42,10 +53,12 @@ def package_for_host(
     return _build([*chosen, *(f"--package={package}" for package in packages)], release)
 
 
-def _build(chosen: Sequence[str], release: bool) -> dict[str, Path]:
+def _build(
+    chosen: Sequence[str], release: bool, environment: Mapping[str, str] | None = None
+) -> dict[str, Path]:
     command = [need_cargo(), "build", *(["--release"] if release else []), "--locked", *chosen]
     command += ["--message-format", "json-render-diagnostics"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Failure("The build failed: see the compiler's messages above, fix it, and run this again.")
     return dict(_programs(done.stdout))
@@ -118,5 +131,5 @@ def write_digests(folder: Path) -> None:
 def _programs(messages: str) -> Iterable[tuple[str, Path]]:
     for line in messages.splitlines():
         message = json.loads(line)
-        if message["reason"] == "compiler-artifact" and message["executable"]:
+        if message["reason"] == "compiler-artifact" and "bin" in message["target"]["kind"]:
             yield message["target"]["name"], Path(message["executable"])
