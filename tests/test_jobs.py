@@ -463,6 +463,23 @@ def test_a_lost_response_does_not_stop_a_lane(stage: Stage, user: User, library:
     assert_whole(user, job, library, calls)
 
 
+def test_a_second_delivery_outlives_the_call_that_works_on_its_lane(stage: Stage, user: User) -> None:
+    """SQS deletes a message that came twice once one call has succeeded with it, though the other may die."""
+    job = stage.job(user, build([Entry(name, data) for name, data in FILES]))
+    stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
+    # It has taken the lease, and dies.
+    stage.running.run(stage.event(user, job, 0), "UpdateItem", "after")
+    # It finds the lease, and sends the message that continues the lane after it.
+    calls = stage.running.run(stage.event(user, job, 0), "SendMessageBatch", "after")
+    assert calls == ["GetItem", "UpdateItem", "SendMessageBatch"]
+    delayed = stage.backstage.sqs.get_queue_attributes(
+        QueueUrl=stage.queue, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )
+    assert int(delayed["Attributes"]["ApproximateNumberOfMessagesDelayed"]) > 0
+    stage.send(user, job, 0)
+    assert counts(finish(user, job)) == (4, 3, 1, 0)
+
+
 def test_an_empty_archive_ends_though_its_plan_died(stage: Stage, user: User) -> None:
     job = stage.job(user, build([]))
     stage.running.run(stage.event(user, job, None), "UpdateItem", "after")

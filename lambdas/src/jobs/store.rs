@@ -33,7 +33,7 @@ const FILES: &str = "files";
 
 /// How long a call may work on a chunk. This is longer than the function can run, so the holder of an expired lease is
 /// dead.
-const LEASE: Duration = Duration::from_mins(2);
+pub(super) const LEASE: Duration = Duration::from_mins(2);
 
 /// How long a job is shown after its end. Its report expires with it.
 const SHOWN_AFTER_END: Duration = Duration::from_hours(30 * 24);

@@ -10,6 +10,7 @@ use super::{
     job::{Archive, Job, JobState, Size, Stop, Subject},
     remote::read_archive,
     report::Report,
+    store::LEASE,
     unzip::Work,
 };
 use crate::{
@@ -210,7 +211,12 @@ impl Worker {
     ) -> Result<(), WorkerError> {
         let Some(chunk) = size.next(lane) else { return Ok(()) };
         let done = usize::try_from(lane).ok().and_then(|lane| size.lanes.get(lane)).copied().unwrap_or_default();
-        let Some(is_redo) = self.store.begin(user, job.id, lane, done).await? else { return Ok(()) };
+        let message = Task { user: user.clone(), job: job.id, lane: Some(lane) };
+        let Some(is_redo) = self.store.begin(user, job.id, lane, done).await? else {
+            // Another call works on the lane. It may have had this very message, which is deleted now. If it dies, the
+            // lane goes on with the new one.
+            return Ok(self.queue.send(&message, LEASE).await?);
+        };
         let key = keys::plan(user, job.id);
         let planned = match &job.subject {
             Subject::Archive(archive) => {
@@ -232,10 +238,7 @@ impl Worker {
         };
         match &job.size {
             Some(size) if size.is_complete() => self.end(user, &job).await,
-            Some(size) if size.next(lane).is_some() => {
-                let task = Task { user: user.clone(), job: job.id, lane: Some(lane) };
-                Ok(self.queue.send(&task, Duration::ZERO).await?)
-            }
+            Some(size) if size.next(lane).is_some() => Ok(self.queue.send(&message, Duration::ZERO).await?),
             _ => Ok(()),
         }
     }

@@ -50,8 +50,8 @@ pub struct Intake<'a> {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
-    /// All that was reserved so far.
-    reserved: Amount,
+    /// What the reservation holds, unless an event or an earlier call has used it. `None` before it is made.
+    held: Option<Amount>,
     /// The part of it that is not taken by a photo.
     free: Amount,
     /// What is expected beyond that.
@@ -174,7 +174,11 @@ impl<'a> Intake<'a> {
         if !batch.is_empty() {
             let was_unsettled = self.is_unsettled.swap(true, Ordering::Relaxed);
             match self.uploads.library().settle(self.user, self.id, &batch).await {
-                Ok(_) => self.is_unsettled.store(was_unsettled, Ordering::Relaxed),
+                Ok(_) => {
+                    let mut account = self.account.lock().await;
+                    account.held = account.held.map(|held| held.minus(total(&batch)));
+                    self.is_unsettled.store(was_unsettled, Ordering::Relaxed);
+                }
                 Err(error) => warn(&error, batch.len()),
             }
         }
@@ -215,7 +219,7 @@ impl<'a> Intake<'a> {
                 Err(error) => return Err(error.into()),
             };
             account.expected = account.expected.minus(reserved);
-            account.reserved = account.reserved.plus(reserved);
+            account.held = Some(account.held.unwrap_or_default().plus(reserved));
             account.free = account.free.plus(reserved);
         }
         account.free = account.free.minus(amount);
@@ -225,9 +229,11 @@ impl<'a> Intake<'a> {
     /// Records the stored photos and releases the quota that is left. If that fails, the photos are stored all the
     /// same: the bucket's events record them, and the reservation expires.
     pub async fn finish(self) {
-        if self.account.into_inner().reserved == Amount::default() && !self.is_resumed {
+        let held = self.account.into_inner().held;
+        if held.is_none() && !self.is_resumed {
             return;
         }
+        let mut held = held.unwrap_or_default();
         let (library, stored) = (self.uploads.library(), self.stored.into_inner());
         let mut is_settled = !self.is_unsettled.into_inner();
         let mut last = stored.as_slice();
@@ -236,14 +242,17 @@ impl<'a> Intake<'a> {
             if rest.is_empty() {
                 break;
             }
-            if let Err(error) = library.settle(self.user, self.id, batch).await {
-                warn(&error, batch.len());
-                is_settled = false;
+            match library.settle(self.user, self.id, batch).await {
+                Ok(_) => held = held.minus(total(batch)),
+                Err(error) => {
+                    warn(&error, batch.len());
+                    is_settled = false;
+                }
             }
             last = rest;
         }
         let settled = if is_settled {
-            library.settle_last(self.user, self.id, last).await
+            library.settle_last(self.user, self.id, held, last).await
         } else {
             // The reservation stays for the events, and expires.
             library.settle(self.user, self.id, last).await.map(|_| ())
@@ -259,6 +268,10 @@ impl<'a> Intake<'a> {
             warn(&error, last.len());
         }
     }
+}
+
+fn total(photos: &[PhotoRecord]) -> Amount {
+    photos.iter().fold(Amount::default(), |sum, photo| sum.plus(Amount::photo(photo.size)))
 }
 
 fn warn(error: &CloudError, photos: usize) {

@@ -362,27 +362,39 @@ impl Library {
         Ok(self.record(user, stored.iter().collect(), spend).await?.photos)
     }
 
-    /// As [`Library::settle`], and ends the reservation.
+    /// As [`Library::settle`], and ends the reservation. It should hold exactly `held`.
     ///
     /// # Errors
     /// Those of [`Library::settle`]. The reservation expires then.
-    pub(super) async fn settle_last(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<(), CloudError> {
-        match self.record_and_end(user, id, stored).await {
-            // An event has taken a photo from the reservation since it was read. Once all photos are recorded, no event
-            // changes it any more.
+    pub(super) async fn settle_last(
+        &self,
+        user: &UserKey,
+        id: Uuid,
+        held: Amount,
+        stored: &[PhotoRecord],
+    ) -> Result<(), CloudError> {
+        match self.record_and_end(user, id, held, stored).await {
+            // An event has taken a photo from the reservation, or an earlier call has used it. Once all photos are
+            // recorded, nothing changes it any more.
             Err(error) if error.kind() == ErrorKind::Precondition => {
                 self.settle(user, id, stored).await?;
-                self.record_and_end(user, id, &[]).await
+                let none = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired");
+                let reservation = self.table.get(item_key(user, &reservation_item(id))).await?.ok_or_else(none)?;
+                self.record_and_end(user, id, reserved_by(&reservation)?, &[]).await
             }
             result => result,
         }
     }
 
-    async fn record_and_end(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<(), CloudError> {
+    async fn record_and_end(
+        &self,
+        user: &UserKey,
+        id: Uuid,
+        held: Amount,
+        stored: &[PhotoRecord],
+    ) -> Result<(), CloudError> {
         let item = reservation_item(id);
-        let none = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired");
-        let reserved = reserved_by(&self.table.get(item_key(user, &item)).await?.ok_or_else(none)?)?;
-        let end = |spent, changes| self.end_reservation(user, &item, reserved, spent, changes);
+        let end = |spent, changes| self.end_reservation(user, &item, held, spent, changes);
         self.record(user, stored.iter().collect(), end).await.map(|_| ())
     }
 
