@@ -670,6 +670,20 @@ def test_the_photos_that_were_there_stay_as_they_are(user: User, archive: Any) -
     assert user.fetch(stored["filename"]).content == photo("jpg", 1)
 
 
+def test_a_long_report_is_compressed_if_the_client_accepts_that(user: User) -> None:
+    archive = build([Entry(f"{number}.txt", b"text") for number in range(100)])
+    bodies = []
+    for accepted, encoding in (("gzip, br", "gzip"), ("br, gzip;q=0", None), ("identity", None)):
+        headers = {"Content-Type": "application/zip", "Accept-Encoding": accepted}
+        response = user.post("/unzip", content=archive, headers=headers)
+        assert response.status_code == 200, response.text
+        assert response.headers.get("content-encoding") == encoding, accepted
+        assert response.headers["content-type"] == "application/json"
+        bodies.append(response.json())
+    assert len(bodies[0]["skipped"]) == 100
+    assert bodies[0] == bodies[1] == bodies[2]
+
+
 def test_two_archives_at_once_are_both_stored(user: User) -> None:
     archive = zipped({f"{seed}.jpg": photo("jpg", seed) for seed in range(20)})
     with ThreadPoolExecutor(2) as workers:

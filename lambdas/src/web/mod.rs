@@ -1,6 +1,7 @@
 //! Between Lambda and the routes: reads requests, and turns results and errors into responses.
 
 pub mod auth;
+mod compress;
 pub mod etag;
 pub mod event;
 pub mod members;
@@ -52,12 +53,13 @@ pub async fn serve<R: Route>(make: impl FnOnce() -> Result<R, ConfigError>) -> R
 /// The edge: handles a request, and logs its outcome once.
 async fn respond<R: Route>(route: &R, request: Request) -> Response {
     let request_id = request_id(&request);
+    let accepts_gzip = compress::accepts_gzip(request.headers());
     let span = tracing::info_span!("request", request_id);
     async {
         match route.handle(request).await {
             Ok(response) => {
                 tracing::info!(status = response.status().as_u16(), "responded");
-                response
+                if accepts_gzip { compress::compress(response) } else { response }
             }
             Err(problem) => {
                 problem.log();
