@@ -5,6 +5,7 @@ Hypercorn, which MiniStack brings, is the server; `scripts/local` starts this mo
 
 import argparse
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,9 @@ class Site:
             (b"cache-control", web.cache_control(str(path.relative_to(self.folder))).encode()),
         ]
         body = path.read_bytes()
+        if b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b""):
+            body = gzip.compress(body)
+            headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         headers.append((b"content-length", str(len(body)).encode()))
         return Response(200, headers, b"" if scope["method"] == "HEAD" else body)
 

@@ -115,6 +115,29 @@ def test_an_upload_continues_after_a_lost_network_and_a_reload_and_arrives_once(
     assert user.get("/uploads").json()["uploads"] == []
 
 
+def test_files_that_are_chosen_again_after_a_reload_arrive_once(
+    visit: Callable[..., Visit], user: User, files: Callable[..., Path]
+) -> None:
+    browser = visit()
+    page = browser.log_in(user, "/upload")
+    chosen = [files(f"cat-{number}.jpg", photos.photo(seed=number)) for number in range(3)]
+    choose(page, *chosen[:2])
+    expect(page.get_by_text("2 files uploaded.")).to_be_visible()
+    first, second = sorted(user.names())
+    page.reload()
+    choose(page, *chosen)
+    expect(page.get_by_text("3 files uploaded.")).to_be_visible()
+    assert len(user.names()) == 3
+
+    # What was deleted since is uploaded again.
+    assert user.call("DELETE", f"/photos/{first}").status_code == 204
+    page.reload()
+    choose(page, *chosen)
+    expect(page.get_by_text("3 files uploaded.")).to_be_visible()
+    assert second in user.names()
+    assert len(user.names()) == 3
+
+
 def test_leaving_the_page_asks_while_files_are_being_sent(
     visit: Callable[..., Visit], user: User, files: Callable[..., Path]
 ) -> None:

@@ -1,11 +1,20 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ServerClock } from '../src/api/clock'
 import { zoomedAt } from '../src/gallery/zoom'
 import { bytes, clock, money, moneyInput, originalName, parseMoney, place } from '../src/lib/format'
 import { language, locale } from '../src/lib/i18n'
 import { match } from '../src/lib/router'
 import { hidden, isArchive } from '../src/upload/files'
-import { fingerprint, forget, recall, remember } from '../src/upload/memory'
+import {
+  fingerprint,
+  forget,
+  forgetArrived,
+  recall,
+  recallArrived,
+  remember,
+  rememberArrived,
+  tidyArrived,
+} from '../src/upload/memory'
 import { Rate } from '../src/upload/rate'
 
 beforeEach(() => {
@@ -60,6 +69,7 @@ describe('the rate', () => {
 })
 
 describe('what is remembered of uploads', () => {
+  const day = 86_400_000
   const file = (name: string, text = 'x', lastModified = 1) => ({ name, size: text.length, lastModified }) as File
 
   test('is found again for the same file of the same user only', async () => {
@@ -82,13 +92,32 @@ describe('what is remembered of uploads', () => {
   })
 
   test('is kept as long as the upload or its key lasts', () => {
-    const day = 86_400_000
     remember('with-id', { key: 'k', id: 'u' }, 0)
     remember('key-only', { key: 'k', id: null }, 0)
     expect(recall('key-only', day - 1)?.key).toBe('k')
     expect(recall('key-only', day)).toBeNull()
     expect(recall('with-id', 7 * day - 1)?.id).toBe('u')
     expect(recall('with-id', 7 * day)).toBeNull()
+  })
+
+  test('has files that have arrived for a day', () => {
+    rememberArrived('old', 'u-1', 0)
+    rememberArrived('new', 'u-2', 5)
+    expect(recallArrived('old', day - 1)).toBe('u-1')
+    expect(recallArrived('old', day)).toBeNull()
+    tidyArrived(day)
+    expect(localStorage.length).toBe(1)
+    forgetArrived('new')
+    expect(recallArrived('new', 6)).toBeNull()
+  })
+
+  test('does without an item if the storage is full', () => {
+    const full = vi.spyOn(localStorage, 'setItem').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError')
+    })
+    rememberArrived('one', 'u-1')
+    full.mockRestore()
+    expect(recallArrived('one')).toBeNull()
   })
 
   test('is gone once it is forgotten, and others stay', () => {

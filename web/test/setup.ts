@@ -6,6 +6,10 @@ Object.assign(globalThis, {
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),
     clear: () => stored.clear(),
+    key: (index: number) => [...stored.keys()][index] ?? null,
+    get length() {
+      return stored.size
+    },
   },
   document: { documentElement: { lang: '', dataset: {} } },
   location: new URL('https://app.example/'),

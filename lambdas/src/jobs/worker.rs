@@ -213,8 +213,8 @@ impl Worker {
         let done = usize::try_from(lane).ok().and_then(|lane| size.lanes.get(lane)).copied().unwrap_or_default();
         let message = Task { user: user.clone(), job: job.id, lane: Some(lane) };
         let Some(is_redo) = self.store.begin(user, job.id, lane, done).await? else {
-            // Another call works on the lane. It may have had this very message, which is deleted now. If it dies, the
-            // lane goes on with the new one.
+            // Usually another call works on the lane. SQS may have delivered this message to both, and deletes it when
+            // this call succeeds. If the other call dies, the new message continues the lane.
             return Ok(self.queue.send(&message, LEASE).await?);
         };
         let key = keys::plan(user, job.id);

@@ -50,7 +50,7 @@ pub struct Intake<'a> {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
-    /// What the reservation holds, unless an event or an earlier call has used it. `None` before it is made.
+    /// What this intake has reserved and not used. The reservation may hold something else. `None` before it is made.
     held: Option<Amount>,
     /// The part of it that is not taken by a photo.
     free: Amount,
@@ -175,9 +175,9 @@ impl<'a> Intake<'a> {
             let was_unsettled = self.is_unsettled.swap(true, Ordering::Relaxed);
             match self.uploads.library().settle(self.user, self.id, &batch).await {
                 Ok(_) => {
+                    self.is_unsettled.store(was_unsettled, Ordering::Relaxed);
                     let mut account = self.account.lock().await;
                     account.held = account.held.map(|held| held.minus(total(&batch)));
-                    self.is_unsettled.store(was_unsettled, Ordering::Relaxed);
                 }
                 Err(error) => warn(&error, batch.len()),
             }
@@ -229,11 +229,10 @@ impl<'a> Intake<'a> {
     /// Records the stored photos and releases the quota that is left. If that fails, the photos are stored all the
     /// same: the bucket's events record them, and the reservation expires.
     pub async fn finish(self) {
-        let held = self.account.into_inner().held;
+        let mut held = self.account.into_inner().held;
         if held.is_none() && !self.is_resumed {
             return;
         }
-        let mut held = held.unwrap_or_default();
         let (library, stored) = (self.uploads.library(), self.stored.into_inner());
         let mut is_settled = !self.is_unsettled.into_inner();
         let mut last = stored.as_slice();
@@ -243,7 +242,7 @@ impl<'a> Intake<'a> {
                 break;
             }
             match library.settle(self.user, self.id, batch).await {
-                Ok(_) => held = held.minus(total(batch)),
+                Ok(_) => held = held.map(|held| held.minus(total(batch))),
                 Err(error) => {
                     warn(&error, batch.len());
                     is_settled = false;

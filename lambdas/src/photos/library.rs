@@ -362,7 +362,7 @@ impl Library {
         Ok(self.record(user, stored.iter().collect(), spend).await?.photos)
     }
 
-    /// As [`Library::settle`], and ends the reservation. It should hold exactly `held`.
+    /// As [`Library::settle`], and ends the reservation, which should hold exactly `held`; `None` if nobody knows.
     ///
     /// # Errors
     /// Those of [`Library::settle`]. The reservation expires then.
@@ -370,20 +370,20 @@ impl Library {
         &self,
         user: &UserKey,
         id: Uuid,
-        held: Amount,
+        held: Option<Amount>,
         stored: &[PhotoRecord],
     ) -> Result<(), CloudError> {
-        match self.record_and_end(user, id, held, stored).await {
-            // An event has taken a photo from the reservation, or an earlier call has used it. Once all photos are
-            // recorded, nothing changes it any more.
-            Err(error) if error.kind() == ErrorKind::Precondition => {
-                self.settle(user, id, stored).await?;
-                let none = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired");
-                let reservation = self.table.get(item_key(user, &reservation_item(id))).await?.ok_or_else(none)?;
-                self.record_and_end(user, id, reserved_by(&reservation)?, &[]).await
+        if let Some(held) = held {
+            match self.record_and_end(user, id, held, stored).await {
+                // It holds something else: an event has taken a photo from it, or an earlier call has used it.
+                Err(error) if error.kind() == ErrorKind::Precondition => {}
+                result => return result,
             }
-            result => result,
         }
+        self.settle(user, id, stored).await?;
+        let none = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired");
+        let reservation = self.table.get(item_key(user, &reservation_item(id))).await?.ok_or_else(none)?;
+        self.record_and_end(user, id, reserved_by(&reservation)?, &[]).await
     }
 
     async fn record_and_end(

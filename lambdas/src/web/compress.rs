@@ -12,17 +12,20 @@ use super::Response;
 /// presigned URLs, which are alike.
 const LEAST_BYTES: usize = 4_096;
 
-/// Compresses a long text with gzip. A response with an `ETag` stays as it is, because the tag stands for exactly these
-/// bytes (RFC 9110, section 8.8.3.3).
-pub(super) fn compress(mut response: Response) -> Response {
+/// Compresses long JSON with gzip if the client accepts that. A response with an `ETag` stays as it is, because the tag
+/// stands for exactly these bytes (RFC 9110, section 8.8.3.3).
+pub(super) fn compress(mut response: Response, accepts_gzip: bool) -> Response {
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let Body::Text(text) = response.body() else { return response };
-    if text.len() < LEAST_BYTES || response.headers().contains_key(header::ETAG) {
+    if !is_json || text.len() < LEAST_BYTES || response.headers().contains_key(header::ETAG) {
         return response;
     }
-    let Ok(compressed) = gzip(text.as_bytes()) else { return response };
-    *response.body_mut() = Body::Binary(compressed);
-    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let compressed = accepts_gzip.then(|| gzip(text.as_bytes()).ok()).flatten();
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(compressed) = compressed {
+        *response.body_mut() = Body::Binary(compressed);
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     response
 }
 
@@ -30,9 +33,10 @@ pub(super) fn compress(mut response: Response) -> Response {
 pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     fields.flat_map(|field| field.split(',')).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let coding = coding.to_ascii_lowercase();
+        let (name, weight) = coding.split_once(';').unwrap_or((&coding, ""));
         let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_none_or(|weight| weight > 0.0)
+        name.trim() == "gzip" && weight.is_none_or(|weight| weight > 0.0)
     })
 }
 
@@ -63,32 +67,41 @@ mod tests {
         for values in [&["gzip"][..], &["br, GZIP;q=0.5"], &["deflate", "gzip, br"], &["gzip; q=1"]] {
             assert!(accepting(values), "{values:?}");
         }
-        for values in [&[][..], &[""], &["br"], &["gzip;q=0"], &["gzip; q=0.0, br"], &["x-gzipped"]] {
+        for values in [&[][..], &[""], &["br"], &["gzip;Q=0"], &["gzip; q=0.0, br"], &["x-gzipped"]] {
             assert!(!accepting(values), "{values:?}");
         }
     }
 
+    fn json(length: usize) -> Response {
+        let mut response = Response::new(Body::Text("a".repeat(length)));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
     #[test]
-    fn a_long_text_is_compressed() {
-        let text = "presigned ".repeat(1_000);
-        let response = compress(Response::new(Body::Text(text.clone())));
+    fn long_json_is_compressed() {
+        let response = compress(json(LEAST_BYTES), true);
         assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+        assert_eq!(response.headers()[header::VARY], "accept-encoding");
         let Body::Binary(bytes) = response.body() else { panic!("not compressed") };
         assert!(bytes.len() < 200);
         let mut unpacked = String::new();
         GzDecoder::new(bytes.as_slice()).read_to_string(&mut unpacked).unwrap();
-        assert_eq!(unpacked, text);
+        assert_eq!(unpacked, "a".repeat(LEAST_BYTES));
     }
 
     #[test]
-    fn a_short_text_and_one_with_a_tag_stay_as_they_are() {
-        let short = Response::new(Body::Text("a".repeat(LEAST_BYTES - 1)));
-        let mut tagged = Response::new(Body::Text("a".repeat(LEAST_BYTES)));
+    fn other_responses_stay_as_they_are() {
+        let mut tagged = json(LEAST_BYTES);
         tagged.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"1\""));
-        for response in [short, tagged] {
-            let response = compress(response);
+        let untyped = Response::new(Body::Text("a".repeat(LEAST_BYTES)));
+        for (response, accepts) in
+            [(json(LEAST_BYTES - 1), true), (tagged, true), (untyped, true), (json(LEAST_BYTES), false)]
+        {
+            let response = compress(response, accepts);
             assert!(matches!(response.body(), Body::Text(_)));
             assert!(!response.headers().contains_key(header::CONTENT_ENCODING));
         }
+        assert_eq!(compress(json(LEAST_BYTES), false).headers()[header::VARY], "accept-encoding");
     }
 }

@@ -59,7 +59,7 @@ async fn respond<R: Route>(route: &R, request: Request) -> Response {
         match route.handle(request).await {
             Ok(response) => {
                 tracing::info!(status = response.status().as_u16(), "responded");
-                if accepts_gzip { compress::compress(response) } else { response }
+                compress::compress(response, accepts_gzip)
             }
             Err(problem) => {
                 problem.log();

@@ -358,6 +358,8 @@ function useLoading(photos: Library, blocks: Block[], view: View): void {
   const shown = blocks.flatMap(({ tiles }) => tiles.map(({ photo }) => photo))
   const shownKey = `${shown[0]?.filename} ${shown.length} ${wanted.map(({ key, remaining }) => key + remaining).join()}`
 
+  // Once an error is gone, what is missing is loaded again.
+  const hasFailed = photos.error.value !== undefined
   const now = useRef({ photos, blocks, wanted, view })
   now.current = { photos, blocks, wanted, view }
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
@@ -376,8 +378,9 @@ function useLoading(photos: Library, blocks: Block[], view: View): void {
       photos.forget(blocks.map(({ section }) => section))
       for (const section of new Set(wanted)) photos.more(section).catch(() => undefined)
     }
-    timer.current ??= setTimeout(load, LOAD_MS)
-  }, [photos, shownKey, view.top])
+    // While the page stands still, photos load at once.
+    timer.current ??= setTimeout(load, view.top === from.current ? 0 : LOAD_MS)
+  }, [photos, shownKey, view.top, hasFailed])
   useEffect(() => () => clearTimeout(timer.current), [])
 
   useEffect(() => {

@@ -14,6 +14,9 @@ const STORED = 'yourplace.uploads'
 /** An upload expires after 7 days, and an Idempotency-Key after one. */
 const KEPT_MS = 7 * 86_400_000
 const KEY_LASTS_MS = 86_400_000
+/** Followed by the fingerprint: each file that has arrived has an item of its own, since there may be thousands. */
+const ARRIVED = 'yourplace.arrived.'
+const ARRIVED_LASTS_MS = 86_400_000
 
 export async function fingerprint(user: string, file: File, path: string): Promise<string> {
   const text = [user, path, file.size, file.lastModified].join('\n')
@@ -32,7 +35,7 @@ function all(now: number): Record<string, Remembered> {
   } catch {
     // Something else has written it. The uploads start again.
   }
-  return Object.fromEntries(Object.entries(kept).filter(([, { at, id }]) => now - at < (id ? KEPT_MS : KEY_LASTS_MS)))
+  return Object.fromEntries(Object.entries(kept).filter(([, one]) => now - one.at < (one.id ? KEPT_MS : KEY_LASTS_MS)))
 }
 
 export function recall(print: string, now = Date.now()): Remembered | null {
@@ -46,4 +49,29 @@ export function remember(print: string, what: Omit<Remembered, 'at'>, now = Date
 export function forget(print: string, now = Date.now()): void {
   const { [print]: _, ...rest } = all(now)
   localStorage.setItem(STORED, JSON.stringify(rest))
+}
+
+/** The upload with which a file has arrived in the last day. */
+export function recallArrived(print: string, now = Date.now()): string | null {
+  const [id = '', at = ''] = (localStorage.getItem(ARRIVED + print) ?? '').split(' ')
+  return id && now - Number(at) < ARRIVED_LASTS_MS ? id : null
+}
+
+export function rememberArrived(print: string, id: string, now = Date.now()): void {
+  try {
+    localStorage.setItem(ARRIVED + print, `${id} ${now}`)
+  } catch {
+    // The storage is full. If the file is chosen again, it is sent again.
+  }
+}
+
+export function forgetArrived(print: string): void {
+  localStorage.removeItem(ARRIVED + print)
+}
+
+/** Removes what is too old. */
+export function tidyArrived(now = Date.now()): void {
+  const keys = Array.from({ length: localStorage.length }, (_, index) => localStorage.key(index) ?? '')
+  const prints = keys.filter((key) => key.startsWith(ARRIVED)).map((key) => key.slice(ARRIVED.length))
+  for (const print of prints) if (!recallArrived(print, now)) forgetArrived(print)
 }

@@ -5,7 +5,17 @@ import type { Job, Part, Photo, Upload } from '../api/types'
 import { photosAdded } from '../gallery/library'
 import type { Found } from './files'
 import { isArchive } from './files'
-import { fingerprint, forget, hex, recall, remember } from './memory'
+import {
+  fingerprint,
+  forget,
+  forgetArrived,
+  hex,
+  recall,
+  recallArrived,
+  remember,
+  rememberArrived,
+  tidyArrived,
+} from './memory'
 import { Rate } from './rate'
 
 export type State = 'waiting' | 'sending' | 'finishing' | 'offline' | 'done' | 'refused'
@@ -64,6 +74,8 @@ effect(() => {
   tick()
 })
 
+tidyArrived()
+
 addEventListener('beforeunload', (event) => {
   if (active.value) event.preventDefault()
 })
@@ -95,8 +107,9 @@ export function retry(item: Item): void {
 export async function cancel(item: Item): Promise<void> {
   item.stop.abort()
   const id = recall(item.print)?.id
-  if (id && item.view.peek().state !== 'done') await discard(id)
+  if (id) await discard(id)
   forget(item.print)
+  forgetArrived(item.print)
   drop(item)
   tick()
 }
@@ -143,9 +156,11 @@ function tick(): void {
       sum.refused += 1
       continue
     }
+    if (state === 'done') sum.done += 1
+    // Nothing of a file that had arrived before is sent.
+    if (state === 'done' && sent === 0) continue
     sum.sent += sent
     sum.size += item.file.size
-    if (state === 'done') sum.done += 1
     if (ACTIVE.includes(state)) sum.active += 1
   }
   rate.observe(sum.sent, Date.now())
@@ -164,7 +179,7 @@ async function run(item: Item): Promise<void> {
       return
     } catch (error) {
       if (item.stop.signal.aborted) return
-      const later = error instanceof Unreachable || (error instanceof Problem && error.status >= 500)
+      const later = error instanceof Unreachable || (error instanceof Problem && isLater(error))
       if (!later) {
         // Nothing is left of a refused upload. A limit on the number of uploads refused only to begin one.
         if (!(error instanceof Problem && (error.status === 429 || error.status === 401))) forget(item.print)
@@ -179,6 +194,11 @@ async function run(item: Item): Promise<void> {
   }
 }
 
+/** Whether a request may succeed later, also if the gateway had too many of them. */
+function isLater({ status, kind }: Problem): boolean {
+  return status >= 500 || (status === 429 && !kind)
+}
+
 /** Resolves when the network comes back. While the network is there, the promise stays pending. */
 function untilOnline(): Promise<void> {
   return new Promise((resolve) => {
@@ -188,6 +208,7 @@ function untilOnline(): Promise<void> {
 
 async function upload(item: Item): Promise<void> {
   let current = await begin(item)
+  const sent = current.state === 'done' ? 0 : item.file.size
   while (current.state === 'open') {
     const parts = current.parts ?? []
     if (parts.length > 0) {
@@ -208,7 +229,8 @@ async function upload(item: Item): Promise<void> {
     }
   }
   forget(item.print)
-  set(item, { state: 'done', sent: item.file.size, photo: current.photo, job: current.job })
+  if (hashes(item)) rememberArrived(item.print, current.id)
+  set(item, { state: 'done', sent, photo: current.photo, job: current.job })
   photosAdded()
 }
 
@@ -216,31 +238,56 @@ async function upload(item: Item): Promise<void> {
 async function begin(item: Item): Promise<Upload> {
   const known = recall(item.print)
   if (known?.id) {
-    const found = await api<Upload>(`/uploads/${known.id}`).catch((error) => {
-      if (error instanceof Problem && error.status === 404) return null
-      throw error
-    })
+    const found = await look<Upload>(`/uploads/${known.id}`)
     if (found && ['open', 'checking', 'done'].includes(found.state)) {
       return found.state === 'checking' ? { ...found, state: 'open', parts: [] } : found
     }
   }
+  const { file } = item
+  const sha256 = hashes(item) ? hex(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())) : null
+  const arrived = await hasArrived(item, sha256)
+  item.stop.signal.throwIfAborted()
+  if (arrived) return arrived
   const key = known && !known.id ? known.key : crypto.randomUUID()
   remember(item.print, { key, id: null })
-  const { file } = item
-  const hashed = !item.archive && file.size <= MOST_HASHED
   const upload = await api<Upload>('/uploads', {
     method: 'POST',
     body: {
       filename: file.name,
       size: file.size,
       kind: item.archive ? 'archive' : 'photo',
-      ...(hashed ? { sha256: hex(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())) } : {}),
+      ...(sha256 ? { sha256 } : {}),
     },
     headers: { 'Idempotency-Key': key },
     repeat: true,
   })
-  remember(item.print, { key, id: upload.id })
+  if (item.stop.signal.aborted) await discard(upload.id)
+  else remember(item.print, { key, id: upload.id })
+  item.stop.signal.throwIfAborted()
   return upload
+}
+
+/** Whether the hash of a file is computed. */
+function hashes({ archive, file }: Item): boolean {
+  return !archive && file.size <= MOST_HASHED
+}
+
+/** The upload with which the file has arrived, as one that was chosen again after a reload, if its photo is there. */
+async function hasArrived(item: Item, sha256: string | null): Promise<Upload | null> {
+  const id = recallArrived(item.print)
+  if (!id || !sha256) return null
+  const upload = await look<Upload>(`/uploads/${id}`)
+  if (!upload?.photo) return null
+  const photo = await look<Photo>(`/photos/${encodeURIComponent(upload.photo.filename)}`)
+  return photo?.sha256 === sha256 && photo.trashed_at === null ? upload : null
+}
+
+/** What is there, or null if nothing is. */
+async function look<T>(path: string): Promise<T | null> {
+  return api<T>(path).catch((error) => {
+    if (error instanceof Problem && error.status === 404) return null
+    throw error
+  })
 }
 
 async function send(item: Item, upload: Upload, parts: readonly Part[]): Promise<void> {
