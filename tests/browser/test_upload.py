@@ -1,13 +1,15 @@
 """Uploads in a browser."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
+import archives
 import photos
-from service import User, original_name
+from service import User, eventually, original_name
 from web_app import Visit, shoot
 
 #: Three parts.
@@ -118,24 +120,36 @@ def test_an_upload_continues_after_a_lost_network_and_a_reload_and_arrives_once(
 def test_files_that_are_chosen_again_after_a_reload_arrive_once(
     visit: Callable[..., Visit], user: User, files: Callable[..., Path]
 ) -> None:
-    browser = visit()
-    page = browser.log_in(user, "/upload")
+    page = visit().log_in(user, "/upload")
     chosen = [files(f"cat-{number}.jpg", photos.photo(seed=number)) for number in range(3)]
-    choose(page, *chosen[:2])
-    expect(page.get_by_text("2 files uploaded.")).to_be_visible()
-    first, second = sorted(user.names())
-    page.reload()
-    choose(page, *chosen)
+    archive = files("cats.zip", archives.zipped({f"{seed}.jpg": photos.photo(seed=seed) for seed in (8, 9)}))
+    choose(page, *chosen[:2], archive)
     expect(page.get_by_text("3 files uploaded.")).to_be_visible()
-    assert len(user.names()) == 3
+    eventually(lambda: len(user.names()), 4)
+    page.reload()
+    choose(page, *chosen, archive)
+    expect(page.get_by_text("4 files uploaded.")).to_be_visible()
+    expect(page.get_by_text("uploaded before")).to_have_count(3)
+    assert len(user.names()) == 5
+    assert len(user.get("/jobs").json()["jobs"]) == 1
 
-    # What was deleted since is uploaded again.
-    assert user.call("DELETE", f"/photos/{first}").status_code == 204
+    # What was deleted since, or has other bytes, is uploaded again.
+    gone = next(name for name in user.names() if name.endswith("_cat-0.jpg"))
+    assert user.call("DELETE", f"/photos/{gone}").status_code == 204
+    changed = chosen[1].stat()
+    chosen[1].write_bytes(chosen[1].read_bytes()[:-1] + b"!")
+    os.utime(chosen[1], ns=(changed.st_atime_ns, changed.st_mtime_ns))
     page.reload()
-    choose(page, *chosen)
-    expect(page.get_by_text("3 files uploaded.")).to_be_visible()
-    assert second in user.names()
-    assert len(user.names()) == 3
+    choose(page, *chosen, archive)
+    expect(page.get_by_text("4 files uploaded.")).to_be_visible()
+    expect(page.get_by_text("uploaded before")).to_have_count(2)
+    assert len(user.names()) == 6
+
+    # The user may insist.
+    page.locator(".upload").filter(has_text="cat-2").get_by_role("button", name="Upload again").click()
+    expect(page.get_by_text("uploaded before")).to_have_count(1)
+    expect(page.get_by_text("4 files uploaded.")).to_be_visible()
+    assert len(user.names()) == 7
 
 
 def test_leaving_the_page_asks_while_files_are_being_sent(

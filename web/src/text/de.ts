@@ -184,6 +184,8 @@ export const de: Record<keyof typeof en, Text> = {
   'upload.duplicate': 'Dieses Foto hast du schon:',
   'upload.cancel': '{name} abbrechen',
   'upload.remove': '{name} aus der Liste entfernen',
+  'upload.before': 'schon hochgeladen',
+  'upload.again': 'Nochmals hochladen',
   'upload.state.waiting': 'wartet',
   'upload.state.sending': 'wird hochgeladen',
   'upload.state.finishing': 'wird geprüft',

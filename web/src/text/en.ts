@@ -182,6 +182,8 @@ export const en = {
   'upload.duplicate': 'You have this photo already:',
   'upload.cancel': 'Cancel {name}',
   'upload.remove': 'Remove {name} from the list',
+  'upload.before': 'uploaded before',
+  'upload.again': 'Upload again',
   'upload.state.waiting': 'waiting',
   'upload.state.sending': 'uploading',
   'upload.state.finishing': 'being checked',

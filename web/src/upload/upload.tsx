@@ -8,7 +8,7 @@ import { Icon } from '../ui/icons'
 import { explain, Failure, toast } from '../ui/notes'
 import { Page } from '../ui/page'
 import { choose } from './choose'
-import { cancel, clearDone, discard, type Item, items, retry, totals } from './uploads'
+import { again, cancel, clearDone, discard, type Item, items, retry, totals } from './uploads'
 
 /** More rows than this would slow the page down. Those that need attention come first. */
 const MOST_ROWS = 300
@@ -78,7 +78,7 @@ export function Total() {
 }
 
 function Row({ item }: { item: Item }) {
-  const { state, sent, error, photo, job } = item.view.value
+  const { state, sent, error, photo, job, before } = item.view.value
   const name = item.path
   return (
     <li class={`upload ${state}`}>
@@ -89,7 +89,7 @@ function Row({ item }: { item: Item }) {
           <progress aria-label={t('upload.progressOf', { name })} max={Math.max(item.file.size, 1)} value={sent} />
         )}
         <p class="hint">
-          {bytes(item.file.size)} · {t(`upload.state.${state}`)}
+          {bytes(item.file.size)} · {t(before ? 'upload.before' : `upload.state.${state}`)}
           {photo && (
             <>
               {' · '}
@@ -113,6 +113,11 @@ function Row({ item }: { item: Item }) {
       {state === 'refused' && (
         <button type="button" onClick={() => retry(item)}>
           {t('action.retry')}
+        </button>
+      )}
+      {before && (
+        <button type="button" onClick={() => again(item)}>
+          {t('upload.again')}
         </button>
       )}
       {state !== 'finishing' && (

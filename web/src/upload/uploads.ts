@@ -38,6 +38,8 @@ export interface View {
   error: unknown
   photo: Photo | null
   job: Job | null
+  /** Whether the file had arrived before, so that nothing was sent. */
+  before: boolean
 }
 
 const FILES_AT_ONCE = 4
@@ -90,12 +92,19 @@ export async function add(found: readonly Found[]): Promise<void> {
     if (known && known.view.peek().state !== 'refused') continue
     if (known) drop(known)
     lastNumber += 1
-    const view = signal<View>({ state: 'waiting', sent: 0, error: null, photo: null, job: null })
+    const view = signal<View>({ state: 'waiting', sent: 0, error: null, photo: null, job: null, before: false })
     const archive = await isArchive(file).catch(() => false)
     const item = { number: lastNumber, file, path, print, archive, view, stop: new AbortController() }
     items.value = [...items.peek(), item]
     pump()
   }
+}
+
+/** Uploads a file that had arrived before. */
+export function again(item: Item): void {
+  forgetArrived(item.print)
+  set(item, { photo: null, job: null, before: false })
+  retry(item)
 }
 
 export function retry(item: Item): void {
@@ -151,14 +160,13 @@ function pump(): void {
 function tick(): void {
   const sum = { sent: 0, size: 0, done: 0, refused: 0, active: 0 }
   for (const item of items.peek()) {
-    const { state, sent } = item.view.peek()
+    const { state, sent, before } = item.view.peek()
     if (state === 'refused') {
       sum.refused += 1
       continue
     }
     if (state === 'done') sum.done += 1
-    // Nothing of a file that had arrived before is sent.
-    if (state === 'done' && sent === 0) continue
+    if (before) continue
     sum.sent += sent
     sum.size += item.file.size
     if (ACTIVE.includes(state)) sum.active += 1
@@ -208,7 +216,7 @@ function untilOnline(): Promise<void> {
 
 async function upload(item: Item): Promise<void> {
   let current = await begin(item)
-  const sent = current.state === 'done' ? 0 : item.file.size
+  const before = current.state === 'done'
   while (current.state === 'open') {
     const parts = current.parts ?? []
     if (parts.length > 0) {
@@ -229,8 +237,8 @@ async function upload(item: Item): Promise<void> {
     }
   }
   forget(item.print)
-  if (hashes(item)) rememberArrived(item.print, current.id)
-  set(item, { state: 'done', sent, photo: current.photo, job: current.job })
+  rememberArrived(item.print, current.id)
+  set(item, { state: 'done', sent: item.file.size, photo: current.photo, job: current.job, before })
   photosAdded()
 }
 
@@ -272,14 +280,15 @@ function hashes({ archive, file }: Item): boolean {
   return !archive && file.size <= MOST_HASHED
 }
 
-/** The upload with which the file has arrived, as one that was chosen again after a reload, if its photo is there. */
+/** The upload with which the file has arrived, as one that was chosen again after a reload, if its photos are there. */
 async function hasArrived(item: Item, sha256: string | null): Promise<Upload | null> {
   const id = recallArrived(item.print)
-  if (!id || !sha256) return null
-  const upload = await look<Upload>(`/uploads/${id}`)
+  const upload = id ? await look<Upload>(`/uploads/${id}`) : null
+  if (upload?.job) return ['running', 'done'].includes(upload.job.state) ? upload : null
   if (!upload?.photo) return null
   const photo = await look<Photo>(`/photos/${encodeURIComponent(upload.photo.filename)}`)
-  return photo?.sha256 === sha256 && photo.trashed_at === null ? upload : null
+  const same = photo?.size === item.file.size && (!sha256 || photo.sha256 === sha256)
+  return same && photo.trashed_at === null ? upload : null
 }
 
 /** What is there, or null if nothing is. */
