@@ -119,8 +119,11 @@ class Victim:
         kills: bool,
     ) -> tuple["subprocess.CompletedProcess[str]", list[str], bytes]:
         responses: list[bytes] = []
+        started = threading.Event()
 
         def kill() -> None:
+            # The process may call before this thread has its number.
+            started.wait()
             os.kill(process.pid, signal.SIGKILL)
 
         def answered(response: bytes) -> None:
@@ -150,6 +153,7 @@ class Victim:
                 "AWS_ENDPOINT_URL": f"http://localhost:{proxy.server_port}",
             },
         )
+        started.set()
         try:
             log, _ = process.communicate(timeout=180)
         except subprocess.TimeoutExpired:
