@@ -42,6 +42,8 @@ class Victim:
         assert backstage.settings.endpoint, "AWS_ENDPOINT_URL is not set"
         self.endpoint = backstage.settings.endpoint
         self.name, self.region = deployed["Configuration"]["FunctionName"], backstage.settings.region
+        #: The body of the call at which the last run was killed.
+        self.killed_at = b""
         self.program = folder / function
         if not self.program.exists():
             with urllib.request.urlopen(deployed["Code"]["Location"]) as response:
@@ -121,9 +123,10 @@ class Victim:
         responses: list[bytes] = []
         started = threading.Event()
 
-        def kill() -> None:
+        def kill(body: bytes = b"") -> None:
             # The process may call before this thread has its number.
             started.wait()
+            self.killed_at = body
             os.kill(process.pid, signal.SIGKILL)
 
         def answered(response: bytes) -> None:
@@ -134,7 +137,7 @@ class Victim:
         # It sleeps instead of handing out a second event. Nothing waits for that.
         runtime.daemon_threads = True
         calls: list[str] = []
-        proxy = _serve(_proxy(self.endpoint, calls, at, when, nth, kill if kills else lambda: None, do))
+        proxy = _serve(_proxy(self.endpoint, calls, at, when, nth, kill if kills else lambda _: None, do))
         process = subprocess.Popen(
             [self.program],
             stdout=subprocess.PIPE,
@@ -242,7 +245,7 @@ def _proxy(
     at: str,
     when: str,
     nth: int,
-    kill: Callable[[], None],
+    kill: Callable[[bytes], None],
     do: Callable[[], object] | None,
 ) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
@@ -266,7 +269,7 @@ def _proxy(
                     hit = False
             self.close_connection |= hit
             if hit and when == "before":
-                kill()
+                kill(body)
                 return
             upstream = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=180)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
@@ -277,7 +280,7 @@ def _proxy(
             is_head = self.command == "HEAD"
             content_length = response.headers["Content-Length"] if is_head else str(len(content))
             if hit:
-                kill()
+                kill(body)
                 return
             self.send_response(response.status)
             for key, value in response.getheaders():

@@ -469,13 +469,12 @@ def test_a_second_delivery_outlives_the_call_that_works_on_its_lane(stage: Stage
     stage.running.run(stage.event(user, job, None), "SendMessageBatch", "before")
     # It has taken the lease, and dies.
     stage.running.run(stage.event(user, job, 0), "UpdateItem", "after")
-    # It finds the lease, and sends the message that continues the lane after it.
-    calls = stage.running.run(stage.event(user, job, 0), "SendMessageBatch", "after")
+    # It finds the lease, and sends the message that continues the lane when the lease has expired.
+    calls = stage.running.run(stage.event(user, job, 0), "SendMessageBatch", "before")
     assert calls == ["GetItem", "UpdateItem", "SendMessageBatch"]
-    delayed = stage.backstage.sqs.get_queue_attributes(
-        QueueUrl=stage.queue, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
-    )
-    assert int(delayed["Attributes"]["ApproximateNumberOfMessagesDelayed"]) > 0
+    [entry] = json.loads(stage.running.killed_at)["Entries"]
+    message = stage.message(user, job, 0).replace(" ", "")
+    assert (entry["DelaySeconds"], entry["MessageBody"]) == (120, message)
     stage.send(user, job, 0)
     assert counts(finish(user, job)) == (4, 3, 1, 0)
 

@@ -359,7 +359,7 @@ def _seen(page: Page) -> Any:
 
 def _wait_for_thumbnails(page: Page) -> None:
     page.wait_for_timeout(500)
-    # As a function: the content security policy forbids to evaluate a text again and again.
+    # As a function: the content security policy forbids evaluating a string, which polling would do.
     page.wait_for_function(
         "() => [...document.querySelectorAll('[data-photo] img')].every((image) => image.complete)",
         timeout=60_000,

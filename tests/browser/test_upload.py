@@ -152,6 +152,48 @@ def test_files_that_are_chosen_again_after_a_reload_arrive_once(
     assert len(user.names()) == 7
 
 
+def test_an_upload_that_was_cancelled_elsewhere_begins_anew(
+    visit: Callable[..., Visit], user: User, files: Callable[..., Path]
+) -> None:
+    page = visit().log_in(user, "/upload")
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/uploads", lose)
+    cat = files("cat.jpg", photos.photo())
+    choose(page, cat)
+    expect(page.locator(".upload")).to_contain_text("waiting for the network")
+    (upload,) = user.get("/uploads").json()["uploads"]
+    assert user.call("DELETE", f"/uploads/{upload['id']}").status_code == 204
+    page.unroute_all()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    choose(page, cat)
+    expect(page.get_by_text("1 file uploaded.")).to_be_visible()
+    assert [original_name(photo) for photo in user.photos()] == ["cat"]
+
+
+def test_a_file_whose_last_response_was_lost_was_not_uploaded_before(
+    visit: Callable[..., Visit], user: User, files: Callable[..., Path]
+) -> None:
+    page = visit().log_in(user, "/upload")
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/uploads/*/complete", lose, times=1)
+    choose(page, files("cat.jpg", photos.photo()))
+    expect(page.get_by_text("1 file uploaded.")).to_be_visible()
+    expect(page.get_by_text("uploaded before")).to_have_count(0)
+    assert len(user.names()) == 1
+
+
 def test_leaving_the_page_asks_while_files_are_being_sent(
     visit: Callable[..., Visit], user: User, files: Callable[..., Path]
 ) -> None:

@@ -9,6 +9,7 @@ import {
   fingerprint,
   forget,
   forgetArrived,
+  MOST_ITEMS,
   recall,
   recallArrived,
   remember,
@@ -109,6 +110,15 @@ describe('what is remembered of uploads', () => {
     expect(localStorage.length).toBe(1)
     forgetArrived('new')
     expect(recallArrived('new', 6)).toBeNull()
+  })
+
+  test('has room for everything else', () => {
+    for (let number = 0; number < MOST_ITEMS; number += 1) rememberArrived(`${number}`, 'u', 0)
+    rememberArrived('one too many', 'u', day - 1)
+    expect(recallArrived('one too many', day - 1)).toBeNull()
+    rememberArrived('next day', 'u', day)
+    expect(recallArrived('next day', day)).toBe('u')
+    expect(localStorage.length).toBe(1)
   })
 
   test('does without an item if the storage is full', () => {

@@ -360,12 +360,16 @@ function useLoading(photos: Library, blocks: Block[], view: View): void {
 
   // Once an error is gone, what is missing is loaded again.
   const hasFailed = photos.error.value !== undefined
+  const hadFailed = useRef(false)
   const now = useRef({ photos, blocks, wanted, view })
   now.current = { photos, blocks, wanted, view }
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const from = useRef(view.top)
 
   useEffect(() => {
+    const fails = hasFailed && !hadFailed.current
+    hadFailed.current = hasFailed
+    if (fails) return
     const load = () => {
       const { photos, blocks, wanted, view } = now.current
       const moved = Math.abs(view.top - from.current)

@@ -17,6 +17,8 @@ const KEY_LASTS_MS = 86_400_000
 /** Followed by the fingerprint: each file that has arrived has an item of its own, since there may be thousands. */
 const ARRIVED = 'yourplace.arrived.'
 const ARRIVED_LASTS_MS = 86_400_000
+/** Some 2 million characters: browsers that allow least have room for 2.5 million, and log-ins need some of it. */
+export const MOST_ITEMS = 15_000
 
 export async function fingerprint(user: string, file: File, path: string): Promise<string> {
   const text = [user, path, file.size, file.lastModified].join('\n')
@@ -57,11 +59,14 @@ export function recallArrived(print: string, now = Date.now()): string | null {
   return id && now - Number(at) < ARRIVED_LASTS_MS ? id : null
 }
 
+/** Remembers it if there is room. Otherwise the file is sent again if it is chosen again. */
 export function rememberArrived(print: string, id: string, now = Date.now()): void {
+  if (localStorage.length >= MOST_ITEMS) tidyArrived(now)
+  if (localStorage.length >= MOST_ITEMS) return
   try {
     localStorage.setItem(ARRIVED + print, `${id} ${now}`)
   } catch {
-    // The storage is full. If the file is chosen again, it is sent again.
+    // Something else has filled the storage.
   }
 }
 

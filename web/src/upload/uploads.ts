@@ -114,18 +114,20 @@ export function retry(item: Item): void {
 
 /** Takes a file from the list, once what has arrived of an unfinished upload is deleted. */
 export async function cancel(item: Item): Promise<void> {
-  item.stop.abort()
-  const id = recall(item.print)?.id
-  if (id) await discard(id)
-  forget(item.print)
-  forgetArrived(item.print)
+  if (item.view.peek().state !== 'done') {
+    item.stop.abort()
+    const id = recall(item.print)?.id
+    if (id) await discard(id)
+    forget(item.print)
+  }
   drop(item)
   tick()
 }
 
 export async function discard(id: string): Promise<void> {
   await api(`/uploads/${id}`, { method: 'DELETE' }).catch((error) => {
-    if (!(error instanceof Problem && error.status === 404)) throw error
+    const isOver = error instanceof Problem && (error.status === 404 || error.kind === 'upload-ended')
+    if (!isOver) throw error
   })
 }
 
@@ -216,9 +218,10 @@ function untilOnline(): Promise<void> {
 
 async function upload(item: Item): Promise<void> {
   let current = await begin(item)
-  const before = current.state === 'done'
-  while (current.state === 'open') {
-    const parts = current.parts ?? []
+  // If this page has sent it, only the response was lost.
+  const before = current.state === 'done' && item.view.peek().sent === 0
+  while (current.state === 'open' || current.state === 'checking') {
+    const parts = (current.state === 'open' && current.parts) || []
     if (parts.length > 0) {
       await send(item, current, parts)
       // Only the first 100 missing parts are listed.
@@ -237,6 +240,8 @@ async function upload(item: Item): Promise<void> {
     }
   }
   forget(item.print)
+  // Somebody has cancelled it, here or on another device. The next try begins a new one.
+  if (current.state !== 'done') throw new Unreachable()
   rememberArrived(item.print, current.id)
   set(item, { state: 'done', sent: item.file.size, photo: current.photo, job: current.job, before })
   photosAdded()
@@ -247,9 +252,10 @@ async function begin(item: Item): Promise<Upload> {
   const known = recall(item.print)
   if (known?.id) {
     const found = await look<Upload>(`/uploads/${known.id}`)
-    if (found && ['open', 'checking', 'done'].includes(found.state)) {
-      return found.state === 'checking' ? { ...found, state: 'open', parts: [] } : found
-    }
+    const isSent = item.view.peek().sent > 0
+    if (found && (['open', 'checking'].includes(found.state) || (found.state === 'done' && isSent))) return found
+    // An earlier page has sent it. Its photo may have been deleted since.
+    if (found?.state === 'done') rememberArrived(item.print, found.id)
   }
   const { file } = item
   const sha256 = hashes(item) ? hex(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())) : null
@@ -280,7 +286,10 @@ function hashes({ archive, file }: Item): boolean {
   return !archive && file.size <= MOST_HASHED
 }
 
-/** The upload with which the file has arrived, as one that was chosen again after a reload, if its photos are there. */
+/**
+ * The upload with which the file has arrived, as one that is chosen again after a reload. A photo must still be there.
+ * Of an archive only its job is known.
+ */
 async function hasArrived(item: Item, sha256: string | null): Promise<Upload | null> {
   const id = recallArrived(item.print)
   const upload = id ? await look<Upload>(`/uploads/${id}`) : null
