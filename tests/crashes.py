@@ -29,6 +29,9 @@ from urllib.parse import parse_qs, urlsplit
 import auctions
 from service import NO_KEYS, User
 
+#: Responds to a call instead of AWS.
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
 #: Stands for any call.
 ANY = "*"
 
@@ -73,6 +76,23 @@ class Victim:
         _, calls, response = self._run(event, call, "after", nth, kills=False)
         return calls, json.loads(response)
 
+    def refuse(self, event: dict[str, Any], call: str, status: int, code: str) -> tuple[list[str], Any]:
+        """Runs the function with an event, and answers its first `call`, which S3 carries out, with an error.
+
+        Returns the function's calls, and its own response.
+        """
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            body = f"<Error><Code>{code}</Code></Error>".encode()
+            handler.send_response(status)
+            handler.send_header("Content-Type", "application/xml")
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        _, calls, response = self._run(event, call, "after", 1, answer=answer)
+        return calls, json.loads(response)
+
     def pause(self, event: dict[str, Any], at: str, do: Callable[[], object], nth: int = 1) -> Any:
         """Runs the function with an event, and calls `do` before AWS sees its nth call to `at`, which is not
         `ANY`. Its other calls wait meanwhile. Returns the function's response.
@@ -99,14 +119,15 @@ class Victim:
         nth: int,
         do: Callable[[], object] | None = None,
         kills: bool = True,
+        answer: Answer | None = None,
     ) -> tuple["subprocess.CompletedProcess[str]", list[str], bytes]:
         """Runs the function until it is killed: at the call, or else after its response.
 
-        Without `do` and `kills`, the connection is closed instead of responding to the call. It runs again if
-        it did not get the keys of the token's issuer in time.
+        Without `do` and `kills`, the connection is closed instead of responding to the call, and `answer`
+        responds to it itself. It runs again if it did not get the keys of the token's issuer in time.
         """
         for _ in range(4):
-            done, calls, response = self._run_once(event, at, when, nth, do, kills)
+            done, calls, response = self._run_once(event, at, when, nth, do, kills, answer)
             if NO_KEYS not in response:
                 break
         return done, calls, response
@@ -119,6 +140,7 @@ class Victim:
         nth: int,
         do: Callable[[], object] | None,
         kills: bool,
+        answer: Answer | None,
     ) -> tuple["subprocess.CompletedProcess[str]", list[str], bytes]:
         responses: list[bytes] = []
         started = threading.Event()
@@ -137,7 +159,8 @@ class Victim:
         # It sleeps instead of handing out a second event. Nothing waits for that.
         runtime.daemon_threads = True
         calls: list[str] = []
-        proxy = _serve(_proxy(self.endpoint, calls, at, when, nth, kill if kills else lambda _: None, do))
+        hit = kill if kills else lambda _: None
+        proxy = _serve(_proxy(self.endpoint, calls, at, when, nth, hit, do, answer))
         process = subprocess.Popen(
             [self.program],
             stdout=subprocess.PIPE,
@@ -247,6 +270,7 @@ def _proxy(
     nth: int,
     kill: Callable[[bytes], None],
     do: Callable[[], object] | None,
+    answer: Answer | None,
 ) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
@@ -267,7 +291,7 @@ def _proxy(
                 if hit and do is not None:
                     do()
                     hit = False
-            self.close_connection |= hit
+            self.close_connection |= hit and answer is None
             if hit and when == "before":
                 kill(body)
                 return
@@ -279,6 +303,9 @@ def _proxy(
             # The response to HEAD has the length of the object, and no body.
             is_head = self.command == "HEAD"
             content_length = response.headers["Content-Length"] if is_head else str(len(content))
+            if hit and answer is not None:
+                answer(self)
+                return
             if hit:
                 kill(body)
                 return

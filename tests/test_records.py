@@ -266,6 +266,33 @@ def test_an_upload_that_dies_leaves_a_whole_photo_or_none(
         assert totals(user)[1:] == (0, len(library.stored(user))), what
 
 
+@pytest.mark.parametrize("trouble", ["lost", "in progress"])
+@pytest.mark.parametrize("function", ["upload_single_photo", "unzip"])
+def test_a_photo_that_is_sent_again_is_stored_once(
+    user: User,
+    library: Library,
+    backstage: auctions.Backstage,
+    programs: Path,
+    function: str,
+    trouble: str,
+) -> None:
+    """The SDK sends it again if the response is lost, and S3 asks for that while the first write goes on."""
+    victim = Victim(backstage, function, programs)
+    if function == "unzip":
+        body, content_type = build([Entry("a.jpg", photo())]), "application/zip"
+    else:
+        body, content_type = photo(), "image/jpeg"
+    event = request(backstage, user, f"/{function}", body, content_type)
+    if trouble == "lost":
+        calls, response = victim.lose_response(event, "PUT")
+    else:
+        calls, response = victim.refuse(event, "PUT", 409, "ConditionalRequestConflict")
+    assert response["statusCode"] in (200, 201), response
+    assert calls.count("PUT") == 2, calls
+    assert list(library.stored(user).values()) == [len(photo())]
+    all_right(library, [("sent again", user)])
+
+
 def test_an_archive_that_dies_leaves_whole_photos(
     make_user: MakeUser, library: Library, backstage: auctions.Backstage, programs: Path
 ) -> None:

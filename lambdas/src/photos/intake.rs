@@ -113,7 +113,7 @@ impl<'a> Intake<'a> {
     /// [`StoreError`]; nothing is stored then.
     pub async fn store(&self, original: &str, kind: PhotoType, photo: Bytes) -> Result<PhotoRecord, StoreError> {
         let size = photo.len() as u64;
-        self.store_with(size, self.photos.put(self.user, original, kind, photo, self.id)).await
+        self.store_with(size, Box::pin(self.photos.put(self.user, original, kind, photo, self.id))).await
     }
 
     /// As [`Intake::store`], once: see [`PhotoStore::put_once`].

@@ -14,8 +14,12 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
-use super::error::{CloudError, ErrorKind};
+use super::{
+    error::{CloudError, ErrorKind},
+    table::pause_before,
+};
 
 /// How much one `UploadPartCopy` copies. A larger object is copied in parts, several at a time.
 pub const COPY_BYTES: u64 = 64 << 20;
@@ -58,10 +62,11 @@ impl Objects {
 
     /// Stores an object unless its key is taken. Returns whether the key was free.
     ///
-    /// The payload is not signed: TLS and the CRC-32 that S3 checks protect it, and a SHA-256 doubled the work.
+    /// The SDK repeats a call whose response was lost. The repeated call finds the key taken by the object itself, whose
+    /// metadata tells.
     ///
     /// # Errors
-    /// Any [`CloudError`]; nothing is stored then.
+    /// Any [`CloudError`].
     pub async fn put_new(
         &self,
         key: &str,
@@ -69,20 +74,40 @@ impl Objects {
         bytes: Bytes,
         upload: Option<&str>,
     ) -> Result<bool, CloudError> {
-        let put = self
-            .s3
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .if_none_match("*")
-            .content_type(media_type)
-            .set_metadata(upload.map(|upload| HashMap::from([(UPLOAD.to_owned(), upload.to_owned())])))
-            .body(ByteStream::from(bytes))
-            .customize()
-            .disable_payload_signing()
-            .send()
-            .await;
-        unless_precondition(put.map(|_| ()).map_err(CloudError::from))
+        let write = Uuid::now_v7().to_string();
+        let metadata = [(WRITE, Some(write.as_str())), (UPLOAD, upload)];
+        let metadata = metadata.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        if self.put_if_new(key, media_type, bytes, metadata.collect()).await? {
+            return Ok(true);
+        }
+        let metadata = self.head(key).await?.and_then(|head| head.metadata);
+        Ok(metadata.is_some_and(|metadata| metadata.get(WRITE) == Some(&write)))
+    }
+
+    /// Stores an object unless its key is taken, maybe by an earlier attempt of the same call. Returns whether the key
+    /// was free.
+    ///
+    /// The payload is not signed: TLS and the CRC-32 that S3 checks protect it, and a SHA-256 doubled the work.
+    async fn put_if_new(
+        &self,
+        key: &str,
+        media_type: &str,
+        bytes: Bytes,
+        metadata: HashMap<String, String>,
+    ) -> Result<bool, CloudError> {
+        for attempt in 0..MAX_PUTS {
+            pause_before(attempt).await;
+            let put = self.s3.put_object().bucket(&self.bucket).key(key).if_none_match("*").content_type(media_type);
+            let put = put.set_metadata(Some(metadata.clone())).body(ByteStream::from(bytes.clone()));
+            let put = put.customize().disable_payload_signing().send().await;
+            match put.map(|_| ()).map_err(CloudError::from) {
+                // Another write of the key is in progress. It may fail ("PutObject", If-None-Match, Amazon S3 API
+                // Reference).
+                Err(error) if error.status() == Some(409) => {}
+                put => return unless_precondition(put),
+            }
+        }
+        Err(in_progress())
     }
 
     /// Stores an object, whatever is there.
@@ -266,6 +291,12 @@ pub struct ObjectVersion {
 /// The metadata that names the upload, or the reservation, which made an object.
 const UPLOAD: &str = "upload";
 
+/// The metadata that names the call of [`Objects::put_new`] which made an object.
+const WRITE: &str = "write";
+
+/// How many times an object is sent while another write of its key is in progress.
+const MAX_PUTS: u32 = 6;
+
 /// Multipart uploads ("Uploading and copying objects using multipart upload", Amazon S3 User Guide).
 impl Objects {
     /// Starts a multipart upload and returns its id.
@@ -323,9 +354,7 @@ impl Objects {
         let completed = complete.customize().config_override(patient()).send().await;
         match completed.map(|_| ()).map_err(CloudError::from) {
             // That write may be this one: the SDK retries a call whose response was lost. Its outcome is not known yet.
-            Err(error) if error.status() == Some(409) => {
-                Err(CloudError::of_kind(ErrorKind::Throttled, "another write of the same key is in progress"))
-            }
+            Err(error) if error.status() == Some(409) => Err(in_progress()),
             completed => unless_precondition(completed),
         }
     }
@@ -488,14 +517,15 @@ impl Objects {
         self.read_document(key).await?.ok_or_else(|| CloudError::unusable("a document is missing"))
     }
 
-    /// Stores a JSON document unless its key is taken. Returns whether the key was free.
+    /// Stores a JSON document unless its key is taken, maybe by an earlier attempt of this call. Returns whether the key
+    /// was free.
     ///
     /// # Errors
     /// Any [`CloudError`].
     pub async fn put_document<T: Serialize>(&self, key: &str, document: &T) -> Result<bool, CloudError> {
         let json = serde_json::to_vec(document);
         let json = json.map_err(|error| CloudError::caused("a document cannot be JSON", error))?;
-        self.put_new(key, "application/json", json.into(), None).await
+        self.put_if_new(key, "application/json", json.into(), HashMap::new()).await
     }
 
     /// Sends a part of a multipart upload.
@@ -537,7 +567,11 @@ fn patient() -> aws_sdk_s3::config::Builder {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
-/// False after a failed precondition. 412: the key is taken. 409: another write of the same key is in progress.
+fn in_progress() -> CloudError {
+    CloudError::of_kind(ErrorKind::Throttled, "another write of the same key is in progress")
+}
+
+/// False after a failed precondition.
 fn unless_precondition(result: Result<(), CloudError>) -> Result<bool, CloudError> {
     match result {
         Ok(()) => Ok(true),
