@@ -251,17 +251,18 @@ def box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content) + 8) + kind + content
 
 
-def heif_of_itself(kind: bytes, brand: bytes) -> bytes:
-    """A picture that is derived from itself."""
+def heif_of_itself(
+    kind: bytes, brand: bytes, data: bytes = b"\0\0\0\0" + struct.pack(">HH", 64, 64)
+) -> bytes:
+    """A picture that is derived from itself. The data are those of a grid with one tile."""
     infe = box(b"infe", b"\2\0\0\0\0\1\0\0" + kind + b"\0")
-    grid = b"\0\0\0\0" + struct.pack(">HH", 64, 64)
     meta = b"\0\0\0\0" + box(b"hdlr", b"\0\0\0\0\0\0\0\0pict" + bytes(13))
     meta += box(b"pitm", b"\0\0\0\0\0\1") + box(b"iinf", b"\0\0\0\0\0\1" + infe)
     meta += box(b"iref", b"\0\0\0\0" + box(b"dimg", struct.pack(">HHH", 1, 1, 1)))
-    meta += box(b"iloc", b"\1\0\0\0\x44\0\0\1" + struct.pack(">HHHHII", 1, 1, 0, 1, 0, len(grid)))
+    meta += box(b"iloc", b"\1\0\0\0\x44\0\0\1" + struct.pack(">HHHHII", 1, 1, 0, 1, 0, len(data)))
     ipco = box(b"ipco", box(b"ispe", b"\0\0\0\0" + struct.pack(">II", 64, 64)))
     meta += box(b"iprp", ipco + box(b"ipma", b"\0\0\0\0" + struct.pack(">IHBB", 1, 1, 1, 1)))
-    meta += box(b"idat", grid)
+    meta += box(b"idat", data)
     return box(b"ftyp", brand + b"\0\0\0\0mif1" + brand) + box(b"meta", meta)
 
 
@@ -298,6 +299,7 @@ def bombs() -> dict[str, bytes]:
         "grid.heic": heif_of_itself(b"grid", b"heic"),
         "identity.heic": heif_of_itself(b"iden", b"heic"),
         "grid.avif": heif_of_itself(b"grid", b"avif"),
+        "empty.avif": heif_of_itself(b"av01", b"avif", b""),
     }  # fmt: skip
 
 

@@ -144,12 +144,17 @@ fn decode_grid(file: &HeifFile<'_>, id: ItemId, depth: u32) -> Result<Image<u8>,
 }
 
 fn decode_item(file: &HeifFile<'_>, id: ItemId) -> Result<Image<u8>, Unrenderable> {
+    let data = file.item_data(id)?.into_owned();
+    // A debug build of the decoder would abort.
+    if data.is_empty() {
+        return Err(Unrenderable::Unsupported("a picture without data"));
+    }
     let mut settings = Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
     settings.set_frame_size_limit(u32::try_from(MAX_PIXELS).unwrap_or(u32::MAX));
     let mut decoder = Decoder::with_settings(&settings)?;
-    let mut sent = decoder.send_data(file.item_data(id)?.into_owned(), None, None, None);
+    let mut sent = decoder.send_data(data, None, None, None);
     let picture = loop {
         match (decoder.get_picture(), sent) {
             (Ok(picture), _) => break picture,
