@@ -62,8 +62,8 @@ impl Objects {
 
     /// Stores an object unless its key is taken. Returns whether the key was free.
     ///
-    /// The SDK repeats a call whose response was lost. The repeated call finds the key taken by the object itself, whose
-    /// metadata tells.
+    /// The SDK repeats a call whose response was lost. The repeated call finds the key taken by the object itself. The
+    /// object's metadata tells.
     ///
     /// # Errors
     /// Any [`CloudError`].
@@ -517,8 +517,8 @@ impl Objects {
         self.read_document(key).await?.ok_or_else(|| CloudError::unusable("a document is missing"))
     }
 
-    /// Stores a JSON document unless its key is taken, maybe by an earlier attempt of this call. Returns whether the key
-    /// was free.
+    /// Stores a JSON document unless its key is taken, maybe by an earlier attempt of this call. Returns whether the
+    /// key was free.
     ///
     /// # Errors
     /// Any [`CloudError`].
