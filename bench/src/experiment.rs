@@ -181,11 +181,16 @@ impl<'a> Bench<'a> {
         }
         let wall = from.elapsed();
         let calls = self.cloud.take_calls();
-        let is_done = self.cloud.attribute(&job.item, "state").as_deref() == Some("done")
-            && self.cloud.attribute(&job.item, "stored") == Some(job.archive.entries.to_string());
+        let entries = job.archive.map_or(work.photos as u64, |archive| archive.entries);
+        let attribute = |name| self.cloud.attribute(&job.item, name).unwrap_or_default();
+        let [state, stored, skipped, failed] = ["state", "stored", "skipped", "failed"].map(attribute);
+        let is_done = state == "done" && stored == entries.to_string();
         match (free.first(), &calls.refused) {
             (Some(function), Some(refused)) => Err(function.failure(format!("DynamoDB refused {refused}").as_bytes())),
-            (Some(function), None) if !is_done => Err(function.failure(b"the job has not stored every photo")),
+            (Some(function), None) if !is_done => {
+                let ended = format!("the job is {state}: stored {stored}, skipped {skipped}, failed {failed}");
+                Err(function.failure(ended.as_bytes()))
+            }
             _ => {
                 let cpu = free.iter().map(|function| Duration::from_nanos(function.cpu_ns())).sum();
                 samples.memory = free.iter().fold(samples.memory, |most, function| most.max(function.memory()));

@@ -14,7 +14,11 @@ mod plan;
 mod process;
 mod server;
 
-use std::{env, io, path::PathBuf};
+use std::{
+    env,
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use layer_jwt::testing::SigningKey;
 
@@ -30,7 +34,8 @@ async fn main() -> Result<(), Failure> {
     let cloud = cloud::Cloud::start(plan.port, plan.latency(), &key, token.clone()).await?;
     let bench = experiment::Bench::new(&plan, &cloud, token)?;
     let mut results = Vec::new();
-    for experiment in &plan.experiments {
+    for (number, experiment) in (1..).zip(&plan.experiments) {
+        writeln!(io::stderr(), "{number}/{}: {}", plan.experiments.len(), experiment.name)?;
         results.push(bench.run(experiment).await?);
     }
     serde_json::to_writer(io::stdout(), &results)?;

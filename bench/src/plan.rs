@@ -80,19 +80,23 @@ pub(crate) struct Work {
     /// Keys without objects in S3, where all others have one.
     #[serde(default)]
     pub(crate) absent: Vec<String>,
+    /// The documents of jobs that are in S3 already, by key.
+    #[serde(default)]
+    pub(crate) documents: BTreeMap<String, Value>,
     /// Only for [`Kind::Job`].
     #[serde(default)]
     pub(crate) job: Option<Job>,
 }
 
-/// A job that unpacks an archive.
+/// A job that unpacks an archive, or exports the user's photos.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Job {
     /// The range key of its item in the table.
     pub(crate) item: String,
     /// Its first message. `{{message}}` in the event is replaced by a message, as a JSON string.
     pub(crate) message: String,
-    pub(crate) archive: ArchiveSize,
+    /// The archive that it unpacks.
+    pub(crate) archive: Option<ArchiveSize>,
     /// The number of processes.
     pub(crate) workers: usize,
 }

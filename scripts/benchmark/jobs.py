@@ -1,5 +1,6 @@
-"""Jobs that unpack archives of any size: time, calls, memory and cost, by entries and by workers."""
+"""Jobs that unpack archives of any size, and exports: time, calls, memory and cost."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,16 +25,25 @@ _WORKERS = ((2_000, _PHOTO, 1), (2_000, _PHOTO, 5), (2_000, _PHOTO, 16))
 _LARGE = ((102_400, _PHOTO, 2),)
 _QUICK = ((1_000, _SMALL, 2), (500, _PHOTO, 1), (500, _PHOTO, 5))
 
+# The photos that are exported, and the workers. 20,000 photos have 50 GB.
+_EXPORTS = ((1_000, 1), (1_000, 5), (1_000, 16), (20_000, 2))
+_QUICK_EXPORTS = ((200, 1), (200, 5))
+
 
 def experiments(quick: bool) -> list[Experiment]:
-    """Jobs for archives of equal photos."""
-    return [
-        Experiment(GROUP, f"{entries:,} entries of {size:,} bytes", "job", 1, [_work(entries, size, workers)])
+    """Jobs for archives of equal photos, and exports of equal photos."""
+    unzips = [
+        (f"{entries:,} entries of {size:,} bytes", _unzip(entries, size, workers))
         for entries, size, workers in (_QUICK if quick else (*_GROWTH, *_WORKERS, *_LARGE))
     ]
+    exports = [
+        (f"{photos:,} photos of {library.PHOTO_BYTES:,} bytes, exported", _export(photos, workers))
+        for photos, workers in (_QUICK_EXPORTS if quick else _EXPORTS)
+    ]
+    return [Experiment(GROUP, title, "job", 1, [work]) for title, work in unzips + exports]
 
 
-def _work(entries: int, size: int, workers: int) -> Work:
+def _unzip(entries: int, size: int, workers: int) -> Work:
     # As bench/src/cloud/archive.rs writes it: a header, a record and the ends of the directory.
     length = entries * (size + (30 + 21) + (46 + 21 + 12)) + 56 + 20 + 22
     job = {
@@ -46,6 +56,21 @@ def _work(entries: int, size: int, workers: int) -> Work:
     return Work(f"{workers}", _FUNCTION, [events.job("{{message}}")], items=items, job=job)
 
 
+def _export(count: int, workers: int) -> Work:
+    photos = library.Photos(count)
+    job = {"item": f"job#{_JOB}", "message": events.job_message(_JOB, None), "workers": workers}
+    return Work(
+        f"{workers}",
+        _FUNCTION,
+        [events.job("{{message}}")],
+        photos=count,
+        items=[photos.usage(jobs=(_JOB,)), library.export(_JOB)],
+        absent=[library.export_key(_JOB)],
+        documents=library.export_request(_JOB),
+        job=job,
+    )
+
+
 def table(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     """Time, throughput, calls, memory and cost of each job."""
     results = Results(run)
@@ -55,7 +80,7 @@ def table(run: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
         for workers, passes in results.works(GROUP, title).items()
     ]
     columns = [
-        "archive",
+        "job",
         "workers",
         "seconds",
         "MB/s",
@@ -74,7 +99,7 @@ def _figures(
     run: Mapping[str, Any],
     prices: Mapping[str, Any],
 ) -> Iterable[str]:
-    entries, size = (int(word.replace(",", "")) for word in (title.split()[0], title.split()[3]))
+    entries, size = (int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", title))
     megabytes = entries * size / 1e6
     wall, cpu = median(passes, "wall_ms") / 1000, median(passes, "cpu_ms") / 1000
     last = passes[-1]

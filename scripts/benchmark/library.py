@@ -49,7 +49,7 @@ class Photos:
         """The later it was uploaded, the earlier it was taken."""
         return _FIRST_TAKEN + timedelta(seconds=(self.count - number - 1) * (_TAKEN_SECONDS // self.count))
 
-    def usage(self, *, changes: int = 0, uploads: tuple[str, ...] = ()) -> Item:
+    def usage(self, *, changes: int = 0, uploads: tuple[str, ...] = (), jobs: tuple[str, ...] = ()) -> Item:
         """The user's usage, when the photos have changed so often since the photo index was written."""
         reserved = len(uploads)
         numbers = {
@@ -60,7 +60,8 @@ class Photos:
             "changes": self.count + changes,
             "indexed": self.count,
         }
-        return _usage(numbers) | ({"uploads": {"SS": list(uploads)}} if uploads else {})
+        sets = {"uploads": uploads, "jobs": jobs}
+        return _usage(numbers) | {name: {"SS": list(ids)} for name, ids in sets.items() if ids}
 
 
 def job(job_id: str, upload_id: str, size: int, etag: str) -> Item:
@@ -74,6 +75,22 @@ def job(job_id: str, upload_id: str, size: int, etag: str) -> Item:
     }
     item = _key(f"job#{job_id}") | {name: {"S": text} for name, text in texts.items()}
     return item | {"size": {"N": str(size)}}
+
+
+def export(job_id: str) -> Item:
+    """An export that nobody has planned yet."""
+    item = _key(f"job#{job_id}") | {"state": {"S": "running"}, "createdAt": {"S": "2026-01-01T00:00:00.000Z"}}
+    return item | {"files": {"L": []}}
+
+
+def export_request(job_id: str) -> Mapping[str, Any]:
+    """What a user who exports all photos asks for, by its key in S3."""
+    return {f"jobs/{USER}/{job_id}/request.json": {"originals": True}}
+
+
+def export_key(job_id: str) -> str:
+    """The key of the first archive of an export."""
+    return f"exports/{USER}/{job_id}/1.zip"
 
 
 def usage_of_job(job_id: str, size: int) -> Item:

@@ -50,6 +50,7 @@ def _experiment(folder: Path, experiment: Experiment) -> dict[str, Any]:
             "items": work.items,
             "removed": work.removed,
             "absent": work.absent,
+            "documents": work.documents,
             "job": work.job,
         }
         for work in experiment.works

@@ -28,8 +28,8 @@ class Work:
     """A unit of work: its label in the tables, who does it, its events, and what it finds.
 
     The user has so many `photos`. The table contains `items` besides theirs, or instead of them, and not
-    the items whose range keys are `removed`. S3 has no objects with the keys `absent`. A `job`
-    is done by several processes, to which the only event delivers its messages.
+    the items whose range keys are `removed`. S3 has no objects with the keys `absent`, and has the
+    `documents` of jobs. A `job` is done by several processes, to which the only event delivers its messages.
     """
 
     label: str
@@ -39,6 +39,7 @@ class Work:
     items: Sequence[library.Item] = ()
     removed: Sequence[str] = ()
     absent: Sequence[str] = ()
+    documents: Mapping[str, Any] = field(default_factory=dict)
     job: Mapping[str, Any] | None = None
 
 

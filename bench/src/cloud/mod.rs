@@ -111,7 +111,9 @@ impl Cloud {
                 Table::range_key(&Value::Object(item.clone())).map_err(|error| Failure::Plan(error.to_string()))?;
             world.library.set(&key, Some(item));
         }
-        world.bucket.reset(photos, &work.absent, work.job.as_ref().map(|job| job.archive));
+        let archive = work.job.as_ref().and_then(|job| job.archive);
+        let documents = work.documents.iter().map(|(key, document)| (key.clone(), document.to_string().into()));
+        world.bucket.reset(photos, &work.absent, archive, documents.collect());
         world.messages.clear();
         Ok(())
     }

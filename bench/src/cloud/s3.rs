@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::LazyLock,
 };
 
 use hyper::{
@@ -26,6 +27,10 @@ const ARRIVED: &str = "arrived";
 /// The first bytes of a JPEG.
 const JPEG: [u8; 16] = [0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 1, 0, 72];
 const ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e\"";
+
+/// The content of each photo.
+static PHOTO: LazyLock<Bytes> =
+    LazyLock::new(|| JPEG.into_iter().chain((0..=u8::MAX).cycle()).take(PHOTO_BYTES).collect());
 
 /// The bucket.
 #[derive(Default)]
@@ -59,6 +64,7 @@ impl Operation {
         let is_multipart = query.contains("uploadId=");
         let name = match *request.method() {
             Method::PUT if is_copy => "UploadPartCopy",
+            Method::PUT if is_multipart => "UploadPart",
             Method::PUT => "PutObject",
             Method::HEAD => "HeadObject",
             Method::DELETE if is_multipart => "AbortMultipartUpload",
@@ -87,10 +93,16 @@ impl Operation {
 }
 
 impl Bucket {
-    /// A folder with so many photos and perhaps an archive, in a bucket without the objects `absent`.
-    pub(super) fn reset(&mut self, photos: Photos, absent: &[String], archive: Option<ArchiveSize>) {
+    /// A folder with so many photos, perhaps an archive, and documents, in a bucket without the objects `absent`.
+    pub(super) fn reset(
+        &mut self,
+        photos: Photos,
+        absent: &[String],
+        archive: Option<ArchiveSize>,
+        documents: BTreeMap<String, Bytes>,
+    ) {
         let absent = absent.iter().cloned().collect();
-        *self = Self { photos, absent, archive: archive.map(Archive::new), documents: BTreeMap::new() };
+        *self = Self { photos, absent, archive: archive.map(Archive::new), documents };
     }
 
     /// Keeps a document.
@@ -110,6 +122,7 @@ impl Bucket {
             "ListObjectsV2" => answer(StatusCode::OK, self.listing(operation)),
             "ListParts" => answer(StatusCode::OK, parts(operation)),
             "CreateMultipartUpload" => xml("InitiateMultipartUploadResult", "<UploadId>started</UploadId>"),
+            "UploadPart" => answer(StatusCode::OK, ""),
             "UploadPartCopy" => xml("CopyPartResult", &format!("<ETag>{ETAG}</ETag>")),
             "AbortMultipartUpload" => answer(StatusCode::NO_CONTENT, ""),
             "GetObject" | "HeadObject" | "DeleteObject" if self.absent.contains(key) => {
@@ -132,6 +145,9 @@ impl Bucket {
                 None => answer(StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>"),
             },
             "GetObject" if self.archive(operation).is_some() => self.part(operation),
+            "GetObject" if operation.range.is_none() && key.starts_with("photos/") => {
+                answer(StatusCode::OK, PHOTO.clone())
+            }
             "GetObject" if operation.range.is_some() => answer(StatusCode::PARTIAL_CONTENT, Bytes::from_static(&JPEG)),
             "GetObject" => {
                 let (length, chunks) = self.photos.index();
@@ -231,7 +247,7 @@ mod tests {
     #[test]
     fn pages_follow_each_other() {
         let mut bucket = Bucket::default();
-        bucket.reset(Photos { count: 3 }, &[], None);
+        bucket.reset(Photos { count: 3 }, &[], None, BTreeMap::new());
         let list = "/yourplace?list-type=2&max-keys=2&prefix=photos%2Fann%2F";
         let first = bucket.listing(&operation(Method::GET, list));
         assert_eq!(first.matches("<Key>").count(), 2);

@@ -17,7 +17,20 @@ const MAX_PAGE: usize = 1 << 20;
 pub(super) struct Table {
     photos: Photos,
     /// The current items that differ from the generated ones, by range key. `None`: there is none any more.
-    changed: BTreeMap<String, Option<Item>>,
+    changed: BTreeMap<String, Option<Compact>>,
+}
+
+/// An item as JSON text. A map takes ten times as much memory, and a job may store a million items.
+struct Compact(Box<str>);
+
+impl Compact {
+    fn of(item: Item) -> Self {
+        Self(Value::Object(item).to_string().into())
+    }
+
+    fn item(&self) -> Item {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
 }
 
 /// One response of a query.
@@ -47,7 +60,7 @@ impl Table {
 
     pub(super) fn get(&self, key: &str) -> Option<Item> {
         if let Some(changed) = self.changed.get(key) {
-            return changed.clone();
+            return changed.as_ref().map(Compact::item);
         }
         match key.split_once('#') {
             Some(("photo", name)) => Some(self.photos.item(self.photos.find(name)?)),
@@ -60,7 +73,7 @@ impl Table {
 
     /// Replaces an item, or deletes it.
     pub(super) fn set(&mut self, key: &str, item: Option<Item>) {
-        self.changed.insert(key.to_owned(), item);
+        self.changed.insert(key.to_owned(), item.map(Compact::of));
     }
 
     /// A page of a query.
@@ -100,12 +113,12 @@ impl Table {
 
     fn entries<'a>(&'a self, index: Option<&'a str>, selected: &'a Selected, is_ascending: bool) -> Entries<'a> {
         let is_selected = |key: &str| *selected.from <= *key && *key <= *selected.to;
-        let changed = self.changed.iter().filter_map(|(key, item)| Some((key, item.as_ref()?)));
+        let changed = self.changed.iter().filter_map(|(key, item)| Some((key, item.as_ref()?.item())));
         let changed: BTreeMap<String, Item> = match index {
-            None => changed.map(|(key, item)| (key.clone(), item.clone())).collect(),
+            None => changed.map(|(key, item)| (key.clone(), item)).collect(),
             Some(index) => changed
                 .filter(|(_, item)| text(item.get(index)).as_ref() == Some(&selected.hash))
-                .filter_map(|(_, item)| Some((text(item.get("position"))?, item.clone())))
+                .filter_map(|(_, item)| Some((text(item.get("position"))?, item)))
                 .collect(),
         };
         let changed = changed.into_iter().filter(move |(key, _)| is_selected(key));
