@@ -183,12 +183,12 @@ impl<'a> Bench<'a> {
         let calls = self.cloud.take_calls();
         let entries = job.archive.map_or(work.photos as u64, |archive| archive.entries);
         let attribute = |name| self.cloud.attribute(&job.item, name).unwrap_or_default();
-        let [state, stored, skipped, failed] = ["state", "stored", "skipped", "failed"].map(attribute);
+        let [state, why, stored, skipped, failed] = ["state", "stopped", "stored", "skipped", "failed"].map(attribute);
         let is_done = state == "done" && stored == entries.to_string();
         match (free.first(), &calls.refused) {
             (Some(function), Some(refused)) => Err(function.failure(format!("DynamoDB refused {refused}").as_bytes())),
             (Some(function), None) if !is_done => {
-                let ended = format!("the job is {state}: stored {stored}, skipped {skipped}, failed {failed}");
+                let ended = format!("the job is {state} {why}: stored {stored}, skipped {skipped}, failed {failed}");
                 Err(function.failure(ended.as_bytes()))
             }
             _ => {

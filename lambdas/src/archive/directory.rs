@@ -132,6 +132,10 @@ impl<R: ReaderAt> View<R> {
             let end = archive.eocd_offset();
             let size = self.le_u32(end + 12)?;
             let offset = self.le_u32(end + 16)?;
+            if offset == u32::MAX {
+                // A directory beyond 4 GiB: only the ZIP64 end record has its offset.
+                return self.zip64_start(end);
+            }
             // The locator finds a shifted directory by its first entry, which an empty archive does not have.
             let found = if archive.entries_hint() == 0 && size == 0 { end } else { archive.directory_offset() };
             found.checked_sub(u64::from(offset))

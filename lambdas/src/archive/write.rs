@@ -164,6 +164,7 @@ mod tests {
     use rawzip::{ReaderAt, ZipLocator};
 
     use super::*;
+    use crate::archive::{View, plan};
 
     fn file(name: &str, bytes: &[u8]) -> StoredFile {
         let mut crc = Crc::new();
@@ -231,6 +232,22 @@ mod tests {
         }
     }
 
+    /// An archive of these files, whose bytes are zero, after so many other bytes.
+    fn sparse(before: u64, files: &[StoredFile]) -> Sparse {
+        let (mut places, mut directory, mut at) = (Vec::new(), Vec::new(), 0);
+        for file in files {
+            let header = local_header(file);
+            directory.extend(directory_record(file, at));
+            let next = at + header.len() as u64 + file.size;
+            places.push((before + at, header));
+            at = next;
+        }
+        let end = [&directory[..], &end_of_directory(files.len() as u64, at, directory.len() as u64)].concat();
+        let length = before + at + end.len() as u64;
+        places.push((before + at, end));
+        Sparse(length, places)
+    }
+
     proptest! {
         /// Sizes and offsets up to 4 GiB, around that limit, and beyond it.
         #[test]
@@ -239,23 +256,12 @@ mod tests {
                 prop_oneof![0_u64..1_000, (u64::from(u32::MAX) - 2)..(u64::from(u32::MAX) + 3), 0_u64..1 << 36], 1..8,
             ),
         ) {
-            let (mut places, mut directory, mut at) = (Vec::new(), Vec::new(), 0);
             let files: Vec<_> = sizes.iter().enumerate().map(|(index, size)| {
                 StoredFile { size: *size, crc: 7, ..file(&format!("{index}.jpg"), b"") }
             }).collect();
-            for file in &files {
-                let header = local_header(file);
-                directory.extend(directory_record(file, at));
-                let next = at + header.len() as u64 + file.size;
-                places.push((at, header));
-                at = next;
-            }
-            let end = end_of_directory(files.len() as u64, at, directory.len() as u64);
-            let length = at + (directory.len() + end.len()) as u64;
-            places.push((at, [directory, end].concat()));
-            let sparse = Sparse(length, places);
+            let sparse = sparse(0, &files);
             let mut buffer = vec![0; 64 * 1024];
-            let read = ZipLocator::new().locate_in_reader(&sparse, &mut buffer, length).map_err(|(_, error)| error);
+            let read = ZipLocator::new().locate_in_reader(&sparse, &mut buffer, sparse.0).map_err(|(_, error)| error);
             let read = read.unwrap();
             let mut entries = read.entries(&mut buffer);
             let mut places = sparse.1.iter();
@@ -270,6 +276,20 @@ mod tests {
                 prop_assert_eq!(data, (offset + header.len() as u64, offset + header.len() as u64 + file.size));
             }
             prop_assert!(entries.next_entry().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn archives_of_more_than_4_gib_are_planned() {
+        let size = 3_u64 << 30;
+        for before in [0, 1_000] {
+            let files = ["a.jpg", "b.jpg", "c.jpg"].map(|name| StoredFile { size, ..file(name, b"") });
+            let archive = sparse(before, &files);
+            let length = archive.0;
+            let view = View::new(archive, length).find(3).unwrap();
+            assert_eq!(view.start, before);
+            let plan = plan(&view, 3).unwrap();
+            assert_eq!((plan.entries, plan.bytes, plan.chunks.len()), (3, 3 * size, 3));
         }
     }
 
