@@ -2,10 +2,8 @@
 
 use hyper::body::Bytes;
 
+use super::photos::bytes_of_photo;
 use crate::plan::ArchiveSize;
-
-/// The first bytes of a JPEG.
-const JPEG: [u8; 4] = [0xff, 0xd8, 0xff, 0xe0];
 
 /// The version that can read ZIP64 (4.4.3), and the same with Unix as the system that made it (4.4.2).
 const NEEDED: u16 = 45;
@@ -51,7 +49,7 @@ impl Record {
 
 impl Archive {
     pub(super) fn new(size: ArchiveSize) -> Self {
-        let photo: Bytes = JPEG.into_iter().chain((0..=u8::MAX).cycle()).take(size.entry_bytes as usize).collect();
+        let photo = bytes_of_photo(size.entry_bytes as usize);
         Self { entries: size.entries, crc: crc32fast::hash(&photo), photo }
     }
 

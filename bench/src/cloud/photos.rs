@@ -13,6 +13,9 @@ pub(crate) const USER: &str = "6f2e1c1e-0c0f-4b8e-9d53-0b6a9a4c1d2e";
 /// The size of each photo.
 pub(super) const PHOTO_BYTES: usize = 2_500_000;
 
+/// The first bytes of a JPEG.
+pub(super) const JPEG: [u8; 16] = [0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 1, 0, 72];
+
 /// 2024-01-01, in milliseconds since 1970: when the first photo was uploaded.
 const FIRST_UPLOAD: usize = 1_704_067_200_000;
 /// 300 days in milliseconds: when the last photo was uploaded, after the first.
@@ -28,6 +31,11 @@ const ENTRIES: usize = 500;
 
 /// An item of a table in DynamoDB's JSON: the value of each attribute is an object such as `{"S": "text"}`.
 pub(super) type Item = Map<String, Value>;
+
+/// The content of a photo of so many bytes.
+pub(super) fn bytes_of_photo(bytes: usize) -> Bytes {
+    JPEG.into_iter().chain((0..=u8::MAX).cycle()).take(bytes).collect()
+}
 
 /// A number of photos.
 #[derive(Clone, Copy, Debug, Default)]

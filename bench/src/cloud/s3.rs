@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     archive::Archive,
-    photos::{PHOTO_BYTES, Photos},
+    photos::{JPEG, PHOTO_BYTES, Photos, bytes_of_photo},
 };
 use crate::{
     plan::ArchiveSize,
@@ -24,13 +24,10 @@ use crate::{
 
 /// The multipart upload whose only part has arrived. `scripts/benchmark/library.py` names it.
 const ARRIVED: &str = "arrived";
-/// The first bytes of a JPEG.
-const JPEG: [u8; 16] = [0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 1, 0, 72];
 const ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e\"";
 
 /// The content of each photo.
-static PHOTO: LazyLock<Bytes> =
-    LazyLock::new(|| JPEG.into_iter().chain((0..=u8::MAX).cycle()).take(PHOTO_BYTES).collect());
+static PHOTO: LazyLock<Bytes> = LazyLock::new(|| bytes_of_photo(PHOTO_BYTES));
 
 /// The bucket.
 #[derive(Default)]
@@ -145,10 +142,8 @@ impl Bucket {
                 None => answer(StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>"),
             },
             "GetObject" if self.archive(operation).is_some() => self.part(operation),
-            "GetObject" if operation.range.is_none() && key.starts_with("photos/") => {
-                answer(StatusCode::OK, PHOTO.clone())
-            }
             "GetObject" if operation.range.is_some() => answer(StatusCode::PARTIAL_CONTENT, Bytes::from_static(&JPEG)),
+            "GetObject" if key.starts_with("photos/") => answer(StatusCode::OK, PHOTO.clone()),
             "GetObject" => {
                 let (length, chunks) = self.photos.index();
                 let mut index = answer(StatusCode::OK, "").map(|_| Content::generated(length, chunks));

@@ -143,8 +143,8 @@ impl<R: ReaderAt> View<R> {
         start().unwrap_or(0)
     }
 
-    /// As [`View::start_of`], for a ZIP64 archive, which `ZipLocator` does not find if other data precedes it. The
-    /// ZIP64 locator declares the offset of the ZIP64 end record (4.3.15). The record is 56 bytes long (4.3.14) and
+    /// As [`View::start_of`], for a ZIP64 archive. If other data precedes it, `ZipLocator` finds nothing but its end.
+    /// The ZIP64 locator declares the offset of the ZIP64 end record (4.3.15). The record is 56 bytes long (4.3.14) and
     /// ends where the locator starts.
     fn zip64_start(&self, end: u64) -> Option<u64> {
         let locator = end.checked_sub(20)?;
