@@ -85,6 +85,7 @@ class Library:
         assert (usage["bytes"], usage["photos"]) == (sum(stored.values()), len(stored)), (what, usage)
         assert (usage["reservedBytes"], usage["reservedPhotos"]) == (0, 0), (what, usage)
         assert self.reservations(user) == [], what
+        assert self.keys(user, "uncounted#") == [], what
         records = self.items(user, "photo#")
         visible = [item for item in records if "trashedAt" not in item]
         assert self.months(user) == Counter(_taken_at(item)[:7] for item in visible), what
@@ -217,6 +218,40 @@ class Library:
                 ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
             )
         return len(found)
+
+    def uncount(self, user: User, is_reserved: bool) -> None:
+        """Makes it look as if a request had recorded the user's photos and died before it counted them. Its
+        reservation has expired, or is gone.
+        """
+        usage, id = self.usage(user), uuid.uuid4()
+        amount = {name: {"N": str(usage[name])} for name in ("bytes", "photos")}
+        counts = {month: {"N": str(count)} for month, count in self.months(user).items()}
+        change = "ADD reservedBytes :bytes, reservedPhotos :photos"
+        writes: list[Item] = [
+            {
+                "Put": {
+                    "Item": _key(user, f"uncounted#{id}#{uuid.uuid4()}") | amount | {"months": {"M": counts}}
+                }
+            },
+            *({"Delete": {"Key": _key(user, f"month#{month}")}} for month in counts),
+        ]
+        if is_reserved:
+            past = {"expiresAt": {"N": str(int(time.time()) - 1)}}
+            writes.append({"Put": {"Item": _key(user, f"reservation#{id}") | amount | past}})
+        else:
+            change = "SET #bytes = #bytes - :bytes, photos = photos - :photos"
+        update: Item = {
+            "Key": _key(user, "usage"),
+            "UpdateExpression": change,
+            "ExpressionAttributeValues": {f":{name}": value for name, value in amount.items()},
+        }
+        if not is_reserved:
+            update["ExpressionAttributeNames"] = {"#bytes": "bytes"}
+        writes.append({"Update": update})
+        for write in writes:
+            for request in write.values():
+                request["TableName"] = self.table
+        self.dynamodb.transact_write_items(TransactItems=writes)
 
     def set_jobs(self, user: User, running: int) -> None:
         """Makes it look as if the user had so many running jobs."""

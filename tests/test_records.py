@@ -310,6 +310,32 @@ def test_an_archive_that_dies_leaves_whole_photos(
     assert {len(library.stored(user)) for _, user in users} >= {0, 2}
 
 
+@pytest.mark.parametrize(("nth", "when"), [(2, "after"), (4, "before"), (4, "after")])
+def test_photos_that_a_dead_request_has_recorded_are_counted(
+    user: User, library: Library, backstage: auctions.Backstage, programs: Path, nth: int, when: str
+) -> None:
+    """Of 110 photos, 49 and 49 are recorded first. Then the others are, and all are counted."""
+    entries = [Entry(f"{number}.gif", photo("gif") + str(number).encode()) for number in range(110)]
+    event = request(backstage, user, "/unzip", build(entries), "application/zip")
+    calls = Victim(backstage, "unzip", programs).run(event, "TransactWriteItems", when, nth)
+    assert calls.count("TransactWriteItems") >= nth, calls
+    # Nobody looks at the quota, which would count them, too.
+    eventually(lambda: sum(library.months(user).values()), len(library.stored(user)), seconds=60)
+    eventually(lambda: library.keys(user, "uncounted#"), [], seconds=60)
+    assert library.recorded(user) == library.stored(user)
+    all_right(library, [("died", user)])
+
+
+def test_photos_of_an_expired_reservation_are_counted(user: User, library: Library) -> None:
+    user.upload(photo("jpg", 1))
+    user.upload(photo("jpg", 2))
+    library.wait_until_right([("uploaded", user)])
+    before = totals(user)
+    library.uncount(user, is_reserved=True)
+    assert totals(user) == before
+    library.wait_until_right([("counted", user)])
+
+
 def test_a_deletion_that_dies_deletes_or_keeps_the_photo(
     make_user: MakeUser, library: Library, backstage: auctions.Backstage, programs: Path
 ) -> None:

@@ -282,6 +282,16 @@ def test_a_wrong_total_is_corrected_while_quota_is_reserved(
     assert (quota["used"], quota["reserved"], quota["photos_used"]) == (size, 1000, 1)
 
 
+def test_photos_that_nobody_has_counted_are_counted(user: User, records: Records, repair: Repair) -> None:
+    user.upload(photo("jpg", 1))
+    user.upload(photo("jpg", 2))
+    records.wait_until_right([("uploaded", user)])
+    records.uncount(user, is_reserved=False)
+    repair.wait("--user", user.id)
+    records.wait_until_right([("counted", user)])
+    assert user.me()["quota"]["photos_used"] == 2
+
+
 def test_a_spoilt_photo_index_is_written_again(
     user: User, bucket: Bucket, records: Records, repair: Repair
 ) -> None:

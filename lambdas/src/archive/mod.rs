@@ -68,7 +68,7 @@ impl Default for Limits {
             max_entry_bytes: 32 * 1024 * 1024,
             max_total_bytes: 512 * 1024 * 1024,
             max_in_flight_bytes: 48 * 1024 * 1024,
-            max_puts: 64,
+            max_puts: 256,
             put_time: Duration::from_secs(2),
         }
     }

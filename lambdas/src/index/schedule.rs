@@ -43,8 +43,16 @@ impl IndexSchedule {
     /// # Errors
     /// Any [`CloudError`]; it must be repeated then.
     pub async fn poke(&self, user: &UserKey) -> Result<(), CloudError> {
+        self.poke_at(user, &self.library.usage(user).await?).await
+    }
+
+    /// As [`IndexSchedule::poke`], for a caller that has read the usage.
+    ///
+    /// # Errors
+    /// Any [`CloudError`]; it must be repeated then.
+    pub async fn poke_at(&self, user: &UserKey, usage: &Usage) -> Result<(), CloudError> {
         let now = now_millis();
-        let Some(due) = state(&self.library.usage(user).await?).poke(now) else { return Ok(()) };
+        let Some(due) = state(usage).poke(now) else { return Ok(()) };
         let message = Message { user: user.as_str().to_owned(), due };
         self.queue.send_after(&[message], delay(due, now)).await?;
         let table = self.library.table();

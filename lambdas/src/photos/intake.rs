@@ -1,5 +1,5 @@
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError,
-    library::{BATCH, recorded_together},
+    reservation::{Batch, UNCOUNTED_BATCH, fit},
 };
 use crate::{
     storage::{CloudError, ErrorKind},
@@ -26,9 +26,9 @@ const MAX_WAIT: Duration = Duration::from_millis(300);
 
 /// Stores the photos of one request within the user's quota.
 ///
-/// It reserves quota before it stores a byte. A request that [expects](Self::expect) many photos reserves for several
-/// of them at a time, and records them together, because requests that write the same user's usage must wait for each
-/// other.
+/// It reserves quota before it stores a byte. Requests that write the same user's usage must wait for each other. So a
+/// request that [expects](Self::expect) many photos reserves for several of them at a time, records them in batches
+/// without counting them, and counts them all at its end.
 #[derive(Debug)]
 pub struct Intake<'a> {
     photos: &'a PhotoStore,
@@ -38,12 +38,10 @@ pub struct Intake<'a> {
     /// Names the reservation.
     id: Uuid,
     account: Mutex<Account>,
-    /// Stored, but not recorded yet.
-    stored: Mutex<Vec<PhotoRecord>>,
-    /// When photos were last recorded. Who holds it records.
-    recorded: Mutex<Instant>,
-    /// Whether recording photos failed or was cancelled. Events record them then, from the reservation.
-    is_unsettled: AtomicBool,
+    stored: Mutex<Stored>,
+    /// How many batches are being recorded, or are not because that failed or was cancelled. Events record those, from
+    /// the reservation.
+    unrecorded: AtomicUsize,
     /// Whether an earlier call may have used the reservation.
     is_resumed: bool,
 }
@@ -58,6 +56,16 @@ struct Account {
     expected: Amount,
     /// Photos of this many bytes are refused, and larger ones too. Asking for each photo of an archive would take long.
     refused: Option<(u64, Exceeded)>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    /// Not recorded yet.
+    photos: Vec<PhotoRecord>,
+    /// When photos were last taken from them to be recorded.
+    taken: Instant,
+    /// Recorded, but not counted.
+    batches: Vec<Batch>,
 }
 
 impl<'a> Intake<'a> {
@@ -87,19 +95,9 @@ impl<'a> Intake<'a> {
         id: Uuid,
         is_resumed: bool,
     ) -> Self {
-        let (account, stored, recorded) = (Mutex::default(), Mutex::default(), Mutex::new(Instant::now()));
-        Self {
-            photos,
-            uploads,
-            quota,
-            user,
-            id,
-            account,
-            stored,
-            recorded,
-            is_unsettled: AtomicBool::new(false),
-            is_resumed,
-        }
+        let stored = Stored { photos: Vec::new(), taken: Instant::now(), batches: Vec::new() };
+        let (account, stored, unrecorded) = (Mutex::default(), Mutex::new(stored), AtomicUsize::default());
+        Self { photos, uploads, quota, user, id, account, stored, unrecorded, is_resumed }
     }
 
     /// Notes what the photos to come take at most.
@@ -127,7 +125,7 @@ impl<'a> Intake<'a> {
 
     /// Notes a photo that an earlier call with the same reservation has stored. It is recorded if it has no record.
     pub async fn adopt(&self, record: PhotoRecord) {
-        self.stored.lock().await.push(record);
+        self.stored.lock().await.photos.push(record);
     }
 
     /// Reserves quota for a photo, then waits until `put` has stored it.
@@ -139,12 +137,13 @@ impl<'a> Intake<'a> {
         size: u64,
         put: impl Future<Output = Result<PhotoRecord, E>>,
     ) -> Result<PhotoRecord, E> {
-        self.record().await;
+        self.record(1, MAX_WAIT).await;
         let amount = Amount::photo(size);
         self.take(amount).await?;
         match put.await {
             Ok(record) => {
-                self.stored.lock().await.push(record.clone());
+                self.adopt(record.clone()).await;
+                self.record(UNCOUNTED_BATCH, Duration::ZERO).await;
                 Ok(record)
             }
             Err(error) => {
@@ -155,34 +154,26 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Records stored photos, if there are enough of them or they have waited long enough. If that fails, events record
-    /// them.
-    async fn record(&self) {
-        let Ok(mut recorded) = self.recorded.try_lock() else { return };
+    /// Records a batch of stored photos, if there are `least` of them and they have waited so long. If that fails,
+    /// events record them.
+    async fn record(&self, least: usize, wait: Duration) {
         let batch: Vec<PhotoRecord> = {
             let mut stored = self.stored.lock().await;
-            let is_due = recorded.elapsed() >= MAX_WAIT;
-            if stored.len() < BATCH && !is_due {
+            if stored.photos.len() < least.max(1) || stored.taken.elapsed() < wait {
                 return;
             }
-            let first = recorded_together(&stored);
-            if first == stored.len() && !is_due {
-                return;
-            }
-            stored.drain(..first).collect()
+            stored.taken = Instant::now();
+            let most = stored.photos.len().min(UNCOUNTED_BATCH);
+            stored.photos.drain(..most).collect()
         };
-        if !batch.is_empty() {
-            let was_unsettled = self.is_unsettled.swap(true, Ordering::Relaxed);
-            match self.uploads.library().settle(self.user, self.id, &batch).await {
-                Ok(_) => {
-                    self.is_unsettled.store(was_unsettled, Ordering::Relaxed);
-                    let mut account = self.account.lock().await;
-                    account.held = account.held.map(|held| held.minus(total(&batch)));
-                }
-                Err(error) => warn(&error, batch.len()),
+        self.unrecorded.fetch_add(1, Ordering::Relaxed);
+        match self.uploads.library().record_batch(self.user, self.id, self.is_resumed, &batch).await {
+            Ok(batch) => {
+                self.stored.lock().await.batches.extend(batch);
+                self.unrecorded.fetch_sub(1, Ordering::Relaxed);
             }
+            Err(error) => warn(&error, batch.len()),
         }
-        *recorded = Instant::now();
     }
 
     /// Takes quota for a photo from what is reserved, and reserves more if that is not enough.
@@ -226,51 +217,44 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Records the stored photos and releases the quota that is left. If that fails, the photos are stored all the
-    /// same: the bucket's events record them, and the reservation expires.
+    /// Records the stored photos, counts all, and releases the quota that is left. If that fails, the photos are stored
+    /// all the same: the bucket's events record and count them, and the reservation expires.
     pub async fn finish(self) {
-        let mut held = self.account.into_inner().held;
+        let held = self.account.lock().await.held;
         if held.is_none() && !self.is_resumed {
             return;
         }
-        let (library, stored) = (self.uploads.library(), self.stored.into_inner());
-        let mut is_settled = !self.is_unsettled.into_inner();
-        let mut last = stored.as_slice();
-        loop {
-            let (batch, rest) = last.split_at(recorded_together(last));
-            if rest.is_empty() {
-                break;
-            }
-            match library.settle(self.user, self.id, batch).await {
-                Ok(_) => held = held.map(|held| held.minus(total(batch))),
-                Err(error) => {
-                    warn(&error, batch.len());
-                    is_settled = false;
-                }
-            }
-            last = rest;
+        while !self.is_nearly_recorded().await {
+            self.record(1, Duration::ZERO).await;
         }
-        let settled = if is_settled {
-            library.settle_last(self.user, self.id, held, last).await
-        } else {
+        let (library, is_settled) = (self.uploads.library(), self.unrecorded.into_inner() == 0);
+        let Stored { photos, batches, .. } = self.stored.into_inner();
+        let settled = async {
+            if is_settled {
+                let held = held.filter(|_| fit(&photos, &batches));
+                return library.settle_last(self.user, self.id, held, &photos, &batches).await;
+            }
             // The reservation stays for the events, and expires.
-            library.settle(self.user, self.id, last).await.map(|_| ())
+            library.count(self.user, &batches).await?;
+            library.settle(self.user, self.id, &photos).await.map(|_| ())
         };
-        let settled = match settled {
+        let settled = match settled.await {
             // An earlier call has ended the reservation, or made none. Usually it has recorded the photos, too.
             Err(error) if self.is_resumed && error.kind() == ErrorKind::Precondition => {
-                library.accept(self.user, &stored).await.map(|_| ())
+                library.accept(self.user, &photos).await.map(|_| ())
             }
             settled => settled,
         };
         if let Err(error) = settled {
-            warn(&error, last.len());
+            warn(&error, photos.len());
         }
     }
-}
 
-fn total(photos: &[PhotoRecord]) -> Amount {
-    photos.iter().fold(Amount::default(), |sum, photo| sum.plus(Amount::photo(photo.size)))
+    /// Whether the last transaction can record the photos that are left.
+    async fn is_nearly_recorded(&self) -> bool {
+        let stored = self.stored.lock().await;
+        stored.photos.is_empty() || fit(&stored.photos, &stored.batches)
+    }
 }
 
 fn warn(error: &CloudError, photos: usize) {

@@ -6,20 +6,19 @@ use std::{
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::{
-    Amount, PhotoName, PhotoRecord, PhotoType, Quota, TakenAt, Usage,
+    PhotoName, PhotoRecord, PhotoType, TakenAt, Usage,
     record::{PHOTO, Timeline, photo_item},
-    usage::{Delta, USAGE, UsageChange},
+    usage::USAGE,
 };
 use crate::{
     config::ConfigError,
     storage::{
         CloudError, ErrorKind,
         table::{
-            Item, MalformedItem, Table, Write, epoch_seconds, item_key, number, optional_number, pause_before,
-            read_all, required, required_number, text,
+            Item, Table, Write, epoch_seconds, item_key, number, optional_number, pause_before, read_all, required,
+            text,
         },
     },
     time::now,
@@ -29,16 +28,12 @@ use crate::{
 /// How the range keys of a user's items begin. See [`Library`].
 const GONE: &str = "gone#";
 pub(super) const MONTH: &str = "month#";
-const RESERVATION: &str = "reservation#";
 
 /// How long a tombstone is kept. An event that is even later finds no object, so it makes no record either.
 const TOMBSTONE_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
-/// How long a request may hold a reservation. It is longer than any function that stores photos can run.
-const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
-
 /// The maximum number of writes in one transaction (`TransactWriteItems` in the `DynamoDB` API reference).
-const MAX_WRITES: usize = 100;
+pub(super) const MAX_WRITES: usize = 100;
 
 /// So many photos always fit into one transaction: each takes up to three of its [`MAX_WRITES`].
 pub(super) const BATCH: usize = 30;
@@ -54,32 +49,16 @@ pub(super) const MAX_ATTEMPTS: u32 = 10;
 /// - `gone#{filename}`: a tombstone. The photo was deleted, and no late event may bring its record back;
 /// - `month#{YYYY-MM}`: the number of photos that were taken in a month;
 /// - `reservation#{id}`: what a request may still store, until `expiresAt`;
+/// - `uncounted#{id}#{batch}`: photos that are recorded, but still counted as reserved in the reservation `id`;
 /// - `usage`: a [`Usage`];
 /// - `trash#{time}_{filename}`: a photo in the trash, see [`super::trash`];
 /// - `hash#{sha256}` and `hash#{sha256}#{filename}`: photos with the same bytes, see [`super::duplicates`].
 ///
-/// One transaction changes a record and all other items that depend on it.
+/// One transaction changes a record and all other items that depend on it, but for the new photos of a request that
+/// stores many: those are recorded first, and counted together at its end.
 #[derive(Clone, Debug)]
 pub struct Library {
     table: Table,
-}
-
-/// Quota was not reserved.
-#[derive(Debug, thiserror::Error)]
-pub enum ReserveError {
-    #[error("the quota is exceeded")]
-    Exceeded(Exceeded),
-    #[error("the usage cannot be read or written")]
-    Storage(#[from] CloudError),
-}
-
-/// The quota that a request would exceed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exceeded {
-    pub quota: Quota,
-    /// Stored.
-    pub used: Amount,
-    pub reserved: Amount,
 }
 
 /// The records and tombstones of some photos, by name.
@@ -110,17 +89,6 @@ struct Page {
     has_more: bool,
     /// Where reading ended because a filter had left out too much. Records may follow.
     rest: Option<Item>,
-}
-
-/// How many of the first photos one transaction can record. Each takes two writes, and each month one; two more are for
-/// the usage and a reservation.
-pub(super) fn recorded_together(records: &[PhotoRecord]) -> usize {
-    let mut months = BTreeSet::new();
-    let writes = records.iter().zip(1..).map(|(record, photos)| {
-        months.insert(record.taken.at().month());
-        2 * photos + months.len() + 2
-    });
-    writes.take_while(|writes| *writes <= MAX_WRITES).count()
 }
 
 impl Library {
@@ -300,147 +268,6 @@ impl Library {
         Ok(Usage::from_item(self.table.get(item_key(user, USAGE)).await?.as_ref()))
     }
 
-    /// Releases the reservations of requests that died.
-    ///
-    /// # Errors
-    /// Any [`CloudError`].
-    pub async fn release_expired(&self, user: &UserKey) -> Result<(), CloudError> {
-        for item in read_all(self.table.query_prefix(user, RESERVATION)).await? {
-            let expires_at = optional_number(&item, "expiresAt").and_then(|seconds| i64::try_from(seconds).ok());
-            if expires_at.is_none_or(|seconds| seconds <= now().as_second()) {
-                let key = item.get("item").and_then(|item| item.as_s().ok()).cloned().unwrap_or_default();
-                let amount = reserved_by(&item)?;
-                // If it changed meanwhile, its request is alive or another call released it.
-                self.table.transact(self.end_reservation(user, &key, amount, Amount::default(), 0)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reserves quota in the reservation `id`, which grows if it exists.
-    ///
-    /// # Errors
-    /// [`ReserveError`].
-    pub(super) async fn reserve(
-        &self,
-        user: &UserKey,
-        quota: Quota,
-        id: Uuid,
-        amount: Amount,
-    ) -> Result<(), ReserveError> {
-        let expires_at = now() + RESERVATION_LIFETIME;
-        let reservation = self
-            .table
-            .update(item_key(user, &reservation_item(id)))
-            .update_expression("ADD #bytes :bytes, photos :photos SET expiresAt = :expiresAt")
-            .expression_attribute_names("#bytes", "bytes")
-            .expression_attribute_values(":bytes", number(amount.bytes))
-            .expression_attribute_values(":photos", number(amount.photos))
-            .expression_attribute_values(":expiresAt", epoch_seconds(expires_at));
-        let usage = UsageChange {
-            total: Delta::Add(amount),
-            reserved: Delta::Add(amount),
-            within: Some(quota),
-            ..UsageChange::default()
-        };
-        let fits = amount.bytes <= quota.bytes && amount.photos <= quota.photos;
-        let writes = vec![usage.write(&self.table, user), Write::Update(reservation)];
-        if fits && self.table.transact(writes).await?.is_none() {
-            return Ok(());
-        }
-        let usage = self.usage(user).await?;
-        Err(ReserveError::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
-    }
-
-    /// Records stored photos and takes them from the reservation `id`. Photos that are recorded already, or that were
-    /// deleted, are left out. Returns how many were not.
-    ///
-    /// # Errors
-    /// Any [`CloudError`]; [`ErrorKind::Precondition`] if there is no such reservation. Events record the photos then.
-    pub(super) async fn settle(&self, user: &UserKey, id: Uuid, stored: &[PhotoRecord]) -> Result<u64, CloudError> {
-        let spend = |spent, changes| self.use_reservation(user, id, spent, changes);
-        Ok(self.record(user, stored.iter().collect(), spend).await?.photos)
-    }
-
-    /// As [`Library::settle`], and ends the reservation, which should hold exactly `held`; `None` if nobody knows.
-    ///
-    /// # Errors
-    /// Those of [`Library::settle`]. The reservation expires then.
-    pub(super) async fn settle_last(
-        &self,
-        user: &UserKey,
-        id: Uuid,
-        held: Option<Amount>,
-        stored: &[PhotoRecord],
-    ) -> Result<(), CloudError> {
-        if let Some(held) = held {
-            match self.record_and_end(user, id, held, stored).await {
-                // It holds something else: an event has taken a photo from it, or an earlier call has used it.
-                Err(error) if error.kind() == ErrorKind::Precondition => {}
-                result => return result,
-            }
-        }
-        self.settle(user, id, stored).await?;
-        let none = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has expired");
-        let reservation = self.table.get(item_key(user, &reservation_item(id))).await?.ok_or_else(none)?;
-        self.record_and_end(user, id, reserved_by(&reservation)?, &[]).await
-    }
-
-    async fn record_and_end(
-        &self,
-        user: &UserKey,
-        id: Uuid,
-        held: Amount,
-        stored: &[PhotoRecord],
-    ) -> Result<(), CloudError> {
-        let item = reservation_item(id);
-        let end = |spent, changes| self.end_reservation(user, &item, held, spent, changes);
-        self.record(user, stored.iter().collect(), end).await.map(|_| ())
-    }
-
-    /// Records photos that no request has reserved quota for, because that request died or nobody made one. Returns how
-    /// many had neither a record nor a tombstone.
-    ///
-    /// # Errors
-    /// Any [`CloudError`]. It can be repeated.
-    pub(crate) async fn accept(&self, user: &UserKey, records: &[PhotoRecord]) -> Result<u64, CloudError> {
-        let change = |total, changes| {
-            let change = UsageChange { total: Delta::Add(total), changes, ..UsageChange::default() };
-            if changes == 0 { Vec::new() } else { vec![change.write(&self.table, user)] }
-        };
-        let mut added = 0;
-        for batch in records.chunks(BATCH) {
-            added += self.record(user, batch.iter().collect(), change).await?.photos;
-        }
-        Ok(added)
-    }
-
-    /// Records photos, together with the writes that `rest` makes of their total and their number. Those with a record
-    /// or a tombstone are left out. Returns the total of the others.
-    async fn record(
-        &self,
-        user: &UserKey,
-        mut batch: Vec<&PhotoRecord>,
-        rest: impl Fn(Amount, u64) -> Vec<Write>,
-    ) -> Result<Amount, CloudError> {
-        loop {
-            let spent = batch.iter().fold(Amount::default(), |sum, record| sum.plus(Amount::photo(record.size)));
-            let mut writes = self.record_writes(user, &batch);
-            let photos = writes.len();
-            writes.extend(rest(spent, spent.photos));
-            if writes.is_empty() {
-                return Ok(spent);
-            }
-            let Some(failed) = self.table.transact(writes).await? else { return Ok(spent) };
-            if !failed.iter().take(photos).any(|failed| *failed) {
-                return Err(CloudError::of_kind(ErrorKind::Precondition, "the reservation has changed"));
-            }
-            // The first two writes of each photo are its own. An event that has recorded it has used the reservation.
-            let is_known = |at: usize| failed.iter().skip(2 * at).take(2).any(|failed| *failed);
-            batch = batch.into_iter().enumerate().filter(|(at, _)| !is_known(*at)).map(|(_, photo)| photo).collect();
-        }
-    }
-
     /// Replaces a photo's record with a tombstone, after its object was deleted. Returns whether there was a record.
     /// Without one a tombstone is left all the same, because the photo may be about to be recorded.
     ///
@@ -507,18 +334,9 @@ impl Library {
         Ok(known)
     }
 
-    /// For each photo two writes: its record, which must be new, and the check that it was not deleted. After them, one
-    /// for each month. A photo whose hash is known needs those of [`Library::hash_writes`] too.
-    pub(crate) fn record_writes(&self, user: &UserKey, records: &[&PhotoRecord]) -> Vec<Write> {
-        let mut writes = Vec::new();
-        let mut months = BTreeMap::<String, u64>::new();
-        for record in records {
-            let put = self.table.put_new(record.to_item(user));
-            writes.extend([Write::Put(put), self.table.absent(item_key(user, &gone_item(&record.name)))]);
-            *months.entry(record.taken.at().month()).or_default() += 1;
-        }
-        writes.extend(months.iter().map(|(month, count)| self.month(user, month, &count.to_string())));
-        writes
+    /// The check that a photo was not deleted.
+    pub(super) fn not_gone(&self, user: &UserKey, name: &PhotoName) -> Write {
+        self.table.absent(item_key(user, &gone_item(name)))
     }
 
     pub(super) fn month(&self, user: &UserKey, month: &str, delta: &str) -> Write {
@@ -529,46 +347,6 @@ impl Library {
             .expression_attribute_names("#count", "count")
             .expression_attribute_values(":delta", AttributeValue::N(delta.to_owned()));
         Write::Update(update)
-    }
-
-    /// Takes `spent` from a reservation that goes on.
-    fn use_reservation(&self, user: &UserKey, id: Uuid, spent: Amount, changes: u64) -> Vec<Write> {
-        if changes == 0 {
-            return Vec::new();
-        }
-        let reservation = self
-            .table
-            .update(item_key(user, &reservation_item(id)))
-            .update_expression("SET #bytes = #bytes - :bytes, photos = photos - :photos")
-            .condition_expression("#bytes >= :bytes AND photos >= :photos")
-            .expression_attribute_names("#bytes", "bytes")
-            .expression_attribute_values(":bytes", number(spent.bytes))
-            .expression_attribute_values(":photos", number(spent.photos));
-        let change = UsageChange { reserved: Delta::Subtract(spent), changes, ..UsageChange::default() };
-        vec![change.write(&self.table, user), Write::Update(reservation)]
-    }
-
-    /// Ends a reservation of exactly `reserved`, of which `spent` is stored now. The condition fails if that is more
-    /// than is reserved.
-    fn end_reservation(&self, user: &UserKey, item: &str, reserved: Amount, spent: Amount, changes: u64) -> Vec<Write> {
-        let delete = self
-            .table
-            .delete(item_key(user, item))
-            .condition_expression(
-                "#bytes = :bytes AND photos = :photos AND #bytes >= :spentBytes AND photos >= :spentPhotos",
-            )
-            .expression_attribute_names("#bytes", "bytes")
-            .expression_attribute_values(":bytes", number(reserved.bytes))
-            .expression_attribute_values(":photos", number(reserved.photos))
-            .expression_attribute_values(":spentBytes", number(spent.bytes))
-            .expression_attribute_values(":spentPhotos", number(spent.photos));
-        let change = UsageChange {
-            total: Delta::Subtract(reserved.minus(spent)),
-            reserved: Delta::Subtract(reserved),
-            changes,
-            ..UsageChange::default()
-        };
-        vec![change.write(&self.table, user), Write::Delete(delete)]
     }
 }
 
@@ -603,46 +381,6 @@ pub(super) fn unchanged(record: &PhotoRecord) -> (&'static str, HashMap<String, 
     ("#size = :size AND version = :version", names, values)
 }
 
-fn reserved_by(reservation: &Item) -> Result<Amount, MalformedItem> {
-    Ok(Amount { bytes: required_number(reservation, "bytes")?, photos: required_number(reservation, "photos")? })
-}
-
 pub(super) fn gone_item(name: &PhotoName) -> String {
     format!("{GONE}{name}")
-}
-
-fn reservation_item(id: Uuid) -> String {
-    format!("{RESERVATION}{id}")
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Photos that were taken in these months, as their names say.
-    fn taken_in(months: &[u32]) -> Vec<PhotoRecord> {
-        let name = |month: &u32| format!("IMG_{}{:02}01_000000.jpg", 2020 + month / 12, 1 + month % 12);
-        let name = |month| PhotoName::new(&name(month), PhotoType::Jpg, Timestamp::UNIX_EPOCH);
-        months.iter().map(|month| PhotoRecord::new(name(month), 1)).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn as_many_photos_are_recorded_together_as_a_transaction_takes(
-            months in proptest::collection::vec(0_u32..50, 0..120),
-        ) {
-            let together = recorded_together(&taken_in(&months));
-            let writes = |photos: usize| 2 * photos + BTreeSet::from_iter(&months[..photos]).len() + 2;
-            prop_assert!(writes(together) <= 100);
-            prop_assert!(together == months.len() || writes(together + 1) > 100);
-        }
-    }
-
-    #[test]
-    fn photos_of_one_month_need_the_fewest_transactions() {
-        assert_eq!(recorded_together(&taken_in(&[7; 60])), 48);
-        assert_eq!(recorded_together(&taken_in(&(0..60).collect::<Vec<_>>())), 32);
-    }
 }

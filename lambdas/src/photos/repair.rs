@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, builders::UpdateBuilder};
 use super::{
     Amount, Delta, Library, PhotoName, PhotoRecord, USAGE, UsageChange,
     library::{MONTH, gone_item},
+    reservation::{Left, Tally},
 };
 use crate::{
     storage::{
@@ -33,14 +34,6 @@ pub(crate) struct Recount {
     pub is_corrected: bool,
 }
 
-/// The records' sum, in total and by month.
-#[derive(Default)]
-struct Sum {
-    stored: Amount,
-    /// Without photos in the trash.
-    months: BTreeMap<String, u64>,
-}
-
 impl Library {
     /// When the tombstone of a deleted photo expires, in seconds since 1970; `None` without a tombstone.
     pub(crate) async fn tombstone(&self, user: &UserKey, name: &PhotoName) -> Result<Option<u64>, CloudError> {
@@ -61,7 +54,7 @@ impl Library {
         // A transaction may not both check and delete the tombstone.
         let is_check = |write: &Write| matches!(write, Write::Check(_));
         let mut writes: Vec<_> =
-            self.record_writes(user, &[record]).into_iter().filter(|write| !is_check(write)).collect();
+            self.record_writes(user, record).into_iter().filter(|write| !is_check(write)).collect();
         writes.extend([Write::Delete(tombstone), usage.write(self.table(), user)]);
         Ok(self.table().transact(writes).await?.is_none())
     }
@@ -88,11 +81,12 @@ impl Library {
 
     /// `None` if a correction is needed, but the photos changed meanwhile, so that the sum may be wrong.
     async fn try_recount(&self, user: &UserKey) -> Result<Option<Recount>, CloudError> {
+        self.count_left(user, Left::All).await?;
         // These are read before the records. A change that the sum contains and they do not, or the reverse, comes
         // after this read, and then the condition of the correction fails.
         let usage = self.usage(user).await?;
         let months = read_all(self.table().query_prefix(user, MONTH)).await?;
-        let Sum { stored, months: actual } = self.sum(user).await?;
+        let Tally { stored, months: actual } = self.sum(user).await?;
         let missing =
             |actual: u64, total: u64, reserved: u64| i128::from(actual) + i128::from(reserved) - i128::from(total);
         let mut bytes = missing(stored.bytes, usage.total.bytes, usage.reserved.bytes);
@@ -100,6 +94,11 @@ impl Library {
         let months = self.wrong_months(user, &months, actual);
         if bytes == 0 && photos == 0 && months.is_empty() {
             return Ok(Some(Recount { stored, is_corrected: false }));
+        }
+        // The records contain photos that are not counted yet, and counting them is not a change that the condition
+        // would have seen.
+        if !self.uncounted(user, Left::All).await?.is_empty() {
+            return Ok(None);
         }
         let mut months = months.into_iter().peekable();
         let (mut changes, moves) = (usage.changes, usage.moves);
@@ -116,16 +115,13 @@ impl Library {
         }
     }
 
-    async fn sum(&self, user: &UserKey) -> Result<Sum, CloudError> {
-        let mut sum = Sum::default();
+    async fn sum(&self, user: &UserKey) -> Result<Tally, CloudError> {
+        let mut sum = Tally::default();
         let mut after = None;
         loop {
             let (records, has_more) = self.list_all(user, PAGE, after.as_ref().map(PhotoName::as_str)).await?;
             for record in &records {
-                sum.stored = sum.stored.plus(Amount::photo(record.size));
-                if record.trashed_at.is_none() {
-                    *sum.months.entry(record.taken.at().month()).or_default() += 1;
-                }
+                sum.add(record);
             }
             after = records.into_iter().last().map(|record| record.name);
             if !has_more || after.is_none() {

@@ -498,7 +498,7 @@ impl UploadStore {
         };
         let mut writes = vec![Write::Update(ended), usage.write(self.table(), user)];
         let own = writes.len();
-        writes.extend(self.library.record_writes(user, &[record]));
+        writes.extend(self.library.record_writes(user, record));
         let recorded = writes.len();
         for attempt in 0..MAX_ATTEMPTS {
             pause_before(attempt).await;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     handlers::worker::{Batch, Worker, latest_start},
     index::IndexSchedule,
-    photos::{Change, Reconciled, Reconciler, read_notice},
+    photos::{Amount, Change, Left, Reconciled, Reconciler, Usage, read_notice},
     storage::CloudError,
     telemetry::Chain,
     users::UserKey,
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 8;
 /// Leaves time to report the messages that stay in the queue.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a request that has stored a photo may take to record it, before an event does.
+/// How long a request that has stored a photo may take to record it, and to count it, before an event does.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Makes the records of photos equal the bucket, and has outdated photo indexes written.
@@ -84,8 +84,22 @@ impl RecordPhotos {
         let names: BTreeSet<_> = open.into_iter().map(|change| change.name).collect();
         let names: Vec<_> = names.into_iter().collect();
         let done = self.reconciler.reconcile(user, &names).await?;
-        self.schedule.poke(user).await?;
+        let usage = self.counted(user).await?;
+        self.schedule.poke_at(user, &usage).await?;
         Ok(done)
+    }
+
+    /// The user's usage, with the photos that a request has recorded and not counted, because it died. Each of them has
+    /// an event that comes after its record.
+    async fn counted(&self, user: &UserKey) -> Result<Usage, CloudError> {
+        let library = &self.reconciler.library;
+        let usage = library.usage(user).await?;
+        if usage.reserved == Amount::default() || library.uncounted(user, Left::ByRequests).await?.is_empty() {
+            return Ok(usage);
+        }
+        sleep(GRACE).await;
+        library.count_left(user, Left::ByRequests).await?;
+        library.usage(user).await
     }
 }
 
