@@ -199,8 +199,8 @@ impl Library {
     }
 
     /// Records at most [`UNCOUNTED_BATCH`] stored photos without counting them, so that it need not wait for other
-    /// requests of the user. Photos that are recorded already, or that were deleted, are left out. `None` if that leaves
-    /// none.
+    /// requests of the user. Photos that are recorded already, or that were deleted, are left out. `None` if none is
+    /// left.
     ///
     /// # Errors
     /// Any [`CloudError`]. Events record the photos then.
