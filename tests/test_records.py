@@ -314,7 +314,7 @@ def test_an_archive_that_dies_leaves_whole_photos(
 def test_photos_that_a_dead_request_has_recorded_are_counted(
     user: User, library: Library, backstage: auctions.Backstage, programs: Path, nth: int, when: str
 ) -> None:
-    """Of 110 photos, 49 and 49 are recorded first. Then the others are, and all are counted."""
+    """Of 110 photos, 48 and 48 are recorded first. Then the others are, and all are counted."""
     entries = [Entry(f"{number}.gif", photo("gif") + str(number).encode()) for number in range(110)]
     event = request(backstage, user, "/unzip", build(entries), "application/zip")
     calls = Victim(backstage, "unzip", programs).run(event, "TransactWriteItems", when, nth)

@@ -68,7 +68,7 @@ impl Default for Limits {
             max_entry_bytes: 32 * 1024 * 1024,
             max_total_bytes: 512 * 1024 * 1024,
             max_in_flight_bytes: 48 * 1024 * 1024,
-            max_puts: 256,
+            max_puts: 64,
             put_time: Duration::from_secs(2),
         }
     }
@@ -85,6 +85,8 @@ impl Limits {
             max_entries: optional("UNZIP_MAX_ENTRIES", default.max_entries)?,
             max_entry_bytes: optional("UNZIP_MAX_ENTRY_BYTES", default.max_entry_bytes)?,
             max_total_bytes: optional("UNZIP_MAX_TOTAL_BYTES", default.max_total_bytes)?,
+            // Somebody waits for the response. Nobody waits for a job's chunk, and 16 of them run at once.
+            max_puts: 256,
             ..default
         })
     }

@@ -3,7 +3,8 @@
 //! run the decisions of [`protocol`](super::protocol).
 //!
 //! The model assumes:
-//! - An upload or a deletion changes the records and the counter in one transaction and causes one event.
+//! - An upload or a deletion changes the records and the counter in one transaction and causes one event. Where photos
+//!   are counted after they are recorded, their events are handled after that.
 //! - An event is delivered at any later time. It returns if its consumer crashes, and may be delivered twice.
 //! - A message is delivered at any time after it is due. It returns if its writer crashes. It may be delivered to a
 //!   second writer while the first works on it. Then the first writer's crash does not return it, because the second

@@ -4,12 +4,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use tokio::{sync::Mutex, time::Instant};
 use uuid::Uuid;
 
 use super::{
     Amount, Exceeded, PhotoName, PhotoRecord, PhotoStore, PhotoType, Quota, ReserveError, StoreError,
-    reservation::{Batch, UNCOUNTED_BATCH, fit},
+    library::BATCH,
+    reservation::{Batch, fit, recorded_together},
 };
 use crate::{
     storage::{CloudError, ErrorKind},
@@ -27,8 +29,9 @@ const MAX_WAIT: Duration = Duration::from_millis(300);
 /// Stores the photos of one request within the user's quota.
 ///
 /// It reserves quota before it stores a byte. Requests that write the same user's usage must wait for each other. So a
-/// request that [expects](Self::expect) many photos reserves for several of them at a time, records them in batches
-/// without counting them, and counts them all at its end.
+/// request that [expects](Self::expect) many photos reserves for several of them at a time, and records them in batches.
+/// A request counts its batches together at its end. A job counts each, because events wait where photos are not
+/// counted, and a job is long.
 #[derive(Debug)]
 pub struct Intake<'a> {
     photos: &'a PhotoStore,
@@ -39,8 +42,10 @@ pub struct Intake<'a> {
     id: Uuid,
     account: Mutex<Account>,
     stored: Mutex<Stored>,
-    /// How many batches are being recorded, or are not because that failed or was cancelled. Events record those, from
-    /// the reservation.
+    /// When photos were last recorded. Who holds it records.
+    recorded: Mutex<Instant>,
+    /// How many batches are being recorded, or could not be, or were cancelled. Events record those, from the
+    /// reservation.
     unrecorded: AtomicUsize,
     /// Whether an earlier call may have used the reservation.
     is_resumed: bool,
@@ -58,14 +63,21 @@ struct Account {
     refused: Option<(u64, Exceeded)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Stored {
     /// Not recorded yet.
     photos: Vec<PhotoRecord>,
-    /// When photos were last taken from them to be recorded.
-    taken: Instant,
     /// Recorded, but not counted.
     batches: Vec<Batch>,
+}
+
+impl Stored {
+    /// Takes what one transaction can record, if that is not all, or if it `is_due`.
+    fn take(&mut self, is_due: bool) -> Option<Vec<PhotoRecord>> {
+        let first = recorded_together(&self.photos);
+        let is_taken = first > 0 && (is_due || first < self.photos.len());
+        is_taken.then(|| self.photos.drain(..first).collect())
+    }
 }
 
 impl<'a> Intake<'a> {
@@ -95,9 +107,9 @@ impl<'a> Intake<'a> {
         id: Uuid,
         is_resumed: bool,
     ) -> Self {
-        let stored = Stored { photos: Vec::new(), taken: Instant::now(), batches: Vec::new() };
-        let (account, stored, unrecorded) = (Mutex::default(), Mutex::new(stored), AtomicUsize::default());
-        Self { photos, uploads, quota, user, id, account, stored, unrecorded, is_resumed }
+        let (account, stored, recorded) = (Mutex::default(), Mutex::default(), Mutex::new(Instant::now()));
+        let unrecorded = AtomicUsize::default();
+        Self { photos, uploads, quota, user, id, account, stored, recorded, unrecorded, is_resumed }
     }
 
     /// Notes what the photos to come take at most.
@@ -137,13 +149,12 @@ impl<'a> Intake<'a> {
         size: u64,
         put: impl Future<Output = Result<PhotoRecord, E>>,
     ) -> Result<PhotoRecord, E> {
-        self.record(1, MAX_WAIT).await;
+        self.record().await;
         let amount = Amount::photo(size);
         self.take(amount).await?;
         match put.await {
             Ok(record) => {
                 self.adopt(record.clone()).await;
-                self.record(UNCOUNTED_BATCH, Duration::ZERO).await;
                 Ok(record)
             }
             Err(error) => {
@@ -154,26 +165,48 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Records a batch of stored photos, if there are `least` of them and they have waited so long. If that fails,
-    /// events record them.
-    async fn record(&self, least: usize, wait: Duration) {
-        let batch: Vec<PhotoRecord> = {
+    /// Records stored photos, if there are enough of them or they have waited long enough. If that fails, events record
+    /// them.
+    async fn record(&self) {
+        let Ok(mut recorded) = self.recorded.try_lock() else { return };
+        let is_due = recorded.elapsed() >= MAX_WAIT;
+        let batch = {
             let mut stored = self.stored.lock().await;
-            if stored.photos.len() < least.max(1) || stored.taken.elapsed() < wait {
+            if stored.photos.len() < BATCH && !is_due {
                 return;
             }
-            stored.taken = Instant::now();
-            let most = stored.photos.len().min(UNCOUNTED_BATCH);
-            stored.photos.drain(..most).collect()
+            stored.take(is_due)
         };
+        if let Some(batch) = batch {
+            self.record_batch(batch).await;
+        }
+        *recorded = Instant::now();
+    }
+
+    async fn record_batch(&self, batch: Vec<PhotoRecord>) {
         self.unrecorded.fetch_add(1, Ordering::Relaxed);
-        match self.uploads.library().record_batch(self.user, self.id, self.is_resumed, &batch).await {
-            Ok(batch) => {
-                self.stored.lock().await.batches.extend(batch);
+        let recorded = if self.is_resumed { self.settle(&batch).await } else { self.note(&batch).await };
+        match recorded {
+            Ok(()) => {
                 self.unrecorded.fetch_sub(1, Ordering::Relaxed);
             }
             Err(error) => warn(&error, batch.len()),
         }
+    }
+
+    /// Records a batch and counts it.
+    async fn settle(&self, batch: &[PhotoRecord]) -> Result<(), CloudError> {
+        self.uploads.library().settle(self.user, self.id, batch).await?;
+        let mut account = self.account.lock().await;
+        account.held = account.held.map(|held| held.minus(total(batch)));
+        Ok(())
+    }
+
+    /// Records a batch that is counted at the end.
+    async fn note(&self, batch: &[PhotoRecord]) -> Result<(), CloudError> {
+        let noted = self.uploads.library().record_batch(self.user, self.id, batch).await?;
+        self.stored.lock().await.batches.extend(noted);
+        Ok(())
     }
 
     /// Takes quota for a photo from what is reserved, and reserves more if that is not enough.
@@ -220,25 +253,21 @@ impl<'a> Intake<'a> {
     /// Records the stored photos, counts all, and releases the quota that is left. If that fails, the photos are stored
     /// all the same: the bucket's events record and count them, and the reservation expires.
     pub async fn finish(self) {
-        let held = self.account.lock().await.held;
-        if held.is_none() && !self.is_resumed {
+        let is_empty = self.account.lock().await.held.is_none();
+        if is_empty && !self.is_resumed {
             return;
         }
-        while !self.is_nearly_recorded().await {
-            self.record(1, Duration::ZERO).await;
-        }
+        self.record_most().await;
         let (library, is_settled) = (self.uploads.library(), self.unrecorded.into_inner() == 0);
-        let Stored { photos, batches, .. } = self.stored.into_inner();
-        let settled = async {
-            if is_settled {
-                let held = held.filter(|_| fit(&photos, &batches));
-                return library.settle_last(self.user, self.id, held, &photos, &batches).await;
-            }
-            // The reservation stays for the events, and expires.
-            library.count(self.user, &batches).await?;
+        let (held, Stored { photos, batches }) = (self.account.into_inner().held, self.stored.into_inner());
+        let settled = if is_settled {
+            let held = held.filter(|_| fit(&photos, &batches));
+            library.settle_last(self.user, self.id, held, &photos, &batches).await
+        } else {
+            // The reservation stays for the events, and expires. They count the batches, too.
             library.settle(self.user, self.id, &photos).await.map(|_| ())
         };
-        let settled = match settled.await {
+        let settled = match settled {
             // An earlier call has ended the reservation, or made none. Usually it has recorded the photos, too.
             Err(error) if self.is_resumed && error.kind() == ErrorKind::Precondition => {
                 library.accept(self.user, &photos).await.map(|_| ())
@@ -250,11 +279,30 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Whether the last transaction can record the photos that are left.
-    async fn is_nearly_recorded(&self) -> bool {
-        let stored = self.stored.lock().await;
-        stored.photos.is_empty() || fit(&stored.photos, &stored.batches)
+    /// Records all photos but those that the last transaction can record. Batches that are not counted do not wait for
+    /// each other.
+    async fn record_most(&self) {
+        let mut full = Vec::new();
+        {
+            let mut stored = self.stored.lock().await;
+            while let Some(batch) = stored.take(false) {
+                full.push(batch);
+            }
+        }
+        let at_once = if self.is_resumed { 1 } else { full.len().max(1) };
+        stream::iter(full).for_each_concurrent(at_once, |batch| self.record_batch(batch)).await;
+        let rest = {
+            let mut stored = self.stored.lock().await;
+            if fit(&stored.photos, &stored.batches) { None } else { stored.take(true) }
+        };
+        if let Some(rest) = rest {
+            self.record_batch(rest).await;
+        }
     }
+}
+
+fn total(photos: &[PhotoRecord]) -> Amount {
+    photos.iter().fold(Amount::default(), |sum, photo| sum.plus(Amount::photo(photo.size)))
 }
 
 fn warn(error: &CloudError, photos: usize) {

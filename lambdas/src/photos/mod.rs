@@ -29,7 +29,6 @@ pub use library::{Library, Position, Selection};
 pub use name::{MAX_NAME_BYTES, PhotoName, WrongName};
 pub use reconcile::{Reconciled, Reconciler};
 pub use record::{Dimensions, PhotoRecord};
-pub(crate) use reservation::Left;
 pub use reservation::{Exceeded, ReserveError};
 pub use store::{LargePhoto, PhotoStore, StoreError};
 pub use taken::{Taken, TakenAt, TakenAtSource};

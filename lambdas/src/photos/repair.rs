@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, builders::UpdateBuilder};
 use super::{
     Amount, Delta, Library, PhotoName, PhotoRecord, USAGE, UsageChange,
     library::{MONTH, gone_item},
-    reservation::{Left, Tally},
+    reservation::Tally,
 };
 use crate::{
     storage::{
@@ -81,7 +81,7 @@ impl Library {
 
     /// `None` if a correction is needed, but the photos changed meanwhile, so that the sum may be wrong.
     async fn try_recount(&self, user: &UserKey) -> Result<Option<Recount>, CloudError> {
-        self.count_left(user, Left::All).await?;
+        self.count(user, &self.uncounted(user, None).await?).await?;
         // These are read before the records. A change that the sum contains and they do not, or the reverse, comes
         // after this read, and then the condition of the correction fails.
         let usage = self.usage(user).await?;
@@ -97,7 +97,7 @@ impl Library {
         }
         // The records contain photos that are not counted yet, and counting them is not a change that the condition
         // would have seen.
-        if !self.uncounted(user, Left::All).await?.is_empty() {
+        if !self.uncounted(user, None).await?.is_empty() {
             return Ok(None);
         }
         let mut months = months.into_iter().peekable();

@@ -1,6 +1,9 @@
 //! Quota is reserved before photos are stored, and used when they are counted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
@@ -29,10 +32,6 @@ const UNCOUNTED: &str = "uncounted#";
 /// How long a request may hold a reservation. It is longer than any function that stores photos can run.
 const RESERVATION_LIFETIME: Duration = Duration::from_mins(2);
 
-/// So many photos are recorded in one transaction before they are counted: each takes two of its [`MAX_WRITES`], and
-/// the item that notes them takes one.
-pub(super) const UNCOUNTED_BATCH: usize = 49;
-
 /// Quota was not reserved.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveError {
@@ -60,23 +59,11 @@ pub(crate) struct Tally {
 }
 
 /// Photos that were recorded together and are not counted yet. Until then, they count as reserved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     item: String,
     reservation: Uuid,
-    /// Whether a job has recorded them. Its chunk is repeated until they are counted.
-    is_of_job: bool,
     tally: Tally,
-}
-
-/// Which batches are counted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Left {
-    /// Those of one reservation.
-    By(Uuid),
-    /// Those of requests that nobody repeats.
-    ByRequests,
-    All,
 }
 
 impl Tally {
@@ -116,7 +103,6 @@ impl Batch {
             ("photos".to_owned(), number(self.tally.stored.photos)),
             ("months".to_owned(), AttributeValue::M(months.collect())),
         ]);
-        item.extend(self.is_of_job.then(|| ("isOfJob".to_owned(), AttributeValue::Bool(true))));
         item
     }
 
@@ -128,7 +114,6 @@ impl Batch {
         Ok(Self {
             item: required(item, "item", |item| Some(item.to_owned()))?,
             reservation: required(item, "item", reservation)?,
-            is_of_job: item.contains_key("isOfJob"),
             tally: Tally {
                 stored: amount(item)?,
                 months: months.collect::<Option<_>>().ok_or(MalformedItem("months"))?,
@@ -137,10 +122,25 @@ impl Batch {
     }
 }
 
-/// Whether one transaction can record these photos, count the batches with them, and change a reservation.
+/// How many of the first photos one transaction can record and count.
+pub(super) fn recorded_together(records: &[PhotoRecord]) -> usize {
+    let mut months = BTreeSet::new();
+    let writes = records.iter().zip(1..).map(|(record, photos)| {
+        months.insert(record.taken.at().month());
+        writes(photos, 0, months.len())
+    });
+    writes.take_while(|writes| *writes <= MAX_WRITES).count()
+}
+
+/// Whether one transaction can record these photos, count them and the batches, and change a reservation.
 pub(super) fn fit(records: &[PhotoRecord], batches: &[Batch]) -> bool {
     let months = Tally::of(records).with(batches).months.len();
-    2 * records.len() + batches.len() + months + 2 <= MAX_WRITES
+    writes(records.len(), batches.len(), months) <= MAX_WRITES
+}
+
+/// Two for each photo, one for each batch and each month, and those of the usage and the reservation.
+const fn writes(photos: usize, batches: usize, months: usize) -> usize {
+    2 * photos + batches + months + 2
 }
 
 impl Library {
@@ -150,10 +150,9 @@ impl Library {
     /// Any [`CloudError`].
     pub async fn release_expired(&self, user: &UserKey) -> Result<(), CloudError> {
         for item in read_all(self.table().query_prefix(user, RESERVATION)).await? {
-            let expires_at = optional_number(&item, "expiresAt").and_then(|seconds| i64::try_from(seconds).ok());
-            if expires_at.is_none_or(|seconds| seconds <= now().as_second()) {
+            if has_expired(&item) {
                 let id = |item: &str| Uuid::try_parse(item.strip_prefix(RESERVATION)?).ok();
-                match self.release(user, required(&item, "item", id)?).await {
+                match self.release(user, required(&item, "item", id)?, true).await {
                     // Its request is alive, or another call has released it.
                     Err(error) if error.kind() == ErrorKind::Precondition => {}
                     result => result?,
@@ -198,7 +197,7 @@ impl Library {
         Err(ReserveError::Exceeded(Exceeded { quota, used: usage.stored(), reserved: usage.reserved }))
     }
 
-    /// Records at most [`UNCOUNTED_BATCH`] stored photos without counting them, so that it need not wait for other
+    /// Records at most [`recorded_together`] stored photos without counting them, so that it need not wait for other
     /// requests of the user. Photos that are recorded already, or that were deleted, are left out. `None` if none is
     /// left.
     ///
@@ -208,12 +207,11 @@ impl Library {
         &self,
         user: &UserKey,
         reservation: Uuid,
-        is_of_job: bool,
         stored: &[PhotoRecord],
     ) -> Result<Option<Batch>, CloudError> {
         let item = format!("{}{}", uncounted_by(reservation), Uuid::now_v7());
         let batch = |tally: &Tally| {
-            let batch = Batch { item: item.clone(), reservation, is_of_job, tally: tally.clone() };
+            let batch = Batch { item: item.clone(), reservation, tally: tally.clone() };
             Some(batch).filter(|batch| batch.tally.stored.photos > 0)
         };
         let note = |tally: &Tally| {
@@ -223,44 +221,32 @@ impl Library {
         Ok(batch(&tally))
     }
 
-    /// The batches that are not counted, those of each reservation together.
+    /// The batches that are not counted, those of each reservation together: of one reservation, or of all.
     ///
     /// # Errors
     /// Any [`CloudError`].
-    pub(crate) async fn uncounted(&self, user: &UserKey, left: Left) -> Result<Vec<Batch>, CloudError> {
-        let prefix = if let Left::By(reservation) = left { uncounted_by(reservation) } else { UNCOUNTED.to_owned() };
+    pub(crate) async fn uncounted(&self, user: &UserKey, reservation: Option<Uuid>) -> Result<Vec<Batch>, CloudError> {
+        let prefix = reservation.map_or_else(|| UNCOUNTED.to_owned(), uncounted_by);
         let items = read_all(self.table().query_prefix(user, &prefix)).await?;
-        let mut batches = items.iter().map(Batch::from_item).collect::<Result<Vec<_>, _>>()?;
-        batches.retain(|batch| !matches!(left, Left::ByRequests) || !batch.is_of_job);
-        Ok(batches)
+        Ok(items.iter().map(Batch::from_item).collect::<Result<_, _>>()?)
     }
 
-    /// Counts batches that their requests have not counted.
+    /// Counts those of the batches that nobody has counted meanwhile.
     ///
     /// # Errors
     /// Any [`CloudError`]. It can be repeated.
-    pub(crate) async fn count_left(&self, user: &UserKey, left: Left) -> Result<(), CloudError> {
-        for batches in self.uncounted(user, left).await?.chunk_by(|one, next| one.reservation == next.reservation) {
-            self.count(user, batches).await?;
-        }
-        Ok(())
-    }
-
-    /// Counts those batches of one reservation that nobody has counted meanwhile.
-    ///
-    /// # Errors
-    /// Any [`CloudError`].
-    pub(super) async fn count(&self, user: &UserKey, batches: &[Batch]) -> Result<(), CloudError> {
-        let mut left = batches;
-        while !left.is_empty() {
-            let more = (2..=left.len()).take_while(|count| left.get(..*count).is_some_and(|some| fit(&[], some)));
-            let (together, rest) = left.split_at(1 + more.count());
-            if !self.count_together(user, together).await? {
-                for batch in together {
-                    self.count_together(user, std::slice::from_ref(batch)).await?;
+    pub(crate) async fn count(&self, user: &UserKey, batches: &[Batch]) -> Result<(), CloudError> {
+        for mut left in batches.chunk_by(|one, next| one.reservation == next.reservation) {
+            while !left.is_empty() {
+                let more = (2..=left.len()).take_while(|count| left.get(..*count).is_some_and(|some| fit(&[], some)));
+                let (together, rest) = left.split_at(1 + more.count());
+                if !self.count_together(user, together).await? {
+                    for batch in together {
+                        self.count_together(user, std::slice::from_ref(batch)).await?;
+                    }
                 }
+                left = rest;
             }
-            left = rest;
         }
         Ok(())
     }
@@ -278,7 +264,7 @@ impl Library {
                 return Ok(false);
             }
         }
-        Err(CloudError::of_kind(ErrorKind::Precondition, "the batches can be counted neither way"))
+        Ok(false)
     }
 
     /// Records stored photos and takes them from the reservation `id`. Photos that are recorded already, or that were
@@ -317,19 +303,19 @@ impl Library {
                 result => return result.map(|_| ()),
             }
         }
-        self.count(user, batches).await?;
         self.settle(user, id, stored).await?;
-        self.release(user, id).await
+        self.release(user, id, false).await
     }
 
-    /// Counts what is left of a reservation's photos, and ends it.
+    /// Counts what is left of a reservation's photos, and ends it, perhaps only if it has expired.
     ///
     /// # Errors
-    /// Any [`CloudError`]; [`ErrorKind::Precondition`] if it has ended, or changed meanwhile.
-    async fn release(&self, user: &UserKey, id: Uuid) -> Result<(), CloudError> {
+    /// Any [`CloudError`]; [`ErrorKind::Precondition`] if it has ended, or changed meanwhile, or has not expired.
+    async fn release(&self, user: &UserKey, id: Uuid, must_have_expired: bool) -> Result<(), CloudError> {
         let changed = || CloudError::of_kind(ErrorKind::Precondition, "the reservation has ended or changed");
-        self.count_left(user, Left::By(id)).await?;
-        let reservation = self.table().get(item_key(user, &reservation_item(id))).await?.ok_or_else(changed)?;
+        self.count(user, &self.uncounted(user, Some(id)).await?).await?;
+        let reservation = self.table().get(item_key(user, &reservation_item(id))).await?;
+        let reservation = reservation.filter(|item| !must_have_expired || has_expired(item)).ok_or_else(changed)?;
         let end = self.end_reservation(user, id, amount(&reservation)?, &Tally::default());
         self.table().transact(end).await?.map_or(Ok(()), |_| Err(changed()))
     }
@@ -459,6 +445,11 @@ impl Library {
     }
 }
 
+fn has_expired(reservation: &Item) -> bool {
+    let expires_at = optional_number(reservation, "expiresAt").and_then(|seconds| i64::try_from(seconds).ok());
+    expires_at.is_none_or(|seconds| seconds <= now().as_second())
+}
+
 fn amount(item: &Item) -> Result<Amount, MalformedItem> {
     Ok(Amount { bytes: required_number(item, "bytes")?, photos: required_number(item, "photos")? })
 }
@@ -474,8 +465,6 @@ fn uncounted_by(reservation: Uuid) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use jiff::Timestamp;
     use proptest::prelude::*;
 
@@ -492,7 +481,7 @@ mod tests {
     fn batch(months: &[u32]) -> Batch {
         let reservation = Uuid::nil();
         let item = format!("{}{}", uncounted_by(reservation), Uuid::max());
-        Batch { item, reservation, is_of_job: months.len() > 9, tally: Tally::of(&taken_in(months)) }
+        Batch { item, reservation, tally: Tally::of(&taken_in(months)) }
     }
 
     proptest! {
@@ -513,18 +502,30 @@ mod tests {
             let written = batch(&months);
             let item = written.to_item(&UserKey::from_segment("ann").unwrap());
             let read = Batch::from_item(&item).unwrap();
-            let key = |batch: &Batch| (batch.item.clone(), batch.reservation, batch.is_of_job);
-            prop_assert_eq!(key(&read), key(&written));
-            prop_assert_eq!(&read.tally, &written.tally);
+            prop_assert_eq!(&read, &written);
             prop_assert_eq!(read.tally.stored.photos, months.len() as u64);
             prop_assert_eq!(read.tally.months.values().sum::<u64>(), months.len() as u64);
         }
     }
 
+    proptest! {
+        #[test]
+        fn as_many_photos_are_recorded_together_as_a_transaction_takes(
+            months in proptest::collection::vec(0_u32..50, 0..120),
+        ) {
+            let records = taken_in(&months);
+            let together = recorded_together(&records);
+            prop_assert!(fit(&records[..together], &[]));
+            prop_assert!(together == records.len() || !fit(&records[..=together], &[]));
+            prop_assert!(together >= records.len().min(BATCH));
+            // Its batch can always be counted.
+            prop_assert!(fit(&[], &[batch(&months[..together])]));
+        }
+    }
+
     #[test]
-    fn one_batch_always_fits() {
-        let months: Vec<_> = (0..60).collect();
-        assert!(fit(&[], &[batch(&months[..UNCOUNTED_BATCH])]));
-        assert!(fit(&taken_in(&months[..BATCH]), &[]));
+    fn photos_of_one_month_need_the_fewest_transactions() {
+        assert_eq!(recorded_together(&taken_in(&[7; 60])), 48);
+        assert_eq!(recorded_together(&taken_in(&(0..60).collect::<Vec<_>>())), 32);
     }
 }

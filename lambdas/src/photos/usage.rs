@@ -44,7 +44,7 @@ pub struct Amount {
 }
 
 /// What a user stores: the item `usage` of the user's partition. It changes in the same transaction as the photos'
-/// records, so it is always exact.
+/// records. Only those of `/unzip` are counted later, and are reserved until then, so `total` is always exact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Stored and reserved.

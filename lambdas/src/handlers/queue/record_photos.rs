@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     handlers::worker::{Batch, Worker, latest_start},
     index::IndexSchedule,
-    photos::{Amount, Change, Left, Reconciled, Reconciler, Usage, read_notice},
+    photos::{Amount, Change, Reconciled, Reconciler, Usage, read_notice},
     storage::CloudError,
     telemetry::Chain,
     users::UserKey,
@@ -94,11 +94,16 @@ impl RecordPhotos {
     async fn counted(&self, user: &UserKey) -> Result<Usage, CloudError> {
         let library = &self.reconciler.library;
         let usage = library.usage(user).await?;
-        if usage.reserved == Amount::default() || library.uncounted(user, Left::ByRequests).await?.is_empty() {
+        if usage.reserved == Amount::default() {
             return Ok(usage);
         }
-        sleep(GRACE).await;
-        library.count_left(user, Left::ByRequests).await?;
+        let before = library.uncounted(user, None).await?;
+        if !before.is_empty() {
+            sleep(GRACE).await;
+            let mut left = library.uncounted(user, None).await?;
+            left.retain(|batch| before.contains(batch));
+            library.count(user, &left).await?;
+        }
         library.usage(user).await
     }
 }
