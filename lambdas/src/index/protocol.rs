@@ -2,7 +2,8 @@
 //! decides; others read and write. `model.rs` explores these decisions in every order of events, messages and crashes.
 //!
 //! Each change of a user's photos adds one to `changes` and causes an event. Whoever handles the event *pokes* the
-//! index ([`State::poke`]), once the photo is counted. If the index is outdated and no message about it is scheduled, that
+//! index ([`State::poke`]), once the photo is counted. If the index is outdated and no message about it is scheduled,
+//! that
 //! 1. sends a message that is due when the slot of the last write is over, then
 //! 2. sets `indexScheduled` to [`trusted_until`], unless a writer claimed a slot in the meantime. The message may have
 //!    reached that writer already, and then no other is outstanding.
