@@ -29,9 +29,9 @@ const MAX_WAIT: Duration = Duration::from_millis(300);
 /// Stores the photos of one request within the user's quota.
 ///
 /// It reserves quota before it stores a byte. Requests that write the same user's usage must wait for each other. So a
-/// request that [expects](Self::expect) many photos reserves for several of them at a time, and records them in batches.
-/// A request counts its batches together at its end. A job counts each, because events wait where photos are not
-/// counted, and a job is long.
+/// request that [expects](Self::expect) many photos reserves for several of them at a time, and records them in
+/// batches. A request counts its batches together at its end. A job counts each, because events wait where photos are
+/// not counted, and a job is long.
 #[derive(Debug)]
 pub struct Intake<'a> {
     photos: &'a PhotoStore,
