@@ -319,9 +319,9 @@ def test_photos_that_a_dead_request_has_recorded_are_counted(
     event = request(backstage, user, "/unzip", build(entries), "application/zip")
     calls = Victim(backstage, "unzip", programs).run(event, "TransactWriteItems", when, nth)
     assert calls.count("TransactWriteItems") >= nth, calls
-    # Nobody looks at the quota, which would count them, too.
-    eventually(lambda: sum(library.months(user).values()), len(library.stored(user)), seconds=60)
-    eventually(lambda: library.keys(user, "uncounted#"), [], seconds=60)
+    # Nobody looks at the quota: GET /me would count them, too, once the reservation has expired.
+    eventually(lambda: sum(library.months(user).values()), len(library.stored(user)), seconds=240)
+    eventually(lambda: library.keys(user, "uncounted#"), [])
     assert library.recorded(user) == library.stored(user)
     all_right(library, [("died", user)])
 

@@ -177,8 +177,10 @@ impl<'a> Intake<'a> {
             }
             stored.take(is_due)
         };
-        if let Some(batch) = batch {
-            self.record_batch(batch).await;
+        match batch {
+            Some(batch) => self.record_batch(batch).await,
+            None if !is_due => return,
+            None => {}
         }
         *recorded = Instant::now();
     }
@@ -257,20 +259,24 @@ impl<'a> Intake<'a> {
         if is_empty && !self.is_resumed {
             return;
         }
+        // An earlier call may have used the reservation of a job.
+        let adopted = if self.is_resumed { self.stored.lock().await.photos.clone() } else { Vec::new() };
         self.record_most().await;
         let (library, is_settled) = (self.uploads.library(), self.unrecorded.into_inner() == 0);
         let (held, Stored { photos, batches }) = (self.account.into_inner().held, self.stored.into_inner());
-        let settled = if is_settled {
-            let held = held.filter(|_| fit(&photos, &batches));
-            library.settle_last(self.user, self.id, held, &photos, &batches).await
-        } else {
-            // The reservation stays for the events, and expires. They count the batches, too.
+        let settled = async {
+            if is_settled {
+                let held = held.filter(|_| fit(&photos, &batches));
+                return library.settle_last(self.user, self.id, held, &photos, &batches).await;
+            }
+            // The reservation stays for the events, and expires.
+            library.count(self.user, &batches).await?;
             library.settle(self.user, self.id, &photos).await.map(|_| ())
         };
-        let settled = match settled {
+        let settled = match settled.await {
             // An earlier call has ended the reservation, or made none. Usually it has recorded the photos, too.
             Err(error) if self.is_resumed && error.kind() == ErrorKind::Precondition => {
-                library.accept(self.user, &photos).await.map(|_| ())
+                library.accept(self.user, &adopted).await.map(|_| ())
             }
             settled => settled,
         };

@@ -95,8 +95,7 @@ impl Library {
         if bytes == 0 && photos == 0 && months.is_empty() {
             return Ok(Some(Recount { stored, is_corrected: false }));
         }
-        // The records contain photos that are not counted yet, and counting them is not a change that the condition
-        // would have seen.
+        // Photos that are not counted yet would be added twice: now, and when they are counted.
         if !self.uncounted(user, None).await?.is_empty() {
             return Ok(None);
         }

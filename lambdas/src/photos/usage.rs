@@ -49,7 +49,7 @@ pub struct Amount {
 pub struct Usage {
     /// Stored and reserved.
     pub total: Amount,
-    /// What uploads that have not ended may still store.
+    /// What uploads that have not ended may still store, and what is stored and not counted yet.
     pub reserved: Amount,
     /// Grows with every change of the set of photos, or of their sizes.
     pub changes: u64,

@@ -89,8 +89,8 @@ impl RecordPhotos {
         Ok(done)
     }
 
-    /// The user's usage, with the photos that a request has recorded and not counted, because it died. Each of them has
-    /// an event that comes after its record.
+    /// The user's usage, with the photos that a request has recorded and not counted within a second. Usually it has
+    /// died. Each of these photos has an event that comes after its record.
     async fn counted(&self, user: &UserKey) -> Result<Usage, CloudError> {
         let library = &self.reconciler.library;
         let usage = library.usage(user).await?;
